@@ -1,0 +1,63 @@
+# Every target does its own set-up: it makes the virtual environment .venv, installs what it needs and runs.
+# What to install is listed in pyproject.toml, one extra a target. Files in .venv/stamps record what is done, so
+# that nothing is installed twice, and the core is compiled again only when its sources have changed.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMPS := $(VENV)/stamps
+CORE := setup.py pyproject.toml $(wildcard src/*)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test bench lint build wheel-test clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMPS)/build $(STAMPS)/demo  ## learn handwritten digits, race NumPy, draw demo.png
+	$(PY) -m fastmlp demo $(ARGS)
+
+test: $(STAMPS)/build $(STAMPS)/test  ## run the tests; ARGS="-k xor" passes options to pytest
+	$(PY) -m pytest tests $(ARGS)
+
+bench: $(STAMPS)/build $(STAMPS)/bench  ## compare with NumPy into bench/results; QUICK=1: the short form
+	$(PY) bench/run.py $(if $(QUICK),--quick) $(ARGS)
+
+lint: $(STAMPS)/lint  ## check style, types and spelling
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cython-lint src  # which looks for pycodestyle there
+	$(PY) -m mypy
+	$(VENV)/bin/codespell
+
+build: $(STAMPS)/build  ## compile the core and install the package in editable form
+
+wheel-test: $(STAMPS)/wheel  ## build sdist and wheel, and test the wheel away from the tree
+	rm -rf dist
+	$(PY) -m build --outdir dist
+	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	$(PYTHON) -m venv "$$scratch/venv" && \
+	"$$scratch/venv/bin/python" -m pip install "$$(echo dist/*.whl)[test]" && \
+	cp -R tests pyproject.toml "$$scratch" && \
+	cd "$$scratch" && venv/bin/python -m pytest --import-mode=importlib tests
+
+clean:  ## remove everything that the other targets made
+	rm -rf $(VENV) build dist *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	find fastmlp tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	$(PYTHON) -m venv $(VENV)
+	mkdir -p $(STAMPS)
+
+$(STAMPS)/build: $(CORE) | $(VENV)/pyvenv.cfg
+	$(PY) -m pip install --editable .
+	touch $@
+
+# One extra without the package itself, so that checking style compiles nothing.
+$(STAMPS)/%: pyproject.toml | $(VENV)/pyvenv.cfg
+	$(PY) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*project["dependencies"], *project["optional-dependencies"]["$*"], sep="\n")' > $@.txt
+	$(PY) -m pip install --requirement $@.txt
+	touch $@

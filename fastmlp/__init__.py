@@ -1,0 +1,32 @@
+"""fastmlp: multilayer perceptrons on the CPU, trained and run at the speed of the hardware.
+
+>>> import fastmlp
+>>> net = fastmlp.MLP([64, 32, 10], activation="relu", output="softmax", seed=0)
+>>> X, y = fastmlp.datasets.load_digits()
+>>> history = net.fit(X, y, epochs=20)
+>>> net.classify(X[:4]).tolist()
+[0, 1, 2, 3]
+"""
+
+from fastmlp import builds, datasets, reference
+from fastmlp.mlp import MLP, Gradient
+from fastmlp.optimizers import SGD, Adam
+from fastmlp.perceptron import Perceptron
+from fastmlp.threads import get_num_threads, set_num_threads
+from fastmlp.training import History
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MLP",
+    "SGD",
+    "Adam",
+    "Gradient",
+    "History",
+    "Perceptron",
+    "builds",
+    "datasets",
+    "get_num_threads",
+    "reference",
+    "set_num_threads",
+]

@@ -1,0 +1,154 @@
+"""The border: every argument is checked here once, and below it the core trusts.
+
+Each function names the argument, says what came and what was expected, and returns the value in the form in which the
+core takes it. None of them changes what it is given.
+"""
+
+import math
+import operator
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+import numpy as np
+
+
+def choice(name: str, given: object, known: Iterable[str]) -> str:
+    """One of the known names."""
+    names = list(known)
+    if isinstance(given, str) and given in names:
+        return given
+    near = get_close_matches(given, names, n=1, cutoff=0.5) if isinstance(given, str) else []
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    error = ValueError if isinstance(given, str) else TypeError
+    raise error(f"{name} is {given!r}; expected one of {', '.join(names)}{hint}")
+
+
+def integer(name: str, given: object, least: int) -> int:
+    """A whole number of at least `least`."""
+    try:
+        if isinstance(given, (bool, np.bool_)):
+            raise TypeError
+        value = operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} is {given!r}; expected an integer >= {least}") from None
+    if value < least:
+        raise ValueError(f"{name} is {value}; expected an integer >= {least}")
+    return value
+
+
+def number(
+    name: str,
+    given: object,
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
+) -> float:
+    """A finite number with above < number, least <= number, number < below, number <= most."""
+    bounds = (("> ", above), (">= ", least), ("< ", below), ("<= ", most))
+    expected = " and ".join(sign + f"{bound:g}" for sign, bound in bounds if math.isfinite(bound)) or "finite"
+    try:
+        if isinstance(given, (bool, np.bool_, str)):
+            raise TypeError
+        value = float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {given!r}; expected a number {expected}") from None
+    if not (math.isfinite(value) and above < value < below and least <= value <= most):
+        raise ValueError(f"{name} is {given!r}; expected a number {expected}")
+    return value
+
+
+def numeric(name: str, given: object) -> np.ndarray:
+    """An array of real numbers of any precision, not copied if it is one."""
+    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
+        raise TypeError(f"{name} is a masked array with masked elements; expected numbers throughout")
+    try:
+        array = np.asarray(given)
+    except ValueError as problem:
+        raise ValueError(f"{name} cannot be read as an array of numbers: {problem}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (float, integer or boolean)")
+    return array
+
+
+def finite(name: str, given: object, dtype: np.dtype) -> np.ndarray:
+    """A contiguous array of dtype without NaN or infinity; not copied if it is one."""
+    array = numeric(name, given)
+    with np.errstate(over="ignore"):
+        cast = np.require(array, dtype, ("C_CONTIGUOUS", "ALIGNED"))
+    good = np.isfinite(cast)
+    if not good.all():
+        place = tuple(int(i) for i in np.argwhere(~good)[0])
+        where = f"{name}[{', '.join(map(str, place))}]"
+        value = array[place]
+        if np.isfinite(value):
+            raise ValueError(f"{where} is {value}, infinity in {dtype}; scale {name}, or use dtype='float64'")
+        raise ValueError(f"{where} is {value}; expected finite numbers throughout {name}")
+    return cast
+
+
+def shaped(name: str, given: object, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """A finite array of exactly this shape."""
+    array = finite(name, given, dtype)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape}")
+    return array
+
+
+def inputs(given: object, n_in: int, dtype: np.dtype, name: str = "X", single: bool = False) -> np.ndarray:
+    """A batch of samples (m, n_in), m >= 1; with `single`, also one sample (n_in,)."""
+    array = numeric(name, given)
+    expected = f"(m, {n_in})" + (f" or ({n_in},)" if single else "")
+    if array.ndim not in ((1, 2) if single else (2,)) or array.shape[-1] != n_in:
+        hint = f"; one sample is {name}[None, :]" if array.shape == (n_in,) else ""
+        raise ValueError(f"{name} has shape {array.shape}; expected {expected}, a sample in each row{hint}")
+    if array.shape[0] == 0:
+        raise ValueError(f"{name} is empty, shape {array.shape}; expected at least one row")
+    return finite(name, array if array is given else given, dtype)
+
+
+def targets(
+    given: object, rows: int, n_out: int, output: str, loss: str, dtype: np.dtype, name: str = "y"
+) -> np.ndarray:
+    """Targets (m, n_out) of dtype, or class labels (m,) as int64 where the output is softmax."""
+    array = numeric(name, given)
+    if output == "softmax" and array.ndim == 1:
+        expected = f"expected integer labels 0 to {n_out - 1}, shape ({rows},), or targets of shape ({rows}, {n_out})"
+        if array.shape != (rows,):
+            raise ValueError(f"{name} has shape {array.shape} for {rows} rows of X; {expected}")
+        bad = ~((array >= 0) & (array < n_out) & (array == np.floor(array)))
+        if bad.any():
+            at = int(np.argmax(bad))
+            raise ValueError(f"{name}[{at}] is {array[at]}; {expected}")
+        return np.require(array, np.int64, ("C_CONTIGUOUS", "ALIGNED"))
+    shapes = [(rows, n_out)]
+    if output == "softmax" or n_out == 1:
+        shapes.insert(0, (rows,))
+    if array.shape not in shapes or (output == "softmax" and array.ndim == 1):
+        expected = " or ".join(str(shape) for shape in shapes)
+        raise ValueError(f"{name} has shape {array.shape} for {rows} rows of X; expected {expected}")
+    result = finite(name, array if array is given else given, dtype).reshape(rows, n_out)
+    if "cross_entropy" in loss:
+        most = 1 if loss == "binary_cross_entropy" else math.inf
+        bad = (result < 0) | (result > most)
+        if bad.any():
+            at = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise ValueError(
+                f"{name}[{', '.join(map(str, at))}] is {result[at]}; "
+                f"{loss} expects targets {'between 0 and 1' if most == 1 else '>= 0'}"
+            )
+    return result
+
+
+def sample_weights(given: object, rows: int, dtype: np.dtype) -> np.ndarray | None:
+    """Weights (m,), not negative, not all zero; None for None."""
+    if given is None:
+        return None
+    array = shaped("sample_weight", given, (rows,), dtype)
+    if (array < 0).any():
+        at = int(np.argmax(array < 0))
+        raise ValueError(f"sample_weight[{at}] is {array[at]}; expected weights >= 0")
+    if not array.any():
+        raise ValueError("sample_weight is zero for every row; expected at least one weight > 0")
+    return array

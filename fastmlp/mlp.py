@@ -1,0 +1,642 @@
+"""MLP: the public face of the network. It checks, chooses and records; the core computes.
+
+Layers are numbered 1..L as in docs/architecture.md: A^0 = X, Z^l = A^(l-1) W^l + b^l, A^l = g^l(Z^l).
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from fastmlp import builds, checks, reference
+from fastmlp.initializers import DEFAULTS, INITIALIZERS
+from fastmlp.optimizers import SGD, Adam
+from fastmlp.optimizers import optimizer as as_optimizer
+from fastmlp.progress import Progress
+from fastmlp.threads import get_num_threads
+from fastmlp.threads import threads as as_threads
+from fastmlp.training import History, Monitor
+
+Array = NDArray[Any]
+
+
+class Gradient(NamedTuple):
+    """The mean loss and its derivatives.
+
+    Attributes
+    ----------
+    loss : float
+        C, the mean of c over the (weighted) rows.
+    weights, biases : list of ndarray
+        dC/dW^l (n_in, n_out) and dC/db^l (n_out,), views of `flat`.
+    inputs : ndarray of shape (m, n_in)
+        dC/dX.
+    flat : ndarray of shape (n_parameters,)
+        All of them, in the order of `MLP.parameters`.
+    """
+
+    loss: float
+    weights: list[Array]
+    biases: list[Array]
+    inputs: Array
+    flat: Array
+
+
+class _Views(list[Array]):
+    """Live views of a net's layers; `views[i] = array` copies the values in."""
+
+    def __init__(self, name: str, views: Iterable[Array]) -> None:
+        super().__init__(views)
+        self._name = name
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        at = checks.integer("index", index, -len(self))
+        view = self[at]
+        view[...] = checks.shaped(f"{self._name}[{at}]", value, view.shape, view.dtype)
+
+
+class MLP:
+    """A multilayer perceptron.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Neurons of each layer: n_in, hidden layers, n_out; at least two numbers >= 1.
+    activation : str or sequence of str
+        Of the hidden layers: one name for all, or one for each. identity, sigmoid, tanh, relu, leaky_relu, elu, selu,
+        softplus, gelu, silu or mish.
+    output : str
+        Activation of the output layer: any of the above, or softmax.
+    loss : str, optional
+        half_squared_error, squared_error, binary_cross_entropy or cross_entropy. By default what belongs to the
+        output: sigmoid binary_cross_entropy, softmax cross_entropy, else half_squared_error.
+    bias : bool
+        Whether layers have biases.
+    negative_slope : float
+        Slope of leaky_relu below zero, 0 to 1.
+    dtype : {"float32", "float64"}
+        Of parameters and results.
+    init : str, optional
+        Initial weights: glorot_uniform, glorot_normal, he_uniform, he_normal or lecun_normal. By default he_uniform
+        for relu and its relatives, lecun_normal for selu, glorot_uniform else. Biases start at zero.
+    seed : int or numpy.random.Generator, optional
+        Of the initial weights and of the order of samples in `fit`. Same seed, data and build: same bits.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not of the form above; the message says what was expected.
+
+    Notes
+    -----
+    The formulas are those of five lecture scripts (see docs/architecture.md for the notation): forward
+    propagation Z^l = A^(l-1) W^l + b^l, backpropagation delta^l = g'(Z^l) * (delta^(l+1) W^(l+1)^T).
+
+    Examples
+    --------
+    >>> import fastmlp
+    >>> net = fastmlp.MLP([2, 4, 1], activation="tanh", output="sigmoid", seed=0)
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> history = net.fit(X, y, epochs=500, batch_size=None, optimizer=fastmlp.Adam(0.05))
+    >>> net.classify(X).tolist()
+    [0, 1, 1, 0]
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        activation: str | Sequence[str] = "relu",
+        output: str = "identity",
+        loss: str | None = None,
+        bias: bool = True,
+        negative_slope: float = 0.01,
+        dtype: DTypeLike = "float32",
+        init: str | None = None,
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        self._describe(sizes, activation, output, loss, bias, negative_slope, dtype)
+        if init is not None:
+            checks.choice("init", init, INITIALIZERS)
+        try:
+            self._rng = np.random.default_rng(seed)
+        except (TypeError, ValueError) as problem:
+            raise type(problem)(f"seed is {seed!r}; expected an integer >= 0, a Generator or None") from None
+        self._build()
+        for W, name in zip(self.weights, (*self.activations, self.output), strict=True):
+            W[...] = INITIALIZERS[init or DEFAULTS.get(name, "glorot_uniform")](self._rng, *W.shape)
+
+    @classmethod
+    def from_parameters(
+        cls,
+        weights: Sequence[ArrayLike],
+        biases: Sequence[ArrayLike] | None = None,
+        *,
+        activation: str | Sequence[str] = "relu",
+        output: str = "identity",
+        loss: str | None = None,
+        negative_slope: float = 0.01,
+        dtype: DTypeLike = "float32",
+        seed: int | np.random.Generator | None = None,
+    ) -> "MLP":
+        """A net with given parameters, which are copied.
+
+        Parameters
+        ----------
+        weights : sequence of array_like
+            W^l of shape (n_in, n_out) for each layer. A script that writes z = W a, a row per neuron, gives W.T.
+        biases : sequence of array_like, optional
+            b^l of shape (n_out,) for each layer; None for a net without biases.
+        activation, output, loss, negative_slope, dtype, seed
+            As for `MLP`.
+
+        Returns
+        -------
+        MLP
+
+        Raises
+        ------
+        ValueError, TypeError
+            If shapes do not follow each other, a value is not finite, or the numbers of layers differ.
+        """
+        shapes = [np.shape(checks.numeric(f"weights[{i}]", W)) for i, W in enumerate(_sequence("weights", weights))]
+        if not shapes:
+            raise ValueError("weights is empty; expected a matrix (n_in, n_out) for each layer")
+        for i, shape in enumerate(shapes):
+            rows = shapes[i - 1][-1] if i else "n_in"
+            if len(shape) != 2 or 0 in shape or (i and shape[0] != rows):
+                raise ValueError(f"weights[{i}] has shape {shape}; expected ({rows}, n_out)")
+        net = cls(
+            [shapes[0][0], *(shape[1] for shape in shapes)],
+            activation=activation,
+            output=output,
+            loss=loss,
+            bias=biases is not None,
+            negative_slope=negative_slope,
+            dtype=dtype,
+            seed=seed,
+        )
+        net.weights = weights  # type: ignore[assignment]
+        if biases is not None:
+            net.biases = biases  # type: ignore[assignment]
+        return net
+
+    def _describe(
+        self,
+        sizes: Any,
+        activation: Any,
+        output: Any,
+        loss: Any,
+        bias: Any,
+        negative_slope: Any,
+        dtype: Any,
+    ) -> None:
+        """Check and keep what the net is."""
+        numbers = [checks.integer(f"sizes[{i}]", n, 1) for i, n in enumerate(_sequence("sizes", sizes))]
+        if len(numbers) < 2:
+            raise ValueError(f"sizes is {sizes!r}; expected n_in, the hidden layers, n_out: at least two numbers")
+        self.sizes: tuple[int, ...] = tuple(numbers)
+        hidden = len(numbers) - 2
+        names = [activation] * hidden if isinstance(activation, str) else list(_sequence("activation", activation))
+        if isinstance(activation, str):
+            checks.choice("activation", activation, reference.ACTIVATIONS)
+        if len(names) != hidden:
+            raise ValueError(
+                f"activation has {len(names)} names for {hidden} hidden layers; expected one name, or one for each"
+            )
+        self.activations = tuple(
+            checks.choice(f"activation[{i}]", name, reference.ACTIVATIONS) for i, name in enumerate(names)
+        )
+        self.output = checks.choice("output", output, reference.OUTPUTS)
+        if output == "softmax" and numbers[-1] == 1:
+            raise ValueError(
+                "output is 'softmax' with one neuron, whose answer is always 1; expected sigmoid, or n_out >= 2"
+            )
+        default = reference.DEFAULT_LOSS.get(output, "half_squared_error")
+        self.loss = default if loss is None else checks.choice("loss", loss, reference.LOSSES)
+        if not reference.is_defined(self.output, self.loss):
+            raise ValueError(
+                f"loss is {loss!r} with output {output!r}; expected output sigmoid or softmax, between 0 and 1"
+            )
+        if not isinstance(bias, (bool, np.bool_)):
+            raise TypeError(f"bias is {bias!r}; expected True or False")
+        self.bias = bool(bias)
+        self.negative_slope = checks.number("negative_slope", negative_slope, least=0, most=1)
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = str(dtype)
+        self.dtype = np.dtype(checks.choice("dtype", name, builds.DTYPES))
+
+    def _build(self) -> None:
+        """Make the network that `_describe` described, all parameters zero."""
+        network = builds.network(self.dtype.name)
+        self._network = network(
+            self.sizes, (*self.activations, self.output), self.loss, self.bias, self.negative_slope
+        )
+        self._build_name = builds.current()
+        self._optimizer: SGD | Adam | None = None
+
+    # parameters
+
+    @property
+    def parameters(self) -> Array:
+        """The flat, live view (n_parameters,) of all parameters: W^1 by rows, b^1, W^2, ... Assigning copies in."""
+        return self._network.parameters
+
+    @parameters.setter
+    def parameters(self, flat: ArrayLike) -> None:
+        self.parameters[...] = checks.shaped("parameters", flat, self.parameters.shape, self.dtype)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+        return self.parameters.size
+
+    @property
+    def weights(self) -> list[Array]:
+        """Live views of W^1..W^L, each (n_in, n_out). Assigning a list, or an element, copies values in."""
+        return _Views("weights", reference.layer_views(self.parameters, self.sizes, self.bias)[0])
+
+    @weights.setter
+    def weights(self, given: Sequence[ArrayLike]) -> None:
+        self._assign("weights", given)
+
+    @property
+    def biases(self) -> list[Array]:
+        """Live views of b^1..b^L, each (n_out,); empty without biases. Assigning copies values in."""
+        return _Views("biases", reference.layer_views(self.parameters, self.sizes, self.bias)[1])
+
+    @biases.setter
+    def biases(self, given: Sequence[ArrayLike]) -> None:
+        self._assign("biases", given)
+
+    def _assign(self, name: str, given: Any) -> None:
+        """Copy arrays into the views of that name: all of them, or none if one does not fit."""
+        views = getattr(self, name)
+        arrays = _sequence(name, given)
+        if len(arrays) != len(views):
+            raise ValueError(f"{name} has {len(arrays)} arrays; expected {len(views)}, one for each layer")
+        checked = [
+            checks.shaped(f"{name}[{i}]", array, view.shape, self.dtype)
+            for i, (array, view) in enumerate(zip(arrays, views, strict=True))
+        ]
+        for view, array in zip(views, checked, strict=True):
+            view[...] = array
+
+    def _check_parameters(self) -> None:
+        """Views can be written past every check: look before they are used."""
+        if not np.isfinite(self.parameters).all():
+            raise ValueError("the net's parameters contain NaN or infinity; expected finite weights and biases")
+
+    # use
+
+    def predict(self, X: ArrayLike, out: Array | None = None) -> Array:
+        """Outputs of the net.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+            Samples in rows, or one sample: the path with the least latency. A C-contiguous array of the net's dtype
+            is read in place, anything else is converted.
+        out : ndarray of shape (m, n_out) or (n_out,), optional
+            Where the outputs go: C-contiguous, writable, of the net's dtype.
+
+        Returns
+        -------
+        ndarray of shape (m, n_out) or (n_out,)
+            `out` if given.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or out has another shape or type, or a value is not finite.
+        """
+        outputs = self._network.forward(X, out, get_num_threads())
+        if outputs is None:
+            x = checks.inputs(X, self.sizes[0], self.dtype, single=True)
+            outputs = self._network.forward(x, None, get_num_threads())
+            if out is not None:
+                self._check_out(out, outputs.shape)
+                out[...] = outputs
+                outputs = out
+        if not math.isfinite(outputs.flat[0]):
+            self._check_parameters()
+        return outputs
+
+    def _check_out(self, out: Any, shape: tuple[int, ...]) -> None:
+        expected = f"a writable, C-contiguous array of shape {shape} and dtype {self.dtype}"
+        if not isinstance(out, np.ndarray):
+            raise TypeError(f"out is a {type(out).__name__}; expected {expected}")
+        if out.shape != shape or out.dtype != self.dtype or not out.flags.c_contiguous or not out.flags.writeable:
+            raise ValueError(
+                f"out has shape {out.shape}, dtype {out.dtype}, flags {out.flags!s}; expected {expected}"
+            )
+
+    def classify(self, X: ArrayLike, threshold: float = 0.5) -> Array:
+        """Class labels.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+            Samples.
+        threshold : float
+            For sigmoid outputs: label 1 where the output is >= threshold, 0 to 1. A higher one raises precision, a
+            lower one recall (script 003).
+
+        Returns
+        -------
+        ndarray of shape (m,), int64
+            The index of the largest output; or 0 and 1 for one sigmoid output; for several sigmoid outputs, which
+            are so many labels of one sample, (m, n_out) of 0 and 1. Without the m for one sample.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `predict`; for a net with one output that is no sigmoid; for a threshold where none is used.
+        """
+        least = checks.number("threshold", threshold, least=0, most=1)
+        n_out = self.sizes[-1]
+        if self.output == "sigmoid":
+            labels = (self.predict(X) >= least).astype(np.int64)
+            return labels[..., 0] if n_out == 1 else labels
+        if n_out == 1:
+            raise ValueError(f"classify needs several outputs or a sigmoid; this net has one {self.output} output")
+        if least != 0.5:
+            raise ValueError(f"threshold is {threshold} for {self.output} outputs; it is used with sigmoid only")
+        return self.predict(X).argmax(axis=-1)
+
+    def evaluate(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """The mean loss.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in)
+            Samples.
+        y : array_like
+            Targets: class labels (m,) or rows (m, n_out) for softmax; (m,) or (m, n_out) for one output, else
+            (m, n_out).
+        sample_weight : array_like of shape (m,), optional
+            Weights >= 0 of the rows, not all 0.
+
+        Returns
+        -------
+        float
+            Mean over the (weighted) rows of the loss, which is a sum over outputs.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not of the form above.
+        """
+        data = self._data(X, y, sample_weight)
+        self._check_parameters()
+        return self._network.evaluate(*data, get_num_threads())
+
+    def gradient(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Gradient:
+        """The mean loss and its gradient, by backpropagation.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `evaluate`.
+
+        Returns
+        -------
+        Gradient
+            loss, weights, biases, inputs, flat.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not of the form above.
+        """
+        x, targets, w = self._data(X, y, sample_weight)
+        self._check_parameters()
+        flat, inputs = np.empty_like(self.parameters), np.empty_like(x)
+        loss = self._network.gradient(x, targets, w, flat, inputs, get_num_threads())
+        return Gradient(loss, *reference.layer_views(flat, self.sizes, self.bias), inputs, flat)
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 100,
+        batch_size: int | None = 32,
+        optimizer: str | SGD | Adam = "adam",
+        shuffle: bool = True,
+        sample_weight: ArrayLike | None = None,
+        validation: float | tuple[ArrayLike, ArrayLike] | None = None,
+        patience: int | None = None,
+        tol: float | None = None,
+        callbacks: Callable[["MLP", History], object] | Iterable[Callable[["MLP", History], object]] = (),
+        progress: bool = False,
+        threads: int | None = None,
+    ) -> History:
+        """Train by gradient descent on the mean loss.
+
+        Calling `fit` again continues: the weights stay, and so does the state of an equal optimizer.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `evaluate`.
+        epochs : int
+            Passes over the data, >= 1.
+        batch_size : int or None
+            Samples a step: 1 is online learning, None takes the whole set. The last batch may be smaller.
+        optimizer : {"adam", "sgd"}, Adam or SGD
+            A name takes the default hyperparameters.
+        shuffle : bool
+            Whether each epoch takes the samples in a new order.
+        validation : float or (X, y), optional
+            Data to measure after each epoch, or the fraction of the rows to hold back for it: chosen at random with
+            the net's seed, or the last rows without `shuffle`.
+        patience : int, optional
+            Stop after this many epochs in a row without an improvement of the validation loss (of the training loss
+            without validation); the net ends with its best weights.
+        tol : float, optional
+            An improvement counts if it is larger than this, >= 0. Given alone, patience is 1.
+        callbacks : callable or iterable of callables
+            Called as callback(net, history) after each epoch; a true answer stops.
+        progress : bool
+            Whether to show a line with epoch, loss, validation and samples/s on standard error.
+        threads : int, optional
+            At most so many threads, instead of `fastmlp.get_num_threads()`. The results are the same.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not of the form above; the net is as it was.
+
+        Warns
+        -----
+        RuntimeWarning
+            If the loss or a parameter stops being finite: the net keeps the weights from the start of that epoch.
+
+        Notes
+        -----
+        Ctrl-C raises KeyboardInterrupt between two steps and leaves the weights of the last one.
+        """
+        began = perf_counter()
+        x, targets, w = self._data(X, y, sample_weight)
+        epochs = checks.integer("epochs", epochs, 1)
+        size = None if batch_size is None else checks.integer("batch_size", batch_size, 1)
+        method = as_optimizer(optimizer)
+        monitor = Monitor(patience, tol)
+        calls = [callbacks] if callable(callbacks) else list(_sequence("callbacks", callbacks))
+        for i, call in enumerate(calls):
+            if not callable(call):
+                raise TypeError(f"callbacks[{i}] is {call!r}; expected a callable taking (net, history)")
+        n_threads = as_threads(threads)
+        for name, flag in (("shuffle", shuffle), ("progress", progress)):
+            if not isinstance(flag, (bool, np.bool_)):
+                raise TypeError(f"{name} is {flag!r}; expected True or False")
+        self._check_parameters()
+        held: tuple[Array, Array] | None = None
+        if isinstance(validation, tuple):
+            if len(validation) != 2:
+                raise ValueError(f"validation is a tuple of {len(validation)}; expected (X, y)")
+            held = self._data(*validation, None, " of validation")[:2]
+        elif validation is not None:
+            kept, taken = self._split(
+                len(x), checks.number("validation", validation, above=0, below=1), bool(shuffle)
+            )
+            held = x[taken], targets[taken]
+            x, targets, w = x[kept], targets[kept], None if w is None else w[kept]
+            if w is not None and not w.any():
+                raise ValueError("sample_weight is zero for every row that validation leaves to train on")
+
+        network = self._network
+        if method != self._optimizer:
+            network.reset_optimizer()
+            self._optimizer = method
+        history = History()
+        order = np.arange(len(x)) if shuffle else None
+        line = Progress(epochs, len(x)) if progress else None
+        for _ in range(epochs):
+            before = self.parameters.copy()
+            if order is not None:
+                self._rng.shuffle(order)
+            loss = network.train(x, targets, w, order, size or len(x), method, n_threads)
+            seen = loss
+            if held is not None and math.isfinite(loss):
+                seen = network.evaluate(*held, None, n_threads)
+            if not (math.isfinite(loss) and math.isfinite(seen) and np.isfinite(self.parameters).all()):
+                self.parameters[...] = before
+                network.reset_optimizer()
+                history.stop_reason = "diverged"
+                break
+            history.loss.append(loss)
+            if held is not None:
+                history.validation_loss.append(seen)
+                if self.output == "softmax" or (self.output == "sigmoid" and self.sizes[-1] == 1):
+                    history.validation_accuracy.append(self._accuracy(*held))
+            history.seconds = perf_counter() - began
+            if line is not None:
+                line.show(history)
+            stop = [bool(call(self, history)) for call in calls]
+            if any(stop):
+                history.stop_reason = "callback"
+                break
+            if monitor.is_over(seen, self.parameters):
+                history.stop_reason = "tol" if patience is None else "patience"
+                break
+        if monitor.best is not None:
+            self.parameters[...] = monitor.best
+        history.seconds = perf_counter() - began
+        if line is not None:
+            line.close()
+        if history.stop_reason == "diverged":
+            warnings.warn(
+                f"training diverged at epoch {history.epochs + 1} (loss {seen}): the net keeps the last finite "
+                f"weights, from the start of that epoch; a smaller learning rate or scaled inputs may help",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return history
+
+    def _data(self, X: Any, y: Any, sample_weight: Any, of: str = "") -> tuple[Array, Array, Array | None]:
+        """X, y and sample_weight as the core takes them."""
+        x = checks.inputs(X, self.sizes[0], self.dtype, "X" + of)
+        targets = checks.targets(y, len(x), self.sizes[-1], self.output, self.loss, self.dtype, "y" + of)
+        return x, targets, checks.sample_weights(sample_weight, len(x), self.dtype)
+
+    def _split(self, rows: int, fraction: float, shuffle: bool) -> tuple[Array, Array]:
+        """Rows to train on and rows to validate on."""
+        held = round(rows * fraction)
+        if not 0 < held < rows:
+            raise ValueError(f"validation is {fraction} of {rows} rows; expected at least one row on either side")
+        order = self._rng.permutation(rows) if shuffle else np.arange(rows)
+        return np.sort(order[:-held]), np.sort(order[-held:])
+
+    def _accuracy(self, x: Array, targets: Array) -> float:
+        labels = targets
+        if targets.ndim == 2:
+            labels = targets.argmax(axis=1) if self.output == "softmax" else targets[:, 0] >= 0.5
+        return float(np.mean(self.classify(x) == labels))
+
+    # description
+
+    def __repr__(self) -> str:
+        names = (*self.activations, self.output)
+        layers = " -> ".join(
+            [str(self.sizes[0]), *(f"{n} {name}" for n, name in zip(self.sizes[1:], names, strict=True))]
+        )
+        facts = [
+            self.loss,
+            f"{self.n_parameters:,} parameters" + ("" if self.bias else " without biases"),
+            f"{self.dtype}",
+            f"build {self._build_name}",
+        ]
+        return f"MLP({layers}; {', '.join(facts)})"
+
+    def summary(self) -> str:
+        """A table of the layers: inputs, outputs, activation and number of parameters.
+
+        Returns
+        -------
+        str
+        """
+        line = "{:>5}  {:>9}  {:>9}  {:<11}  {:>12}".format
+        rows = [line("layer", "inputs", "outputs", "activation", "parameters")]
+        names = (*self.activations, self.output)
+        for number, ((n_in, n_out), name) in enumerate(zip(pairwise(self.sizes), names, strict=True), start=1):
+            rows.append(line(number, f"{n_in:,}", f"{n_out:,}", name, f"{(n_in + self.bias) * n_out:,}"))
+        rows.append(line("", "", "", "total", f"{self.n_parameters:,}"))
+        size = f"{self.parameters.nbytes:,} bytes"
+        return "\n".join([*rows, f"loss {self.loss}, {self.dtype}, {size}, build {self._build_name}"])
+
+    # copies and pickles
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {key: value for key, value in self.__dict__.items() if key not in ("_network", "_build_name")}
+        return state | {"parameters": self.parameters.copy(), "optimizer_state": self._network.optimizer_state}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        parameters, optimizer_state, optimizer = (
+            state.pop(key) for key in ("parameters", "optimizer_state", "_optimizer")
+        )
+        self.__dict__.update(state)
+        self._build()
+        self._optimizer = optimizer
+        self.parameters[...] = parameters
+        self._network.optimizer_state = optimizer_state
+
+
+def _sequence(name: str, given: Any) -> list[Any]:
+    """A list of what an argument holds."""
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} is {given!r}; expected a list")
+    return list(given)

@@ -1,0 +1,361 @@
+"""The network in plain NumPy: the specification of the compiled core, its test oracle and its benchmark baseline.
+
+`Network` here and `Network` in src/network.pyx have the same constructor, methods and meaning. The tables below say
+what exists and what each row computes; the core has the same rows, and the tests are parametrised over these.
+The formulas are those of the lecture scripts where the scripts have them, else of the paper named beside the row.
+
+It is written as a careful NumPy user would write it: matrix products over the whole batch, in-place updates of flat
+buffers, no Python loop over rows. It imports NumPy and nothing else.
+"""
+
+import math
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+SELU_SCALE = 1.0507009873554804934
+SELU_ALPHA = 1.6732632423543772848
+
+
+class Activation(NamedTuple):
+    """g and g', both elementwise; s is the negative slope of leaky_relu."""
+
+    value: object  # (z, s) -> a
+    derivative: object  # (z, a, s) -> g'(z)
+
+
+def _sigmoid(z):
+    e = np.exp(-np.abs(z))
+    return np.where(z < 0, e, 1) / (1 + e)
+
+
+def _softplus(z):
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def _normal_cdf(z):
+    return (0.5 * _erfc(-z / math.sqrt(2))).astype(z.dtype)
+
+
+def _normal_density(z):
+    return np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+
+
+def _mish_ratio(z):
+    return np.tanh(_softplus(z))
+
+
+def _silu_derivative(z, a, s):
+    sigma = _sigmoid(z)
+    return sigma * (1 + z * (1 - sigma))
+
+
+def _mish_derivative(z, a, s):
+    ratio = _mish_ratio(z)
+    return ratio + z * _sigmoid(z) * (1 - ratio * ratio)
+
+
+ACTIVATIONS = {
+    "identity": Activation(lambda z, s: z.copy(), lambda z, a, s: np.ones_like(z)),
+    "sigmoid": Activation(lambda z, s: _sigmoid(z), lambda z, a, s: a * (1 - a)),
+    "tanh": Activation(lambda z, s: np.tanh(z), lambda z, a, s: 1 - a * a),
+    "relu": Activation(lambda z, s: np.maximum(z, 0), lambda z, a, s: (z > 0).astype(z.dtype)),
+    "leaky_relu": Activation(
+        lambda z, s: np.maximum(s * z, z), lambda z, a, s: np.where(z > 0, 1, s).astype(z.dtype)
+    ),
+    # Clevert et al. 2016, alpha = 1
+    "elu": Activation(
+        lambda z, s: np.where(z < 0, np.expm1(np.minimum(z, 0)), z), lambda z, a, s: np.where(z > 0, 1, 1 + a)
+    ),
+    # Klambauer et al. 2017
+    "selu": Activation(
+        lambda z, s: SELU_SCALE * np.where(z < 0, SELU_ALPHA * np.expm1(np.minimum(z, 0)), z),
+        lambda z, a, s: np.where(z > 0, SELU_SCALE, a + SELU_SCALE * SELU_ALPHA).astype(z.dtype),
+    ),
+    # Dugas et al. 2001
+    "softplus": Activation(lambda z, s: _softplus(z), lambda z, a, s: _sigmoid(z)),
+    # Hendrycks and Gimpel 2016, in its exact form
+    "gelu": Activation(lambda z, s: z * _normal_cdf(z), lambda z, a, s: _normal_cdf(z) + z * _normal_density(z)),
+    # Elfwing et al. 2018; Ramachandran et al. 2017 as swish
+    "silu": Activation(lambda z, s: z * _sigmoid(z), _silu_derivative),
+    # Misra 2019
+    "mish": Activation(lambda z, s: z * _mish_ratio(z), _mish_derivative),
+}
+
+# What an output layer may have: softmax is no elementwise function, so it is no row above.
+OUTPUTS = (*ACTIVATIONS, "softmax")
+
+
+def softmax(z):
+    """e^{z_i} / sum_j e^{z_j} along the last axis, computed without overflow."""
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+class Loss(NamedTuple):
+    """c, term by term, and dc/da; both (m, K) of outputs a and targets y, both (m, K)."""
+
+    value: object
+    gradient: object
+
+
+def _clipped(a):
+    epsilon = np.finfo(a.dtype).eps
+    return np.clip(a, epsilon, 1 - epsilon)
+
+
+def _binary_cross_entropy_gradient(a, y):
+    p = _clipped(a)
+    return (p - y) / (p * (1 - p))
+
+
+LOSSES = {
+    "half_squared_error": Loss(lambda a, y: 0.5 * np.square(a - y), lambda a, y: a - y),
+    "squared_error": Loss(lambda a, y: np.square(a - y), lambda a, y: 2 * (a - y)),
+    "binary_cross_entropy": Loss(
+        lambda a, y: -(y * np.log(_clipped(a)) + (1 - y) * np.log(1 - _clipped(a))),
+        _binary_cross_entropy_gradient,
+    ),
+    "cross_entropy": Loss(lambda a, y: -y * np.log(_clipped(a)), lambda a, y: -y / _clipped(a)),
+}
+
+
+class Canonical(NamedTuple):
+    """The stable form of a loss with its own output activation: c from z and y, and delta = dc/dz from a and y."""
+
+    value: object
+    delta: object
+
+
+CANONICAL = {
+    ("sigmoid", "binary_cross_entropy"): Canonical(lambda z, y: _softplus(z) - y * z, lambda a, y: a - y),
+    ("softmax", "cross_entropy"): Canonical(
+        lambda z, y: y * (_log_sum_exp(z) - z), lambda a, y: y.sum(axis=1, keepdims=True) * a - y
+    ),
+}
+
+DEFAULT_LOSS = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy"}  # else half_squared_error
+
+
+def _log_sum_exp(z):
+    largest = z.max(axis=1, keepdims=True)
+    return largest + np.log(np.exp(z - largest).sum(axis=1, keepdims=True))
+
+
+def is_defined(output, loss):
+    """Whether a loss makes sense for an output activation: the logarithms need outputs between 0 and 1."""
+    return "cross_entropy" not in loss or output in ("sigmoid", "softmax")
+
+
+def _sgd(network, optimizer, gradient):
+    velocity = network.first
+    if optimizer.momentum == 0:
+        network.parameters -= optimizer.learning_rate * gradient
+        return
+    velocity *= optimizer.momentum
+    velocity += gradient
+    step = gradient + optimizer.momentum * velocity if optimizer.nesterov else velocity
+    network.parameters -= optimizer.learning_rate * step
+
+
+def _adam(network, optimizer, gradient):
+    first, second = network.first, network.second
+    first *= optimizer.beta_1
+    first += (1 - optimizer.beta_1) * gradient
+    second *= optimizer.beta_2
+    second += (1 - optimizer.beta_2) * np.square(gradient)
+    denominator = np.sqrt(second)
+    denominator /= math.sqrt(1 - network.beta_2_power)
+    denominator += optimizer.epsilon
+    np.divide(first, denominator, out=denominator)
+    denominator *= optimizer.learning_rate / (1 - network.beta_1_power)
+    network.parameters -= denominator
+
+
+# By class name of fastmlp/optimizers.py. SGD with momentum: Polyak 1964, Nesterov as in Sutskever et al. 2013;
+# Adam: Kingma and Ba 2015.
+OPTIMIZERS = {"SGD": _sgd, "Adam": _adam}
+
+
+def layer_views(flat, sizes, bias):
+    """Views (weights, biases) into a flat buffer: for each layer W (n_in, n_out) by rows, then b (n_out,)."""
+    weights, biases, at = [], [], 0
+    for n_in, n_out in pairwise(sizes):
+        weights.append(flat[at : at + n_in * n_out].reshape(n_in, n_out))
+        at += n_in * n_out
+        if bias:
+            biases.append(flat[at : at + n_out])
+            at += n_out
+    return weights, biases
+
+
+class Network:
+    """A multilayer perceptron over one flat buffer of parameters.
+
+    Arguments are trusted: mlp.py has checked them. Arrays are C-contiguous and of `dtype`.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        n_0, ..., n_L: inputs, hidden layers, outputs.
+    activations : tuple of str
+        One name a layer, the last from OUTPUTS, the others from ACTIVATIONS.
+    loss : str
+        A name from LOSSES.
+    bias : bool
+        Whether layers have biases.
+    negative_slope : float
+        The slope of leaky_relu below zero.
+    """
+
+    dtype = np.dtype(np.float64)
+
+    def __init__(self, sizes, activations, loss, bias=True, negative_slope=0.01):
+        self.sizes = tuple(sizes)
+        self.activations = tuple(activations)
+        self.loss = loss
+        self.negative_slope = negative_slope
+        self.bias = bias
+        n = sum(n_in * n_out + n_out * bias for n_in, n_out in pairwise(sizes))
+        self.parameters = np.zeros(n, self.dtype)
+        self.weights, self.biases = layer_views(self.parameters, sizes, bias)
+        self._gradient = np.zeros_like(self.parameters)
+        self.reset_optimizer()
+
+    def _activate(self, name, z):
+        return softmax(z) if name == "softmax" else ACTIVATIONS[name].value(z, self.negative_slope)
+
+    def _pass_forward(self, x):
+        """Z and A of every layer."""
+        zs, activations = [], [x]
+        for layer, name in enumerate(self.activations):
+            z = activations[-1] @ self.weights[layer]
+            if self.bias:
+                z += self.biases[layer]
+            zs.append(z)
+            activations.append(self._activate(name, z))
+        return zs, activations
+
+    def _targets(self, targets, rows=slice(None)):
+        """Target rows; class labels become one-hot rows."""
+        if targets.ndim == 2:
+            return targets[rows]
+        labels = targets[rows]
+        one_hot = np.zeros((len(labels), self.sizes[-1]), self.dtype)
+        one_hot[np.arange(len(labels)), labels] = 1
+        return one_hot
+
+    def _loss_sum(self, z, a, y, w):
+        pair = (self.activations[-1], self.loss)
+        terms = CANONICAL[pair].value(z, y) if pair in CANONICAL else LOSSES[self.loss].value(a, y)
+        costs = terms.sum(axis=1)
+        return float((costs if w is None else costs * w).sum(dtype=np.float64))
+
+    def _output_delta(self, z, a, y):
+        name = self.activations[-1]
+        if (name, self.loss) in CANONICAL:
+            return CANONICAL[name, self.loss].delta(a, y)
+        gradient = LOSSES[self.loss].gradient(a, y)
+        if name == "softmax":
+            return a * (gradient - (a * gradient).sum(axis=1, keepdims=True))
+        return gradient * ACTIVATIONS[name].derivative(z, a, self.negative_slope)
+
+    def _backpropagate(self, x, y, w, flat, inputs=None):
+        """The loss summed over the weighted rows; the gradient of their mean into flat."""
+        zs, activations = self._pass_forward(x)
+        total = self._loss_sum(zs[-1], activations[-1], y, w)
+        delta = self._output_delta(zs[-1], activations[-1], y)
+        if w is None:
+            delta /= len(x)
+        else:
+            delta *= (w / w.sum())[:, None]
+        weights, biases = layer_views(flat, self.sizes, self.bias)
+        for layer in reversed(range(len(weights))):
+            np.matmul(activations[layer].T, delta, out=weights[layer])
+            if self.bias:
+                np.sum(delta, axis=0, out=biases[layer])
+            if layer > 0:
+                derivative = ACTIVATIONS[self.activations[layer - 1]].derivative
+                delta = delta @ self.weights[layer].T
+                delta *= derivative(zs[layer - 1], activations[layer], self.negative_slope)
+        if inputs is not None:
+            np.matmul(delta, self.weights[0].T, out=inputs)
+        return total
+
+    def forward(self, X, out=None, threads=1):
+        """Outputs (m, n_L) of X (m, n_0), or (n_L,) of (n_0,)."""
+        x = X
+        for layer, name in enumerate(self.activations):
+            x = x @ self.weights[layer]
+            if self.bias:
+                x += self.biases[layer]
+            x = self._activate(name, x)
+        if out is None:
+            return x
+        out[...] = x
+        return out
+
+    def evaluate(self, X, targets, sample_weight=None, threads=1):
+        """The mean loss over the weighted rows."""
+        zs, activations = self._pass_forward(X)
+        total = self._loss_sum(zs[-1], activations[-1], self._targets(targets), sample_weight)
+        return total / (len(X) if sample_weight is None else float(sample_weight.sum(dtype=np.float64)))
+
+    def gradient(self, X, targets, sample_weight, flat, inputs=None, threads=1):
+        """The mean loss; its gradient into flat (n_parameters,), and into inputs (m, n_0) unless None."""
+        total = self._backpropagate(X, self._targets(targets), sample_weight, flat, inputs)
+        return total / (len(X) if sample_weight is None else float(sample_weight.sum(dtype=np.float64)))
+
+    def train(self, X, targets, sample_weight, order, batch_size, optimizer, threads=1):
+        """One epoch: a step for every batch_size samples, taken in `order` (None: as they stand).
+
+        Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
+        stops, and returns that loss. A batch whose weights are all zero makes no step.
+        """
+        total = total_weight = 0.0
+        step = OPTIMIZERS[type(optimizer).__name__]
+        for start in range(0, len(X), batch_size):
+            rows = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
+            x, w = X[rows], None if sample_weight is None else sample_weight[rows]
+            weight = len(x) if w is None else float(w.sum(dtype=np.float64))
+            if weight <= 0:
+                continue
+            loss = self._backpropagate(x, self._targets(targets, rows), w, self._gradient)
+            total += loss
+            total_weight += weight
+            if not math.isfinite(loss):
+                break
+            if optimizer.weight_decay:
+                for g, theta in zip(layer_views(self._gradient, self.sizes, self.bias)[0], self.weights, strict=True):
+                    g += optimizer.weight_decay * theta
+            self.beta_1_power *= getattr(optimizer, "beta_1", 0)
+            self.beta_2_power *= getattr(optimizer, "beta_2", 0)
+            step(self, optimizer, self._gradient)
+        return total / total_weight
+
+    @property
+    def optimizer_state(self):
+        """(beta_1^t, beta_2^t, first moments, second moments): what a later step needs of the earlier ones."""
+        return self.beta_1_power, self.beta_2_power, self.first.copy(), self.second.copy()
+
+    @optimizer_state.setter
+    def optimizer_state(self, state):
+        self.beta_1_power, self.beta_2_power = state[:2]
+        self.first[...], self.second[...] = state[2:]
+
+    def reset_optimizer(self):
+        """Forget the steps taken so far."""
+        self.beta_1_power = self.beta_2_power = 1.0
+        self.first, self.second = np.zeros_like(self.parameters), np.zeros_like(self.parameters)
+
+
+class SinglePrecisionNetwork(Network):
+    """The same in float32."""
+
+    dtype = np.dtype(np.float32)
+
+
+NETWORKS = {network.dtype.name: network for network in (SinglePrecisionNetwork, Network)}

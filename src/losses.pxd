@@ -1,0 +1,148 @@
+"""Every loss: its value, and delta = dc/dz of the output layer. Softmax stands here too: it couples a row.
+
+All buffers of the output layer are compact: (m, n) by rows without gaps, so the elementwise loops run over m * n.
+
+The canonical pairs (identity with the squared errors, sigmoid with binary_cross_entropy, softmax with cross_entropy)
+are computed from z and stay finite when the output saturates; their delta is a - t, which needs no g'. Every other
+pair goes through dc/da and the derivative of the output activation, with a kept REAL_EPSILON away from 0 and 1
+where a logarithm or a division needs it. reference.py holds the same table.
+"""
+from real cimport REAL_EPSILON, real
+from elementary cimport exp, log
+from activations cimport IDENTITY, SIGMOID, SOFTMAX, activation_backward, softplus
+
+cdef enum Loss:
+    HALF_SQUARED_ERROR
+    SQUARED_ERROR
+    BINARY_CROSS_ENTROPY
+    CROSS_ENTROPY
+
+
+cdef inline int loss_code(str name) except -1:
+    """The code of a name. The names are reference.LOSSES, in that order."""
+    return ("half_squared_error", "squared_error", "binary_cross_entropy", "cross_entropy").index(name)
+
+
+cdef inline bint is_canonical(int loss, int output) noexcept nogil:
+    """Whether the loss and its delta are computed from z in the short form."""
+    return (loss == BINARY_CROSS_ENTROPY and output == SIGMOID) or (loss == CROSS_ENTROPY and output == SOFTMAX)
+
+
+cdef inline real clipped(real a) noexcept nogil:
+    """a, kept between REAL_EPSILON and 1 - REAL_EPSILON."""
+    a = REAL_EPSILON if a < REAL_EPSILON else a
+    return <real> 1 - REAL_EPSILON if a > <real> 1 - REAL_EPSILON else a
+
+
+cdef inline void softmax_forward(
+    real* a, real* log_sum, const real* z, Py_ssize_t m, Py_ssize_t n
+) noexcept nogil:
+    """a_i = e^(z_i - z_max) / sum_j e^(z_j - z_max) for each row; log_sum (m,) = log sum_j e^z_j. a may be z."""
+    cdef Py_ssize_t i, j
+    cdef real largest, total, factor
+    for i in range(m):
+        largest = z[i * n]
+        for j in range(1, n):
+            largest = z[i * n + j] if z[i * n + j] > largest else largest
+        log_sum[i] = largest
+        for j in range(n):
+            a[i * n + j] = z[i * n + j] - largest
+    for i in range(m * n):
+        a[i] = exp(a[i])
+    for i in range(m):
+        total = 0
+        for j in range(n):
+            total += a[i * n + j]
+        log_sum[i] += log(total)
+        factor = <real> 1 / total
+        for j in range(n):
+            a[i * n + j] *= factor
+
+
+cdef inline double loss_forward(
+    int loss, int output, real* cost, const real* a, const real* z, const real* log_sum, const real* t,
+    const real* sample_weight, Py_ssize_t m, Py_ssize_t n
+) noexcept nogil:
+    """Sum over rows of sample_weight (m,), or 1 if NULL, times c. cost (m, n) receives the terms of c."""
+    cdef Py_ssize_t i, j
+    cdef real row, d
+    cdef double total = 0
+    if loss == HALF_SQUARED_ERROR or loss == SQUARED_ERROR:
+        for i in range(m * n):
+            d = a[i] - t[i]
+            cost[i] = d * d if loss == SQUARED_ERROR else <real> 0.5 * d * d
+    elif loss == BINARY_CROSS_ENTROPY:
+        if output == SIGMOID:
+            for i in range(m * n):
+                cost[i] = softplus(z[i]) - t[i] * z[i]
+        else:
+            for i in range(m * n):
+                cost[i] = -(t[i] * log(clipped(a[i])) + (<real> 1 - t[i]) * log(<real> 1 - clipped(a[i])))
+    else:
+        if output == SOFTMAX:
+            for i in range(m):
+                for j in range(n):
+                    cost[i * n + j] = t[i * n + j] * (log_sum[i] - z[i * n + j])
+        else:
+            for i in range(m * n):
+                cost[i] = -t[i] * log(clipped(a[i]))
+    for i in range(m):
+        row = 0
+        for j in range(n):
+            row += cost[i * n + j]
+        total += row * sample_weight[i] if sample_weight != NULL else row
+    return total
+
+
+cdef inline void loss_backward(
+    int loss, int output, real* delta, const real* a, const real* z, const real* t, const real* sample_weight,
+    real scale, Py_ssize_t m, Py_ssize_t n, real slope
+) noexcept nogil:
+    """delta (m, n) = dc/dz, each row times scale and its sample_weight (m,), or 1 if NULL."""
+    cdef Py_ssize_t i, j
+    cdef real total, p
+    if is_canonical(loss, output):
+        if output == SIGMOID:
+            for i in range(m * n):
+                delta[i] = a[i] - t[i]
+        else:
+            for i in range(m):
+                total = 0
+                for j in range(n):
+                    total += t[i * n + j]
+                for j in range(n):
+                    delta[i * n + j] = total * a[i * n + j] - t[i * n + j]
+    else:
+        if loss == HALF_SQUARED_ERROR:
+            for i in range(m * n):
+                delta[i] = a[i] - t[i]
+        elif loss == SQUARED_ERROR:
+            for i in range(m * n):
+                delta[i] = <real> 2 * (a[i] - t[i])
+        elif loss == BINARY_CROSS_ENTROPY:
+            for i in range(m * n):
+                p = clipped(a[i])
+                delta[i] = (p - t[i]) / (p * (<real> 1 - p))
+        else:
+            for i in range(m * n):
+                delta[i] = -t[i] / clipped(a[i])
+        if output == SOFTMAX:
+            softmax_backward(delta, a, m, n)
+        elif output != IDENTITY:
+            activation_backward(output, delta, a, z, m * n, slope)
+    for i in range(m):
+        p = scale * sample_weight[i] if sample_weight != NULL else scale
+        for j in range(n):
+            delta[i * n + j] *= p
+
+
+cdef inline void softmax_backward(real* delta, const real* a, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
+    """delta_i = a_i (delta_i - sum_j a_j delta_j) for each row: the Jacobian product."""
+    cdef Py_ssize_t i, j
+    cdef real total
+    for i in range(m):
+        total = 0
+        for j in range(n):
+            total += a[i * n + j] * delta[i * n + j]
+        for j in range(n):
+            delta[i * n + j] = a[i * n + j] * (delta[i * n + j] - total)

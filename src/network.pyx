@@ -1,0 +1,348 @@
+"""The compiled Network: parameters, workspace, and the loops over a data set, without the GIL.
+
+This is the compiled twin of reference.Network: the same constructor, methods and meaning. It is compiled once for
+every (instruction set, precision); builds.py chooses. It trusts its arguments: shapes, dtypes, contiguity and
+finiteness are checked by mlp.py. The one exception is `forward`, which answers None to an X it cannot take as it is,
+so that a caller with a ready array pays for no check in Python.
+"""
+cimport cython
+cimport numpy as np
+import numpy
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.pythread cimport (
+    NOWAIT_LOCK, WAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock,
+    PyThread_type_lock,
+)
+from libc.stdint cimport int64_t
+from libc.math cimport isfinite, sqrt
+from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
+from activations cimport activation_code, keeps_input
+from dense cimport panels_size
+from losses cimport loss_code
+from optimizers cimport optimizer_code
+from passes cimport (
+    BLOCK, GROUP, Layer, Net, backward_tile, batch_weight, evaluate_tile, groups, parallel_for, parameters_block,
+    predict_tile, run_tiles, transpose_weights,
+)
+
+np.import_array()
+
+cdef int REAL = np.NPY_DOUBLE if REAL_IS_DOUBLE else np.NPY_FLOAT
+cdef double SIGNALS_EVERY = 1e9     # products between two looks for Ctrl-C: some 10 to 50 ms
+cdef Py_ssize_t ALIGNMENT = 64
+cdef Py_ssize_t SLACK = 64          # elements that a vector load may read beyond the end of a buffer
+cdef double ALONE = 1e5             # products below which keeping the GIL costs less than handing it over
+
+
+cdef np.ndarray buffer(Py_ssize_t n):
+    """A zeroed, aligned 1-D array of n elements with readable slack behind it."""
+    cdef np.ndarray raw = numpy.zeros(n + SLACK + ALIGNMENT, Network.dtype)
+    cdef Py_ssize_t skip = (ALIGNMENT - <size_t> np.PyArray_DATA(raw) % ALIGNMENT) % ALIGNMENT // sizeof(real)
+    return raw[skip:skip + n]
+
+
+cdef void* data(array) noexcept:
+    """The elements of an array, NULL for None."""
+    return NULL if array is None else np.PyArray_DATA(<np.ndarray> array)
+
+
+cdef class Network:
+    """A multilayer perceptron over flat buffers: see reference.Network, its specification."""
+
+    cdef Net net
+    cdef PyThread_type_lock lock        # one call at a time uses the workspace
+    cdef list workspace                 # the arrays that net points into
+    cdef Py_ssize_t n_in, n_out, n_parameters
+    cdef double products                # done since the last look for signals
+    cdef double beta_1_power, beta_2_power
+    cdef readonly np.ndarray parameters
+    cdef np.ndarray gradients, first, second
+    cdef readonly tuple sizes
+
+    dtype = numpy.dtype(numpy.float64 if REAL_IS_DOUBLE else numpy.float32)
+
+    def __cinit__(self, tuple sizes, tuple activations, str loss, bint bias=True, double negative_slope=0.01):
+        cdef Py_ssize_t l, at = 0
+        cdef Layer* layer
+        self.sizes = sizes
+        self.n_in, self.n_out = sizes[0], sizes[len(sizes) - 1]
+        self.net.depth = len(sizes) - 1
+        self.net.loss = loss_code(loss)
+        self.net.slope = negative_slope
+        self.net.threads = 1
+        self.net.layers = <Layer*> PyMem_Calloc(self.net.depth, sizeof(Layer))
+        self.lock = PyThread_allocate_lock()
+        if self.net.layers == NULL or self.lock == NULL:
+            raise MemoryError
+        for l in range(self.net.depth):
+            layer = &self.net.layers[l]
+            layer.n_in, layer.n_out = sizes[l], sizes[l + 1]
+            layer.activation = activation_code(activations[l])
+            layer.weights = at
+            at += layer.n_in * layer.n_out
+            layer.biases = at if bias else -1
+            at += layer.n_out if bias else 0
+            layer.first_block = self.net.n_blocks
+            self.net.n_blocks += (layer.n_in + BLOCK - 1) // BLOCK
+        self.n_parameters = at
+        self.beta_1_power = self.beta_2_power = 1
+        self.parameters = buffer(at)
+        self.net.parameters = <real*> data(self.parameters)
+        self.allocate_forward()
+
+    def __dealloc__(self):
+        PyMem_Free(self.net.layers)
+        if self.lock != NULL:
+            PyThread_free_lock(self.lock)
+
+    cdef real* allocate(self, Py_ssize_t n) except NULL:
+        cdef np.ndarray made = buffer(n)
+        self.workspace.append(made)
+        return <real*> np.PyArray_DATA(made)
+
+    cdef allocate_forward(self):
+        """What predict needs: the activations of one group."""
+        cdef Py_ssize_t l
+        self.workspace = []
+        for l in range(self.net.depth):
+            self.net.layers[l].a = self.allocate(GROUP * self.net.layers[l].n_out)
+        self.net.log_sum = self.allocate(GROUP)
+
+    cdef allocate_backward(self):
+        """What evaluate, gradient and train need besides; made at the first call of one of them."""
+        cdef Py_ssize_t l
+        cdef Layer* layer
+        if self.gradients is not None:
+            return
+        for l in range(self.net.depth):
+            layer = &self.net.layers[l]
+            if keeps_input(layer.activation) or l == self.net.depth - 1:
+                layer.z = self.allocate(GROUP * layer.n_out)
+            layer.delta = self.allocate(GROUP * layer.n_out)
+            layer.panels = self.allocate(panels_size(layer.n_in, layer.n_out))
+        self.net.x = self.allocate(GROUP * self.n_in)
+        self.net.t = self.allocate(GROUP * self.n_out)
+        self.net.cost = self.allocate(GROUP * self.n_out)
+        self.net.w = self.allocate(GROUP)
+        self.first, self.second = buffer(self.n_parameters), buffer(self.n_parameters)
+        self.gradients = buffer(self.n_parameters)
+        self.net.gradient = <real*> data(self.gradients)
+        self.net.first, self.net.second = <real*> data(self.first), <real*> data(self.second)
+
+    cdef acquire(self):
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            with nogil:
+                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+
+    cdef use(self, X, targets, sample_weight, order, int threads):
+        """Point the net at the data of one call; the arrays must outlive it."""
+        cdef Net* net = &self.net
+        net.X = <const real*> data(X)
+        net.targets, net.labels = NULL, NULL
+        if targets is not None and targets.ndim == 1:
+            net.labels = <const int64_t*> data(targets)
+        else:
+            net.targets = <const real*> data(targets)
+        net.sample_weight = <const real*> data(sample_weight)
+        net.order = <const int64_t*> data(order)
+        net.threads = threads
+        net.outputs = NULL
+        net.inputs_gradient = NULL
+
+    def forward(self, X, out=None, int threads=1):
+        """Outputs (m, n_out) of X (m, n_in), or (n_out,) of (n_in,); None if X or out cannot be used as they are."""
+        cdef np.ndarray x, y
+        cdef np.npy_intp shape[2]
+        cdef Py_ssize_t rows
+        cdef int ndim
+        if not np.PyArray_Check(X):
+            return None
+        x = <np.ndarray> X
+        ndim = np.PyArray_NDIM(x)
+        if ndim < 1 or ndim > 2 or not usable(x) or np.PyArray_DIM(x, ndim - 1) != self.n_in:
+            return None
+        rows = 1 if ndim == 1 else np.PyArray_DIM(x, 0)
+        if rows == 0 or not all_finite(<const real*> np.PyArray_DATA(x), rows * self.n_in):
+            return None
+        shape[0] = rows
+        shape[ndim - 1] = self.n_out
+        if out is None:
+            y = np.PyArray_EMPTY(ndim, shape, REAL, 0)
+        else:
+            if not np.PyArray_Check(out):
+                return None
+            y = <np.ndarray> out
+            if (np.PyArray_NDIM(y) != ndim or not usable(y) or not np.PyArray_ISWRITEABLE(y)
+                    or np.PyArray_DIM(y, 0) != shape[0] or np.PyArray_DIM(y, ndim - 1) != self.n_out):
+                return None
+        self.acquire()
+        try:
+            self.use(x, None, None, None, threads)
+            self.net.outputs = <real*> np.PyArray_DATA(y)
+            if <double> rows * self.n_parameters < ALONE:
+                self.predict(rows)
+            else:
+                with nogil:
+                    self.predict(rows)
+        finally:
+            PyThread_release_lock(self.lock)
+        return y
+
+    cdef int predict(self, Py_ssize_t rows) except -1 nogil:
+        """Outputs of all rows, group by group."""
+        cdef unsigned int before = flush_subnormals()
+        cdef Py_ssize_t group
+        try:
+            for group in range(groups(rows)):
+                run_tiles(&self.net, predict_tile, group * GROUP, rows)
+                self.look_for_signals(self.net.size)
+        finally:
+            restore_subnormals(before)
+        return 0
+
+    def evaluate(self, X, targets, sample_weight=None, int threads=1):
+        """The mean loss over the weighted rows."""
+        cdef Py_ssize_t rows = len(X), group
+        cdef double total = 0, weight
+        cdef unsigned int before
+        self.acquire()
+        try:
+            self.allocate_backward()
+            self.use(X, targets, sample_weight, None, threads)
+            with nogil:
+                before = flush_subnormals()
+                try:
+                    weight = batch_weight(&self.net, 0, rows)
+                    for group in range(groups(rows)):
+                        total += run_tiles(&self.net, evaluate_tile, group * GROUP, rows)
+                        self.look_for_signals(self.net.size)
+                finally:
+                    restore_subnormals(before)
+        finally:
+            PyThread_release_lock(self.lock)
+        return total / weight
+
+    def gradient(self, X, targets, sample_weight, flat, inputs=None, int threads=1):
+        """The mean loss; its gradient into flat (n_parameters,), and into inputs (m, n_in) unless None."""
+        cdef Py_ssize_t rows = len(X)
+        cdef double total, weight
+        cdef unsigned int before
+        self.acquire()
+        try:
+            self.allocate_backward()
+            self.use(X, targets, sample_weight, None, threads)
+            self.net.inputs_gradient = <real*> data(inputs)
+            with nogil:
+                before = flush_subnormals()
+                try:
+                    weight = batch_weight(&self.net, 0, rows)
+                    total = self.batch(0, rows, weight, False)
+                finally:
+                    restore_subnormals(before)
+            flat[...] = self.gradients
+        finally:
+            PyThread_release_lock(self.lock)
+        return total / weight
+
+    cdef double batch(self, Py_ssize_t start, Py_ssize_t size, double weight, bint update) except? -1 nogil:
+        """Loss summed over the samples start .. start + size and its mean's gradient; with `update`, one step."""
+        cdef Net* net = &self.net
+        cdef Py_ssize_t group
+        cdef double total = 0
+        net.scale = <real> (1 / weight)
+        transpose_weights(net)
+        for group in range(groups(size)):
+            total += run_tiles(net, backward_tile, start + group * GROUP, start + size)
+            net.accumulate = group > 0
+            net.update = update and group == groups(size) - 1 and isfinite(total)
+            parallel_for(parameters_block, net, net.n_blocks, net.threads)
+            self.look_for_signals(3 * net.size)
+        return total
+
+    cdef int look_for_signals(self, Py_ssize_t rows) except -1 nogil:
+        """Let Ctrl-C through now and then; `rows` passes have gone by since the last call."""
+        self.products += <double> rows * self.n_parameters
+        if self.products < SIGNALS_EVERY:
+            return 0
+        self.products = 0
+        with gil:
+            PyErr_CheckSignals()
+        return 0
+
+    def train(self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1):
+        """One epoch: a step for every batch_size samples, taken in `order` (None: as they stand).
+
+        Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
+        stops, and returns that loss.
+        """
+        cdef Py_ssize_t rows = len(X), step, start, size
+        cdef double total = 0, total_weight = 0, weight, loss
+        cdef double learning_rate = optimizer.learning_rate
+        cdef unsigned int before
+        self.acquire()
+        try:
+            self.allocate_backward()
+            self.use(X, targets, sample_weight, order, threads)
+            self.set_optimizer(optimizer)
+            with nogil:
+                before = flush_subnormals()
+                try:
+                    for step in range((rows + batch_size - 1) // batch_size):
+                        start = step * batch_size
+                        size = min(batch_size, rows - start)
+                        weight = batch_weight(&self.net, start, size)
+                        if weight <= 0:
+                            continue
+                        self.next_step(learning_rate)
+                        loss = self.batch(start, size, weight, True)
+                        total += loss
+                        total_weight += weight
+                        if not isfinite(loss):
+                            break
+                finally:
+                    restore_subnormals(before)
+        finally:
+            PyThread_release_lock(self.lock)
+        return total / total_weight
+
+    cdef void next_step(self, double learning_rate) noexcept nogil:
+        """The bias corrections of Adam's next step."""
+        self.beta_1_power *= self.net.step.beta_1
+        self.beta_2_power *= self.net.step.beta_2
+        self.net.step.learning_rate = <real> (learning_rate / (1 - self.beta_1_power))
+        self.net.step.correction = <real> (1 / sqrt(1 - self.beta_2_power))
+
+    cdef set_optimizer(self, optimizer):
+        """Take the hyperparameters of an SGD or Adam."""
+        self.net.step.optimizer = optimizer_code(type(optimizer).__name__)
+        self.net.decay = <double> optimizer.weight_decay
+        self.net.step.momentum = <double> getattr(optimizer, "momentum", 0.0)
+        self.net.step.nesterov = getattr(optimizer, "nesterov", False)
+        self.net.step.beta_1 = <double> getattr(optimizer, "beta_1", 0.0)
+        self.net.step.beta_2 = <double> getattr(optimizer, "beta_2", 0.0)
+        self.net.step.epsilon = <double> getattr(optimizer, "epsilon", 0.0)
+
+    @property
+    def optimizer_state(self):
+        """(beta_1^t, beta_2^t, first moments, second moments): what a later step needs of the earlier ones."""
+        self.allocate_backward()
+        return self.beta_1_power, self.beta_2_power, self.first.copy(), self.second.copy()
+
+    @optimizer_state.setter
+    def optimizer_state(self, state):
+        self.allocate_backward()
+        self.beta_1_power, self.beta_2_power = state[:2]
+        self.first[...], self.second[...] = state[2:]
+
+    def reset_optimizer(self):
+        """Forget the steps taken so far."""
+        self.beta_1_power = self.beta_2_power = 1
+        if self.first is not None:
+            self.first[...] = 0
+            self.second[...] = 0
+
+
+cdef bint usable(np.ndarray x) noexcept:
+    """Whether the core can read x as it stands: its own type, by rows without gaps, aligned."""
+    return np.PyArray_TYPE(x) == REAL and np.PyArray_ISCARRAY_RO(x)

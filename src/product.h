@@ -1,0 +1,149 @@
+/* C (m, n) = A (m, k) B (k, n) [+ bias or + C]: the one matrix product under all three passes of a dense layer.
+
+   Forward                 Z  = A W + b      rows of A are samples
+   backward to the input   dA = dZ W^T       W^T comes in panels, see dense.pxd
+   backward to the weights dW = A^T dZ       A is read with its strides exchanged
+
+   It is written in C because the block of accumulators must live in registers, which needs a vector type, constant
+   sizes and complete unrolling; Cython has no way to ask for the last two. Every element of C is one sum over k in
+   ascending order, whatever the block it falls in, so results do not depend on how the work is divided. */
+#ifndef FASTMLP_PRODUCT_H
+#define FASTMLP_PRODUCT_H
+
+#include <stddef.h>
+#include "real.h"
+
+/* The register block is ROWS x STRIP_VECTORS: as many accumulators as the registers hold beside STRIP_VECTORS
+   vectors of B and one broadcast element of A. */
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define VECTOR_BYTES 64
+#define ROWS 14
+#elif defined(__AVX2__)
+#include <immintrin.h>
+#define VECTOR_BYTES 32
+#define ROWS 6
+#else
+#define VECTOR_BYTES 16
+#define ROWS 6
+#endif
+#define STRIP_VECTORS 2
+#define MOST_VECTORS 8
+#define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(real)))
+#define STRIP (STRIP_VECTORS * LANES)
+
+typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+
+/* The first n lanes of v to p. */
+static inline void store_lanes(real *p, vec v, ptrdiff_t n)
+{
+#if defined(__AVX512F__) && REAL_IS_DOUBLE
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+    for (ptrdiff_t i = 0; i < n; i++) p[i] = v[i];
+#endif
+}
+
+/* One block: c (rows, width), (vectors - 1) * LANES < width <= vectors * LANES. The sums start from C with
+   `accumulate`, else from the row `start`, else (NULL) from zero. B is read in whole vectors: up to LANES - 1 elements beyond a row must be
+   readable, and their products are never stored. */
+static inline __attribute__((always_inline)) void product_block(
+    const int rows, const int vectors, real *restrict c, ptrdiff_t ldc, const real *restrict a, ptrdiff_t a_row,
+    ptrdiff_t a_step, const real *restrict b, ptrdiff_t ldb, ptrdiff_t k, const real *restrict start, int accumulate,
+    ptrdiff_t width)
+{
+    vec sum[ROWS][MOST_VECTORS];   /* of which [rows][vectors], in registers after unrolling */
+#define EACH_ROW _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++)
+#define EACH_VECTOR _Pragma("GCC unroll 16") for (int v = 0; v < vectors; v++)
+    if (accumulate) {
+        EACH_ROW EACH_VECTOR sum[r][v] = *(const vec *)(c + r * ldc + v * LANES);
+    } else if (start) {
+        EACH_ROW EACH_VECTOR sum[r][v] = *(const vec *)(start + v * LANES);
+    } else {
+        EACH_ROW EACH_VECTOR sum[r][v] = (vec){0};
+    }
+    for (ptrdiff_t p = 0; p < k; p++) {
+        vec row[MOST_VECTORS];
+        EACH_VECTOR row[v] = *(const vec *)(b + v * LANES);
+        EACH_ROW {
+            vec element = a[r * a_row] - (vec){0};
+            EACH_VECTOR sum[r][v] += element * row[v];
+        }
+        a += a_step;
+        b += ldb;
+    }
+    if (width == vectors * LANES) {
+        EACH_ROW EACH_VECTOR *(vec *)(c + r * ldc + v * LANES) = sum[r][v];
+    } else {   /* only the last vector is cut short */
+        EACH_ROW {
+            EACH_VECTOR if (v < vectors - 1) *(vec *)(c + r * ldc + v * LANES) = sum[r][v];
+            store_lanes(c + r * ldc + (vectors - 1) * LANES, sum[r][vectors - 1], width - (vectors - 1) * LANES);
+        }
+    }
+#undef EACH_ROW
+#undef EACH_VECTOR
+}
+
+#define BLOCK(R, V) product_block(R, V, c, ldc, a, a_row, a_step, b, ldb, k, start, accumulate, width)
+
+static void product_rows(int rows, int vectors, real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row,
+                         ptrdiff_t a_step, const real *b, ptrdiff_t ldb, ptrdiff_t k, const real *start,
+                         int accumulate, ptrdiff_t width)
+{
+    switch (rows * 2 + vectors - 1) {
+#define CASE(R) case 2 * R: BLOCK(R, 1); break; case 2 * R + 1: BLOCK(R, 2); break;
+    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#if ROWS > 6
+    CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#endif
+#undef CASE
+    }
+}
+
+/* One row of C takes wider strips: with two accumulators the sum over k would wait for every addition. */
+static void product_one_row(real *c, const real *a, ptrdiff_t a_step, const real *b, ptrdiff_t ldb, ptrdiff_t strip,
+                            ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
+{
+    const ptrdiff_t ldc = 0, a_row = 0;
+    const int joined = strip == STRIP;   /* neighbouring strips of B are neighbours in memory */
+    for (ptrdiff_t j = 0, done; j < n; j += done) {
+        const ptrdiff_t left = n - j;
+        const ptrdiff_t most = joined && left >= 8 * LANES ? 8 : joined && left >= 4 * LANES ? 4 : left > LANES ? 2 : 1;
+        const ptrdiff_t width = left < most * LANES ? left : most * LANES;
+        done = most * LANES;
+        if (most == 8) BLOCK(1, 8);
+        else if (most == 4) BLOCK(1, 4);
+        else if (most == 2) BLOCK(1, 2);
+        else BLOCK(1, 1);
+        c += done;
+        b += done / STRIP * strip;
+        if (start) start += done;
+    }
+}
+
+/* c (m, n) with row distance ldc; a[i * a_row + p * a_step] is A(i, p); B(p, j) stands at
+   b[(j / STRIP) * strip + p * ldb + j % STRIP]: strip = STRIP for a matrix by rows, k * STRIP for panels. */
+static void product(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b,
+                    ptrdiff_t ldb, ptrdiff_t strip, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *start,
+                    int accumulate)
+{
+    if (m == 1) {
+        product_one_row(c, a, a_step, b, ldb, strip, n, k, start, accumulate);
+        return;
+    }
+    const ptrdiff_t blocks = (m + ROWS - 1) / ROWS;
+    for (ptrdiff_t j = 0; j < n; j += STRIP) {
+        const ptrdiff_t width = n - j < STRIP ? n - j : STRIP;
+        const int vectors = width > LANES ? 2 : 1;
+        for (ptrdiff_t block = 0; block < blocks; block++) {   /* rows shared out evenly: no thin last block */
+            const ptrdiff_t i = m * block / blocks, rows = m * (block + 1) / blocks - i;
+            product_rows((int)rows, vectors, c + i * ldc + j, ldc, a + i * a_row, a_row, a_step,
+                         b + j / STRIP * strip, ldb, k, start ? start + j : NULL, accumulate, width);
+        }
+    }
+}
+#undef BLOCK
+
+#endif

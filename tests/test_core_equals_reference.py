@@ -1,0 +1,288 @@
+"""Every compiled build computes what `fastmlp.reference` computes, over a grid of shapes, functions and
+optimizers.
+
+The reference runs in float64; a float32 build gets the same numbers (all inputs are exactly representable),
+so what is measured is the rounding of the build alone. The reference in float32 is one more build. That the
+reference itself is right is the business of test_formulas.py, test_gradients.py and
+test_worked_examples.py.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import fastmlp
+from cases import (
+    COMPILED,
+    DTYPES,
+    EVERY_BUILD,
+    HIDDEN,
+    OUTPUT_AND_LOSS,
+    blocks,
+    cast,
+    make,
+    random_inputs,
+    random_parameters,
+    random_sample_weight,
+    random_targets,
+)
+from fastmlp import reference
+from tolerances import assert_close
+
+# Sizes 1, odd, and one below, at and above 8, 16 and 32: the vectors of every build in both precisions, and
+# two of them.
+SHAPES = [
+    (1, 1),
+    (1, 1, 1),
+    (3, 5, 2),
+    (7, 8, 9, 1),
+    (9, 7, 15, 8),
+    (15, 16, 17),
+    (17, 15, 16, 3),
+    (16, 31, 33, 2),
+    (33, 32, 31, 7),
+    (2, 64, 1, 65, 5),
+]
+ROWS = (1, 3, 64, 300)
+
+
+def networks(build, dtype, *description, seed, **options):
+    """The same net twice: in the build under test, and in the reference in float64."""
+    sizes, bias = description[0], description[4]
+    parameters = random_parameters(sizes, bias, np.random.default_rng(seed))
+    return (
+        make(build, dtype, *description, parameters, **options),
+        make("reference", "float64", *description, parameters, **options),
+    )
+
+
+def compare_everything(build, dtype, description, seed, rows, labels=False, **options):
+    """Forward, evaluate, gradient with respect to parameters and inputs, with and without sample weights."""
+    sizes, _hidden, _output, loss, bias = description
+    tested, oracle = networks(build, dtype, *description, seed=seed, **options)
+    rng = np.random.default_rng([seed, 1])
+    for m in rows:
+        X = random_inputs(m, sizes[0], rng)
+        y = rng.integers(0, sizes[-1], m) if labels else random_targets(loss, m, sizes[-1], rng)
+        for weight in (None, random_sample_weight(m, rng)):
+            where = f"{build} {dtype} {description} m={m} weighted={weight is not None} labels={labels}"
+            data = [cast(array, dtype) for array in (X, y, weight)]
+            untouched = [None if array is None else array.copy() for array in data]
+
+            assert_close(tested.forward(data[0]), oracle.forward(X), "forward", dtype, where)
+            loss_value = oracle.evaluate(X, y, weight)
+            assert_close(tested.evaluate(*data), loss_value, "loss", dtype, where, scale=1e-2)
+
+            flat, inputs = np.full(oracle.parameters.size, np.nan), np.full((m, sizes[0]), np.nan)
+            oracle.gradient(X, y, weight, flat, inputs)
+            tested_flat, tested_inputs = (
+                np.full(flat.shape, np.nan, dtype),
+                np.full(inputs.shape, np.nan, dtype),
+            )
+            value = tested.gradient(*data, tested_flat, tested_inputs)
+            assert_close(value, loss_value, "loss", dtype, where, scale=1e-2)
+            largest = float(np.abs(flat).max())
+            for (name, got), (_, expected) in zip(
+                blocks(tested_flat, sizes, bias), blocks(flat, sizes, bias), strict=True
+            ):
+                assert_close(got, expected, "gradient", dtype, f"{where} {name}", scale=1e-2 * largest)
+            assert_close(tested_inputs, inputs, "gradient", dtype, f"{where} inputs", scale=1e-2 * largest / m)
+
+            without_inputs = np.full(flat.shape, np.nan, dtype)
+            assert tested.gradient(*data, without_inputs, None) == value, where
+            assert without_inputs.tobytes() == tested_flat.tobytes(), where
+            for array, before in zip(data, untouched, strict=True):
+                assert array is None or array.tobytes() == before.tobytes(), f"{where}: an input was written to"
+
+
+@pytest.mark.parametrize("sizes", SHAPES, ids=lambda sizes: "-".join(map(str, sizes)))
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_every_shape_gives_what_the_reference_gives(build, dtype, sizes):
+    for seed, (hidden, output, loss) in enumerate(
+        [("tanh", "identity", "half_squared_error"), ("gelu", "sigmoid", "binary_cross_entropy")]
+    ):
+        for bias in (True, False):
+            compare_everything(build, dtype, (sizes, hidden, output, loss, bias), seed, ROWS)
+    if sizes[-1] > 1:
+        for labels in (True, False):
+            description = (sizes, "silu", "softmax", "cross_entropy", True)
+            compare_everything(build, dtype, description, 7, ROWS, labels=labels)
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_every_activation_output_and_loss_gives_what_the_reference_gives(build, dtype, hidden):
+    for number, (output, loss) in enumerate(OUTPUT_AND_LOSS):
+        bias = number % 2 == 0
+        description = ((5, 9, 4), hidden, output, loss, bias)
+        compare_everything(build, dtype, description, 100 + number, (3, 64), negative_slope=0.2)
+
+
+@pytest.mark.parametrize("loss", [loss for output, loss in OUTPUT_AND_LOSS if output == "softmax"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_labels_are_one_hot_rows(build, dtype, loss):
+    sizes = (6, 7, 10)
+    network, _ = networks(build, dtype, sizes, "tanh", "softmax", loss, True, seed=5)
+    rng = np.random.default_rng(5)
+    for m in (1, 3, 64, 300):
+        X = cast(random_inputs(m, 6, rng), dtype)
+        labels = rng.integers(0, 10, m)
+        one_hot = np.zeros((m, 10), dtype)
+        one_hot[np.arange(m), labels] = 1
+        assert_close(network.evaluate(X, labels, None), network.evaluate(X, one_hot, None), "loss", dtype)
+        gradients = []
+        for targets in (labels, one_hot):
+            flat, inputs = np.empty(network.parameters.size, dtype), np.empty((m, 6), dtype)
+            network.gradient(X, targets, None, flat, inputs)
+            gradients.append(np.concatenate([flat, inputs.ravel()]))
+        assert_close(*gradients, "gradient", dtype)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "identity"])
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no-bias"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_small_whole_numbers_are_computed_exactly(build, dtype, bias, activation):
+    """Sums of small integers are exact in any order: every entry must be right to the bit, at z = 0 too."""
+    slope = 0.25
+    for sizes in ((1, 1, 1), (3, 7, 2), (9, 8, 15), (16, 17, 31), (31, 33, 16), (32, 15, 1)):
+        for m in (1, 2, 64, 256):
+            rng = np.random.default_rng([*sizes, m])
+            W1, W2 = (rng.integers(-1, 2, (i, o)).astype(float) for i, o in pairwise(sizes))
+            b1, b2 = (rng.integers(-2, 3, o).astype(float) * bias for o in sizes[1:])
+            X = rng.integers(-2, 3, (m, sizes[0])).astype(float)
+            y = rng.integers(-3, 4, (m, sizes[-1])).astype(float)
+            left = {"relu": 0.0, "leaky_relu": slope, "identity": 1.0}[activation]
+            Z = X @ W1 + b1
+            A = np.where(Z > 0, Z, left * Z)
+            prediction = A @ W2 + b2
+            delta_2 = (prediction - y) / m
+            delta_1 = np.where(Z > 0, 1.0, left) * (delta_2 @ W2.T)
+            parts = [X.T @ delta_1, delta_1.sum(axis=0), A.T @ delta_2, delta_2.sum(axis=0)]
+            if not bias:
+                parts = parts[::2]
+            parameters = [W1, b1, W2, b2] if bias else [W1, W2]
+
+            network = make(
+                build,
+                dtype,
+                sizes,
+                activation,
+                "identity",
+                "half_squared_error",
+                bias,
+                np.concatenate([part.ravel() for part in parameters]),
+                slope,
+            )
+            where = f"{sizes} m={m}"
+            assert np.array_equal(network.forward(cast(X, dtype)), prediction), where
+            flat, inputs = np.empty(network.parameters.size, dtype), np.empty(X.shape, dtype)
+            network.gradient(cast(X, dtype), cast(y, dtype), None, flat, inputs)
+            expected = np.concatenate([part.ravel() for part in parts])
+            # The sums before the division by m (a power of two) must fit the 24 bits of float32 for this to
+            # be fair.
+            assert np.abs(expected).max() * m * 16 < 2**24
+            assert np.array_equal(flat, expected), where
+            assert np.array_equal(inputs, delta_1 @ W1.T), where
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_one_network_serves_batches_of_any_size_in_any_order(build, dtype):
+    sizes = (9, 17, 5)
+    description = (sizes, "tanh", "softmax", "cross_entropy", True)
+    network, _ = networks(build, dtype, *description, seed=11)
+    rng = np.random.default_rng(11)
+    seen = {}
+    for m in (3, 300, 1, 64, 300, 3, 1, 64):
+        if m not in seen:
+            X, y = cast(random_inputs(m, 9, rng), dtype), rng.integers(0, 5, m)
+            seen[m] = (X, y, None)
+        X, y, before = seen[m]
+        flat, inputs = np.empty(network.parameters.size, dtype), np.empty((m, 9), dtype)
+        value = network.gradient(X, y, None, flat, inputs)
+        now = (network.forward(X).tobytes(), value, flat.tobytes(), inputs.tobytes())
+        assert before is None or now == before, m
+        seen[m] = (X, y, now)
+
+
+OPTIMIZERS = {
+    "SGD": (fastmlp.SGD(0.1), "training"),
+    "momentum": (fastmlp.SGD(0.05, momentum=0.9), "training"),
+    "Nesterov": (fastmlp.SGD(0.05, momentum=0.9, nesterov=True), "training"),
+    "SGD with weight decay": (fastmlp.SGD(0.05, momentum=0.5, weight_decay=0.1), "training"),
+    "Adam": (fastmlp.Adam(0.01), "adam"),
+    # A large epsilon damps the division by small gradients, so this one holds Adam to the tighter tolerance.
+    "damped Adam": (fastmlp.Adam(0.05, beta_1=0.8, beta_2=0.99, epsilon=1e-2), "training"),
+    "Adam with weight decay": (fastmlp.Adam(0.05, epsilon=1e-2, weight_decay=0.1), "training"),
+}
+
+
+def test_every_optimizer_of_the_table_is_tried():
+    assert {type(optimizer).__name__ for optimizer, _ in OPTIMIZERS.values()} == set(reference.OPTIMIZERS)
+
+
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_training_a_few_epochs_gives_what_the_reference_gives(build, dtype, name):
+    optimizer, tolerance = OPTIMIZERS[name]
+    cases = [
+        # sizes, hidden, output, loss, bias, rows, batch size, labels, weighted
+        ((3, 5, 2), "tanh", "identity", "half_squared_error", True, 10, 1, False, False),
+        ((7, 8, 9, 1), "gelu", "sigmoid", "binary_cross_entropy", True, 33, 10, False, True),
+        ((15, 17, 4), "silu", "softmax", "cross_entropy", True, 64, 16, True, False),
+        ((9, 33, 5), "tanh", "softmax", "cross_entropy", False, 40, 32, False, True),
+        ((16, 31, 3), "softplus", "tanh", "squared_error", True, 300, 300, False, False),
+        ((2, 1), "tanh", "identity", "half_squared_error", True, 7, 3, False, False),
+    ]
+    for number, (*description, m, batch_size, labels, weighted) in enumerate(cases):
+        sizes, _, _, loss, bias = description
+        tested, oracle = networks(build, dtype, *description, seed=number)
+        start = oracle.parameters.copy()
+        rng = np.random.default_rng([number, 2])
+        X = random_inputs(m, sizes[0], rng)
+        y = rng.integers(0, sizes[-1], m) if labels else random_targets(loss, m, sizes[-1], rng)
+        weight = random_sample_weight(m, rng) if weighted else None
+        data = [cast(array, dtype) for array in (X, y, weight)]
+        where = f"{name} {description} m={m} batch={batch_size}"
+        for epoch in range(3):
+            order = rng.permutation(m).astype(np.int64) if epoch != 1 else None  # None: as the rows stand
+            expected = oracle.train(X, y, weight, order, batch_size, optimizer)
+            value = tested.train(*data, order, batch_size, optimizer)
+            assert_close(value, expected, tolerance, dtype, f"{where} epoch {epoch} loss", scale=1e-2)
+            for (block, got), (_, wanted) in zip(
+                blocks(tested.parameters, sizes, bias), blocks(oracle.parameters, sizes, bias), strict=True
+            ):
+                assert_close(got, wanted, tolerance, dtype, f"{where} epoch {epoch} {block}", scale=0.1)
+        assert np.abs(oracle.parameters - start).max() > 0.01, f"{where}: nothing was learned"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_resetting_the_optimizer_forgets_its_state(build, dtype):
+    description = ((3, 5, 2), "tanh", "identity", "half_squared_error", True)
+    rng = np.random.default_rng(0)
+    X, y = (cast(random_inputs(8, n, rng), dtype) for n in (3, 2))
+    order = np.arange(8, dtype=np.int64)
+    for optimizer in (fastmlp.SGD(0.05, momentum=0.9), fastmlp.Adam(0.01)):
+        network, _ = networks(build, dtype, *description, seed=1)
+        start = network.parameters.copy()
+        network.train(X, y, None, order, 4, optimizer)
+        after_one = network.parameters.copy()
+        network.parameters[:] = start
+        network.train(X, y, None, order, 4, optimizer)
+        assert network.parameters.tobytes() != after_one.tobytes(), "the state should have been carried on"
+        network.parameters[:] = start
+        network.reset_optimizer()
+        network.train(X, y, None, order, 4, optimizer)
+        assert network.parameters.tobytes() == after_one.tobytes()
+
+
+def test_this_machine_runs_at_least_one_compiled_build():
+    assert len(COMPILED) >= 1
+    assert "reference" not in COMPILED

@@ -1,0 +1,690 @@
+"""The training call: batches, order, validation, stopping, continuing, divergence, progress, threads,
+interruption.
+
+Expected weights come from formulas of one linear neuron, written here; the rest are statements about
+repetition, where "the same" means the same bits.
+"""
+
+import multiprocessing
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import fastmlp
+
+NO_STEP = fastmlp.SGD(1e-30)  # so small that the weights stay what they are to the bit
+
+
+def line_data(m=10, n=3, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(m, n))
+    return X, X @ rng.normal(size=n) + 0.3 + 0.5 * rng.normal(size=m)
+
+
+def line(n=3, seed=1, dtype="float64"):
+    rng = np.random.default_rng(seed)
+    return fastmlp.MLP.from_parameters(
+        [rng.normal(size=(n, 1))], [rng.normal(size=1)], output="identity", dtype=dtype
+    )
+
+
+def small_net(seed=0, **options):
+    return fastmlp.MLP([3, 8, 1], activation="tanh", **({"dtype": "float64", "seed": seed} | options))
+
+
+def half_squared_errors(net, X, y):
+    """(m,) losses of a line, by formula."""
+    return 0.5 * (X @ net.weights[0][:, 0] + net.biases[0][0] - y) ** 2
+
+
+def walk(w, X, y, batches, learning_rate):
+    """Plain gradient descent of a line over the batches (slices or index arrays); w = (weights..., bias)."""
+    for batch in batches:
+        A = np.column_stack([X[batch], np.ones(len(X[batch]))])
+        w = w - learning_rate * A.T @ (A @ w - y[batch]) / len(A)
+    return w
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "cuts"),
+    [
+        (1, [(i, i + 1) for i in range(10)]),
+        (4, [(0, 4), (4, 8), (8, 10)]),
+        (5, [(0, 5), (5, 10)]),
+        (10, [(0, 10)]),
+        (None, [(0, 10)]),
+        (1000, [(0, 10)]),
+    ],
+)
+def test_an_epoch_walks_the_batches_in_order_and_steps_by_their_mean(batch_size, cuts):
+    X, y = line_data()
+    net = line()
+    w = np.append(net.weights[0][:, 0], net.biases[0])
+    net.fit(X, y, epochs=2, batch_size=batch_size, optimizer=fastmlp.SGD(0.05), shuffle=False)
+    expected = walk(w, X, y, [slice(*cut) for cut in cuts] * 2, 0.05)
+    np.testing.assert_allclose([*net.weights[0][:, 0], *net.biases[0]], expected, rtol=1e-12)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_rows_also_when_the_last_batch_is_short():
+    X, y = line_data(m=11)
+    net = line()
+    expected = half_squared_errors(net, X, y).mean()
+    for batch_size in (1, 4, 10, 11, None):
+        history = net.fit(X, y, epochs=1, batch_size=batch_size, optimizer=NO_STEP)
+        assert history.loss == pytest.approx([expected], rel=1e-12), batch_size
+
+
+def test_the_loss_of_a_full_batch_epoch_is_the_loss_before_its_step():
+    X, y = line_data()
+    net = line()
+    w = np.append(net.weights[0][:, 0], net.biases[0])
+    history = net.fit(X, y, epochs=3, batch_size=None, optimizer=fastmlp.SGD(0.05))
+    for loss in history.loss:
+        assert loss == pytest.approx(0.5 * np.mean((X @ w[:3] + w[3] - y) ** 2), rel=1e-12)
+        w = walk(w, X, y, [slice(None)], 0.05)
+
+
+def test_a_shuffled_epoch_sees_every_row_once():
+    # Losses that are different powers of two: their mean tells which rows were seen how often.
+    m = 40
+    y = -np.sqrt(2.0 * 2.0 ** np.arange(m))
+    net = fastmlp.MLP.from_parameters([np.zeros((1, 1))], [np.zeros(1)], output="identity", dtype="float64")
+    for batch_size in (1, 7, 40):
+        history = net.fit(np.zeros((m, 1)), y, epochs=3, batch_size=batch_size, optimizer=NO_STEP, shuffle=True)
+        assert history.loss == pytest.approx([(2.0**m - 1) / m] * 3, rel=1e-13)
+
+
+def test_shuffling_changes_the_order_from_epoch_to_epoch():
+    X, y = line_data(m=30)
+    kept, shuffled = line(), line()
+    kept.fit(X, y, epochs=1, batch_size=1, optimizer=fastmlp.SGD(0.05), shuffle=False)
+    shuffled.fit(X, y, epochs=1, batch_size=1, optimizer=fastmlp.SGD(0.05), shuffle=True)
+    assert kept.parameters.tobytes() != shuffled.parameters.tobytes()
+
+    net = fastmlp.MLP([3, 1], seed=0, dtype="float64")
+    ends = []
+    for _ in range(2):
+        net.parameters = np.zeros(4)
+        net.fit(X, y, epochs=1, batch_size=1, optimizer=fastmlp.SGD(0.05), shuffle=True)
+        ends.append(net.parameters.tobytes())
+    assert ends[0] != ends[1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", ["adam", fastmlp.SGD(0.05, momentum=0.9)], ids=["adam", "momentum"])
+def test_the_same_seed_gives_the_same_bits(dtype, optimizer):
+    X, y = line_data(m=50)
+    ends, histories = [], []
+    for seed in (5, 5, 6):
+        net = small_net(seed=seed, dtype=dtype)
+        histories.append(net.fit(X, y, epochs=5, batch_size=8, optimizer=optimizer, validation=0.2))
+        ends.append(net.parameters.tobytes())
+    assert ends[0] == ends[1]
+    assert histories[0].loss == histories[1].loss
+    assert histories[0].validation_loss == histories[1].validation_loss
+    assert ends[0] != ends[2]
+
+
+def test_training_does_not_touch_the_global_random_state_of_numpy_or_depend_on_it():
+    X, y = line_data(m=20)
+    ends = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002
+        before = np.random.get_state()[1].tobytes()  # noqa: NPY002
+        net = small_net(seed=0)
+        net.fit(X, y, epochs=2)
+        assert np.random.get_state()[1].tobytes() == before  # noqa: NPY002
+        ends.append(net.parameters.tobytes())
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_number_of_threads_does_not_change_a_bit(dtype):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(700, 40)), rng.integers(0, 10, 700)
+    for batch_size in (32, 300, None):
+        ends, losses = [], []
+        for threads in (1, 2, 3, None):
+            net = fastmlp.MLP([40, 130, 70, 10], activation="relu", output="softmax", dtype=dtype, seed=0)
+            history = net.fit(X, y, epochs=2, batch_size=batch_size, threads=threads, validation=0.1)
+            ends.append(net.parameters.tobytes())
+            losses.append((history.loss, history.validation_loss))
+        assert len(set(ends)) == 1
+        assert all(loss == losses[0] for loss in losses)
+
+
+def test_the_number_of_threads_of_the_process_does_not_change_a_bit_and_can_be_read_back():
+    X = np.random.default_rng(0).normal(size=(3000, 64)).astype(np.float32)
+    net = fastmlp.MLP([64, 256, 10], output="softmax", seed=0)
+    before = fastmlp.get_num_threads()
+    assert isinstance(before, int)
+    assert before >= 1
+    try:
+        fastmlp.set_num_threads(1)
+        assert fastmlp.get_num_threads() == 1
+        alone = net.predict(X)
+        fastmlp.set_num_threads(2)
+        assert net.predict(X).tobytes() == alone.tobytes()
+    finally:
+        fastmlp.set_num_threads(before)
+    assert fastmlp.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        fastmlp.SGD(0.05),
+        fastmlp.SGD(0.05, momentum=0.9),
+        fastmlp.SGD(0.05, momentum=0.9, nesterov=True),
+        "adam",
+    ],
+    ids=["SGD", "momentum", "Nesterov", "Adam"],
+)
+@pytest.mark.parametrize("batch_size", [1, 8, None])
+def test_continuing_a_fit_is_the_same_as_one_long_fit(optimizer, batch_size):
+    X, y = line_data(m=30)
+    options = {"batch_size": batch_size, "optimizer": optimizer, "shuffle": False}
+    long, parts = small_net(), small_net()
+    whole = long.fit(X, y, epochs=6, **options)
+    pieces = [parts.fit(X, y, epochs=epochs, **options) for epochs in (1, 2, 3)]
+    assert long.parameters.tobytes() == parts.parameters.tobytes()
+    assert whole.loss == [loss for piece in pieces for loss in piece.loss]
+
+
+@pytest.mark.parametrize("first", ["adam", fastmlp.SGD(0.05, momentum=0.9)], ids=["adam", "momentum"])
+def test_another_optimizer_starts_without_the_state_of_the_first(first):
+    X, y = line_data(m=30)
+    for second in (fastmlp.Adam(0.02), fastmlp.SGD(0.02, momentum=0.5)):
+        net, fresh = small_net(), small_net()
+        net.fit(X, y, epochs=3, optimizer=first, shuffle=False)
+        fresh.parameters = net.parameters
+        for either in (net, fresh):
+            either.fit(X, y, epochs=3, optimizer=second, shuffle=False)
+        assert net.parameters.tobytes() == fresh.parameters.tobytes()
+
+
+def test_an_equal_optimizer_made_anew_also_continues():
+    X, y = line_data(m=30)
+    long, parts = small_net(), small_net()
+    long.fit(X, y, epochs=4, optimizer=fastmlp.SGD(0.05, momentum=0.9), shuffle=False)
+    for _ in range(2):
+        parts.fit(X, y, epochs=2, optimizer=fastmlp.SGD(0.05, momentum=0.9), shuffle=False)
+    assert long.parameters.tobytes() == parts.parameters.tobytes()
+
+
+def test_sample_weights_that_are_whole_numbers_are_repeated_rows():
+    X, y = line_data(m=12)
+    times = np.array([1, 2, 0, 3, 1, 1, 4, 0, 2, 1, 1, 2])
+    weighted, repeated = small_net(), small_net()
+    options = {"epochs": 20, "batch_size": None, "optimizer": fastmlp.Adam(0.01), "shuffle": False}
+    with_weights = weighted.fit(X, y, sample_weight=times, **options)
+    with_rows = repeated.fit(np.repeat(X, times, axis=0), np.repeat(y, times), **options)
+    np.testing.assert_allclose(weighted.parameters, repeated.parameters, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(with_weights.loss, with_rows.loss, rtol=1e-10)
+    assert weighted.evaluate(X, y, sample_weight=times) == pytest.approx(
+        repeated.evaluate(np.repeat(X, times, axis=0), np.repeat(y, times)), rel=1e-10
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("factor", [2.0**60, 2.0**-60])
+def test_sample_weights_count_by_their_ratio(factor, dtype):
+    X, y = line_data(m=30)
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, 30).astype(np.float32)
+    answers = []
+    for sample_weight in (weight, weight * np.float32(factor)):
+        net = small_net(dtype=dtype)
+        gradient = net.gradient(X, y, sample_weight=sample_weight)
+        history = net.fit(X, y, epochs=3, batch_size=7, shuffle=False, sample_weight=sample_weight)
+        answers.append([gradient.loss, *gradient.flat, *gradient.inputs.ravel(), *history.loss, *net.parameters])
+    np.testing.assert_allclose(answers[1], answers[0], rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-7)
+
+
+def test_a_batch_without_weight_changes_nothing():
+    X, y = line_data(m=8)
+    weight = np.array([0.0, 0, 0, 0, 1, 1, 1, 1])
+    net = line()
+    w = np.append(net.weights[0][:, 0], net.biases[0])
+    history = net.fit(X, y, epochs=1, batch_size=4, optimizer=fastmlp.SGD(0.05), shuffle=False, sample_weight=weight)
+    expected = walk(w, X, y, [slice(4, 8)], 0.05)
+    np.testing.assert_allclose([*net.weights[0][:, 0], *net.biases[0]], expected, rtol=1e-12)
+    assert history.loss == pytest.approx([0.5 * np.mean((X[4:] @ w[:3] + w[3] - y[4:]) ** 2)], rel=1e-12)
+
+
+def test_the_history_tells_what_happened():
+    X, y = line_data(m=20)
+    history = small_net().fit(X, y, epochs=4)
+    assert history.epochs == 4
+    assert history.stop_reason == "epochs"
+    assert isinstance(history.loss, list)
+    assert [type(loss) for loss in history.loss] == [float] * 4
+    assert len(history.validation_loss) == 0
+    assert len(history.validation_accuracy) == 0
+    assert isinstance(history.seconds, float)
+    assert history.seconds > 0
+
+
+def test_validation_data_of_ones_own_is_evaluated_after_every_epoch_and_not_learned():
+    X, y = line_data(m=30)
+    with_validation, without = small_net(), small_net()
+    seen = []
+    history = with_validation.fit(
+        X[:20],
+        y[:20],
+        epochs=3,
+        shuffle=False,
+        validation=(X[20:], y[20:]),
+        callbacks=[lambda net, history: seen.append(net.parameters.copy()) and None],
+    )
+    without.fit(X[:20], y[:20], epochs=3, shuffle=False)
+    assert with_validation.parameters.tobytes() == without.parameters.tobytes()
+    assert len(history.validation_loss) == 3
+    for parameters, loss in zip(seen, history.validation_loss, strict=True):
+        W1, b1 = parameters[:24].reshape(3, 8), parameters[24:32]
+        W2, b2 = parameters[32:40].reshape(8, 1), parameters[40:]
+        prediction = (np.tanh(X[20:] @ W1 + b1) @ W2 + b2)[:, 0]
+        assert loss == pytest.approx(0.5 * np.mean((prediction - y[20:]) ** 2), rel=1e-12)
+
+
+def test_a_fraction_without_shuffling_is_the_last_rows():
+    X, y = line_data(m=50)
+    by_fraction, by_hand = small_net(), small_net()
+    one = by_fraction.fit(X, y, epochs=3, shuffle=False, validation=0.2)
+    two = by_hand.fit(X[:40], y[:40], epochs=3, shuffle=False, validation=(X[40:], y[40:]))
+    assert by_fraction.parameters.tobytes() == by_hand.parameters.tobytes()
+    assert one.loss == two.loss
+    assert one.validation_loss == two.validation_loss
+
+
+def test_a_fraction_with_shuffling_is_a_seeded_choice_of_rows_that_are_not_trained_on():
+    X, y = line_data(m=50)
+    net = fastmlp.MLP([3, 1], dtype="float64", seed=3)
+    total = half_squared_errors(net, X, y).sum()
+    histories = []
+    for seed in (3, 3, 4):
+        again = fastmlp.MLP([3, 1], dtype="float64", seed=seed)
+        again.parameters = net.parameters
+        histories.append(again.fit(X, y, epochs=1, optimizer=NO_STEP, validation=0.2))
+    for history in histories:
+        # Every row is either among the 40 or among the 10.
+        assert 40 * history.loss[0] + 10 * history.validation_loss[0] == pytest.approx(total, rel=1e-12)
+    assert histories[0].validation_loss == histories[1].validation_loss
+    assert histories[0].validation_loss != histories[2].validation_loss
+    last_fifth = half_squared_errors(net, X[40:], y[40:]).mean()
+    assert histories[0].validation_loss != pytest.approx([last_fifth], rel=1e-6)
+
+
+def test_a_held_out_fraction_stays_held_out_in_every_epoch():
+    X, y = line_data(m=50)
+    history = fastmlp.MLP([3, 1], dtype="float64", seed=0).fit(X, y, epochs=4, optimizer=NO_STEP, validation=0.2)
+    assert history.validation_loss == [history.validation_loss[0]] * 4
+    assert history.loss == pytest.approx([history.loss[0]] * 4, rel=1e-12)
+
+
+def test_sample_weights_follow_their_rows_into_the_validation_split():
+    X, y = line_data(m=50)
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, 50)
+    by_fraction, by_hand = small_net(), small_net()
+    by_fraction.fit(X, y, epochs=3, shuffle=False, validation=0.2, sample_weight=weight)
+    by_hand.fit(X[:40], y[:40], epochs=3, shuffle=False, sample_weight=weight[:40])
+    assert by_fraction.parameters.tobytes() == by_hand.parameters.tobytes()
+
+
+def test_validation_accuracy_is_the_share_of_right_classes():
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(40, 3)), rng.integers(0, 3, 40)
+    for y, output, truth in (
+        (labels, "softmax", labels),
+        (np.eye(3)[labels], "softmax", labels),
+        ((labels > 0).astype(float), "sigmoid", labels > 0),
+    ):
+        net = fastmlp.MLP([3, 3 if output == "softmax" else 1], output=output, dtype="float64", seed=1)
+        Z = X[30:] @ net.weights[0] + net.biases[0]
+        classes = Z.argmax(axis=1) if output == "softmax" else Z[:, 0] >= 0
+        history = net.fit(X[:30], y[:30], epochs=1, optimizer=NO_STEP, validation=(X[30:], y[30:]))
+        assert history.validation_accuracy == pytest.approx([(classes == truth[30:]).mean()])
+    regression = small_net().fit(X, X[:, 0], epochs=2, validation=0.2)
+    assert len(regression.validation_accuracy) == 0
+
+
+def stopping_epoch(losses, patience, tol):
+    """The epoch that is the `patience`-th in a row that does not beat the best by more than tol, or None."""
+    best, waited = np.inf, 0
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < best - tol:
+            best, waited = loss, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return epoch
+    return None
+
+
+def noisy_fit(**stopping):
+    """Return net, history and the weights of each epoch of a fit whose validation loss goes up and down."""
+    X, y = line_data(m=40, seed=3)
+    net = small_net(seed=2)
+    seen = []
+    history = net.fit(
+        X[:20],
+        y[:20],
+        epochs=200,
+        batch_size=1,
+        optimizer=fastmlp.SGD(0.1),
+        validation=(X[20:], y[20:]),
+        callbacks=[lambda net, history: seen.append(net.parameters.copy()) and None],
+        **stopping,
+    )
+    return net, history, seen
+
+
+@pytest.mark.parametrize("patience", [1, 2, 5])
+def test_patience_stops_after_so_many_epochs_without_improvement_and_restores_the_best_weights(patience):
+    _, endless, _ = noisy_fit()
+    assert endless.epochs == 200
+    expected = stopping_epoch(endless.validation_loss, patience, 0.0)
+    assert expected is not None
+    assert 1 < expected < 200
+
+    net, history, seen = noisy_fit(patience=patience)
+    assert history.stop_reason == "patience"
+    assert history.epochs == expected
+    assert history.validation_loss == endless.validation_loss[:expected]
+    best = int(np.argmin(history.validation_loss))
+    assert best == expected - 1 - patience
+    assert net.parameters.tobytes() == seen[best].tobytes()
+
+
+def test_the_best_weights_are_restored_also_when_the_epochs_run_out():
+    net, history, seen = noisy_fit(patience=1000)
+    assert history.stop_reason == "epochs"
+    best = int(np.argmin(history.validation_loss))
+    assert best != len(seen) - 1
+    assert net.parameters.tobytes() == seen[best].tobytes()
+
+
+def test_without_patience_and_tol_the_last_weights_stay():
+    net, _, seen = noisy_fit()
+    assert net.parameters.tobytes() == seen[-1].tobytes()
+
+
+def test_tol_stops_at_the_first_epoch_that_improves_too_little():
+    X, y = line_data(m=20)
+    tol = 1e-3
+    options = {"epochs": 500, "batch_size": None, "optimizer": fastmlp.SGD(0.05), "shuffle": False}
+    endless = line().fit(X, y, **options)
+    expected = stopping_epoch(endless.loss, 1, tol)
+    assert expected is not None
+    assert 2 < expected < 500
+    history = line().fit(X, y, tol=tol, **options)
+    assert history.stop_reason == "tol"
+    assert history.epochs == expected
+    assert history.loss == endless.loss[:expected]
+
+
+def test_tol_with_patience_waits_for_several_epochs():
+    X, y = line_data(m=20)
+    options = {"epochs": 500, "batch_size": None, "optimizer": fastmlp.SGD(0.05), "shuffle": False}
+    endless = line().fit(X, y, **options)
+    tol = 1e-2
+    expected = stopping_epoch(endless.loss, 4, tol)
+    assert expected is not None
+    assert stopping_epoch(endless.loss, 1, tol) < expected < 500
+    history = line().fit(X, y, tol=tol, patience=4, **options)
+    assert history.stop_reason in {"tol", "patience"}
+    assert history.epochs == expected
+
+
+def test_tol_watches_the_validation_loss_where_there_is_one():
+    _, endless, _ = noisy_fit()
+    expected = stopping_epoch(endless.validation_loss, 1, 1e-4)
+    _, history, _ = noisy_fit(tol=1e-4)
+    assert history.epochs == expected
+    assert stopping_epoch(endless.loss, 1, 1e-4) != expected
+
+
+def test_a_callback_is_called_after_every_epoch_with_the_net_and_its_history():
+    X, y = line_data(m=20)
+    net, calls = small_net(), []
+
+    def watch(watched, history):
+        calls.append((watched is net, history.epochs, len(history.loss), len(history.validation_loss)))
+
+    history = net.fit(X, y, epochs=3, validation=0.2, callbacks=[watch, watch])
+    assert calls == [(True, epoch, epoch, epoch) for epoch in (1, 1, 2, 2, 3, 3)]
+    assert history.stop_reason == "epochs"
+
+
+def test_a_callback_that_returns_true_stops_the_fit():
+    X, y = line_data(m=20)
+    net, other = small_net(), small_net()
+    history = net.fit(X, y, epochs=50, shuffle=False, callbacks=(lambda net, history: history.epochs == 7,))
+    assert history.stop_reason == "callback"
+    assert history.epochs == len(history.loss) == 7
+    other.fit(X, y, epochs=7, shuffle=False)
+    assert net.parameters.tobytes() == other.parameters.tobytes()
+
+
+def test_a_callback_that_stops_at_the_best_epoch_leaves_the_weights_of_that_epoch():
+    X, y = line_data(m=20)
+    net, other = line(), line()
+    options = {"batch_size": None, "optimizer": fastmlp.SGD(0.05), "validation": (X, y)}
+    history = net.fit(X, y, epochs=50, patience=10, callbacks=[lambda net, history: history.epochs == 7], **options)
+    assert history.stop_reason == "callback"
+    assert int(np.argmin(history.validation_loss)) == 6
+    other.fit(X, y, epochs=7, **options)
+    assert net.parameters.tobytes() == other.parameters.tobytes()
+    assert net.evaluate(X, y) == history.validation_loss[-1]
+
+
+def test_an_error_in_a_callback_comes_through_and_leaves_a_working_net():
+    X, y = line_data(m=20)
+    net = small_net()
+
+    def fail(net, history):
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        net.fit(X, y, epochs=5, callbacks=[fail])
+    assert np.isfinite(net.parameters).all()
+    assert net.fit(X, y, epochs=2).epochs == 2
+
+
+def test_a_callback_may_predict_and_change_the_weights():
+    X, y = line_data(m=20)
+    net = small_net()
+
+    def clip(net, history):
+        assert net.predict(X).shape == (20, 1)
+        net.weights[0][:] = 0.0
+
+    net.fit(X, y, epochs=3, callbacks=[clip])
+    assert (net.weights[0] == 0).all()
+
+
+def test_divergence_stops_says_the_epoch_and_keeps_the_last_finite_weights():
+    # One weight, x = 1, y = 0: w <- w - 1e30 w. So w = 1, then -1e30, then 1e60, which float32 does not hold.
+    net = fastmlp.MLP.from_parameters([np.ones((1, 1))], None, output="identity", dtype="float32")
+    with pytest.warns(RuntimeWarning, match=r"(?i)epoch 2\b") as record:
+        history = net.fit(np.ones((1, 1)), np.zeros(1), epochs=10, optimizer=fastmlp.SGD(1e30))
+    assert len(record) == 1
+    assert history.stop_reason == "diverged"
+    assert net.weights[0][0, 0] == np.float32(-1e30)
+    assert len(history.loss) == history.epochs
+    assert history.loss[0] == 0.5
+
+
+@pytest.mark.parametrize("optimizer", [fastmlp.SGD(1e6), fastmlp.SGD(1e6, momentum=0.9)], ids=["SGD", "momentum"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_after_divergence_the_weights_are_those_from_before_the_epoch(dtype, optimizer):
+    X, y = line_data(m=50)
+    net = fastmlp.MLP([3, 8, 8, 1], activation="relu", dtype=dtype, seed=0)
+    seen = [net.parameters.copy()]
+
+    def remember(net, history):
+        if np.isfinite(net.parameters).all():
+            seen.append(net.parameters.copy())
+
+    with pytest.warns(RuntimeWarning, match=r"(?i)epoch \d+") as record:
+        history = net.fit(100 * X, 100 * y, epochs=100, batch_size=5, optimizer=optimizer, callbacks=[remember])
+    assert history.stop_reason == "diverged"
+    assert np.isfinite(net.parameters).all()
+    assert net.parameters.tobytes() == seen[-1].tobytes()
+    assert int(re.search(r"(?i)epoch (\d+)", str(record[0].message))[1]) <= 100
+    assert np.isfinite(net.predict(np.zeros((1, 3)))).all()
+
+
+def test_a_net_that_has_diverged_can_be_trained_again_from_clean_state():
+    X, y = line_data(m=20)
+    optimizer = fastmlp.SGD(1e29, momentum=0.9)
+    diverged, fresh = (
+        fastmlp.MLP.from_parameters([np.ones((3, 1))], None, output="identity", dtype="float32") for _ in range(2)
+    )
+    with pytest.warns(RuntimeWarning, match=r"(?i)epoch \d+"):
+        diverged.fit(X, y, epochs=50, optimizer=optimizer, shuffle=False)
+    for net in (diverged, fresh):
+        # In so small a world the huge rate is a good one.
+        net.parameters = np.zeros(3)
+        history = net.fit(1e-15 * X, 1e-15 * y, epochs=3, optimizer=optimizer, shuffle=False)
+        assert history.stop_reason == "epochs"
+    assert diverged.parameters.tobytes() == fresh.parameters.tobytes()
+    assert (fresh.parameters != 0).all()
+
+
+def test_a_diverging_validation_loss_is_divergence_too_or_the_weights_are_finite():
+    X, y = line_data(m=20)
+    net = line(dtype="float32")
+    with pytest.warns(RuntimeWarning, match=r"(?i)epoch \d+"):
+        history = net.fit(X, y, epochs=200, optimizer=fastmlp.SGD(1e4), validation=0.2, patience=150)
+    assert history.stop_reason == "diverged"
+    assert np.isfinite(net.parameters).all()
+
+
+def test_progress_goes_to_stderr_and_only_when_asked_for(capsys):
+    X, y = line_data(m=20)
+    small_net().fit(X, y, epochs=3, validation=0.2)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+    small_net().fit(X, y, epochs=3, validation=0.2, progress=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "epoch" in captured.err.lower()
+    assert "3" in captured.err
+    assert "loss" in captured.err.lower()
+    assert captured.err.endswith("\n")
+
+
+def test_progress_changes_no_bit():
+    X, y = line_data(m=20)
+    quiet, loud = small_net(), small_net()
+    quiet.fit(X, y, epochs=3)
+    loud.fit(X, y, epochs=3, progress=True)
+    assert quiet.parameters.tobytes() == loud.parameters.tobytes()
+
+
+def test_fit_does_not_write_to_the_data():
+    X, y = line_data(m=20)
+    weight = np.ones(20)
+    before = [array.tobytes() for array in (X, y, weight)]
+    small_net().fit(X, y, epochs=3, sample_weight=weight, validation=0.2)
+    assert [array.tobytes() for array in (X, y, weight)] == before
+
+
+def test_an_optimizer_can_be_shared_by_two_nets():
+    X, y = line_data(m=20)
+    shared = fastmlp.Adam(0.01)
+    alone, one, two = small_net(), small_net(), small_net(seed=9)
+    for _ in range(2):
+        alone.fit(X, y, epochs=2, optimizer=fastmlp.Adam(0.01), shuffle=False)
+    for _ in range(2):
+        one.fit(X, y, epochs=2, optimizer=shared, shuffle=False)
+        two.fit(X, y, epochs=2, optimizer=shared, shuffle=False)
+    assert one.parameters.tobytes() == alone.parameters.tobytes()
+
+
+def test_training_leaves_the_subnormal_numbers_of_the_process_alone():
+    X, y = line_data(m=20)
+    small_net().fit(X, y, epochs=2, threads=2)
+    subnormal = np.array([1e-310])
+    assert (subnormal * 0.5)[0] == 5e-311
+    assert subnormal[0] + subnormal[0] == 2e-310
+
+
+def digits_of_noise(m=600):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(m, 64)).astype(np.float32), rng.integers(0, 10, m)
+
+
+def train_a_wide_net(threads=2):
+    X, y = digits_of_noise()
+    net = fastmlp.MLP([64, 256, 256, 10], activation="relu", output="softmax", seed=0)
+    net.fit(X, y, epochs=1, batch_size=300, threads=threads)
+    return net.parameters.tobytes()
+
+
+def train_in_child(pipe):
+    pipe.send(train_a_wide_net())
+    pipe.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_forked_child_can_train():
+    parent = train_a_wide_net()
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=train_in_child, args=(sender,))
+    child.start()
+    try:
+        assert receiver.poll(60), "the child hangs"
+        assert receiver.recv() == parent
+        child.join(60)
+        assert child.exitcode == 0
+    finally:
+        if child.is_alive():
+            child.kill()
+            child.join()
+
+
+def test_two_python_threads_can_train_two_nets_at_the_same_time():
+    alone = train_a_wide_net()
+    ends = []
+    workers = [threading.Thread(target=lambda: ends.append(train_a_wide_net())) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert ends == [alone, alone]
+
+
+INTERRUPTED = """
+import os, signal, threading
+import numpy as np, fastmlp
+X = np.random.default_rng(0).normal(size=(2000, 16))
+net = fastmlp.MLP([16, 32, 1], activation="tanh", seed=0)
+before = net.parameters.copy()
+started = threading.Event()
+def interrupt():
+    started.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+try:
+    net.fit(X, X[:, 0], epochs=10**9, callbacks=[lambda net, history: started.set()])
+except KeyboardInterrupt:
+    assert np.isfinite(net.parameters).all()
+    assert net.parameters.tobytes() != before.tobytes()
+    net.fit(X, X[:, 0], epochs=1)
+    print("interrupted")
+"""
+
+
+def test_a_keyboard_interrupt_ends_training_and_keeps_the_weights():
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.split() == ["interrupted"], done.stderr

@@ -1,0 +1,310 @@
+"""Every activation, output and loss against its published formula, for the reference and every compiled
+build.
+
+The formulas are written here once more, in extended precision where NumPy has it, and know nothing of the
+code under test. One neuron with the weight 1 and no bias is the activation itself.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from cases import DTYPES, EVERY_BUILD, HIDDEN, make
+from fastmlp import reference
+from tolerances import EPSILON, IN_EPSILONS
+
+SLOPE = 0.2
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+def logistic(z):
+    return np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))))
+
+
+def softplus(z):
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def normal_cdf(z):
+    return (0.5 * erfc(-(z.astype(np.float64)) / math.sqrt(2))).astype(z.dtype)
+
+
+def normal_pdf(z):
+    return np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
+
+
+def exp_below_zero(z):
+    return np.exp(np.minimum(z, 0))
+
+
+def expm1_below_zero(z):
+    return np.expm1(np.minimum(z, 0))
+
+
+def sech_squared(z):
+    return 1 / np.cosh(np.minimum(np.abs(z), 5000)) ** 2
+
+
+FORMULAS = {
+    "identity": (lambda z: z, np.ones_like),
+    "sigmoid": (logistic, lambda z: logistic(z) * logistic(-z)),
+    "tanh": (np.tanh, sech_squared),
+    "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
+    "leaky_relu": (lambda z: np.where(z > 0, z, SLOPE * z), lambda z: np.where(z > 0, 1.0, SLOPE)),
+    "elu": (
+        lambda z: np.where(z > 0, z, expm1_below_zero(z)),
+        lambda z: np.where(z > 0, 1.0, exp_below_zero(z)),
+    ),
+    "selu": (
+        lambda z: SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * expm1_below_zero(z)),
+        lambda z: SELU_SCALE * np.where(z > 0, 1.0, SELU_ALPHA * exp_below_zero(z)),
+    ),
+    "softplus": (softplus, logistic),
+    "gelu": (lambda z: z * normal_cdf(z), lambda z: normal_cdf(z) + z * normal_pdf(z)),
+    "silu": (lambda z: z * logistic(z), lambda z: logistic(z) * (1 + z * logistic(-z))),
+    "mish": (
+        lambda z: z * np.tanh(softplus(z)),
+        lambda z: np.tanh(softplus(z)) + z * sech_squared(softplus(z)) * logistic(z),
+    ),
+}
+
+
+def grid(dtype):
+    """Arguments on both sides of 0, over many powers of two, in the bend and in the tails, but not 0."""
+    tiny = np.geomspace(1e-30, 1e-2, 500)
+    bend = np.linspace(0.01, 12, 4001)
+    tails = np.linspace(12.5, 80, 700)
+    half = np.concatenate([tiny, bend, tails])
+    return np.concatenate([-half[::-1], half]).astype(dtype)
+
+
+def one_neuron(build, dtype, activation, loss="half_squared_error"):
+    return make(build, dtype, (1, 1), "identity", activation, loss, False, [1.0], negative_slope=SLOPE)
+
+
+def test_the_table_of_activations_is_the_one_written_here():
+    assert set(HIDDEN) == set(FORMULAS)
+    assert set(reference.OUTPUTS) == {*FORMULAS, "softmax"}
+    assert set(reference.LOSSES) == {
+        "half_squared_error",
+        "squared_error",
+        "binary_cross_entropy",
+        "cross_entropy",
+    }
+    assert set(reference.OPTIMIZERS) == {"SGD", "Adam"}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_an_activation_is_its_formula(build, dtype, name):
+    z = grid(dtype)
+    value, derivative = FORMULAS[name]
+    exact_z = z.astype(np.longdouble)
+    exact = value(exact_z)
+    answer = one_neuron(build, dtype, name).forward(z[:, None])[:, 0]
+    # The error of a value that stands for f(z (1 + eps)): relative to f, and to how far f moves when z moves
+    # by eps.
+    allowed = np.abs(exact) + (0 if name in {"sigmoid", "tanh"} else np.abs(exact_z * derivative(exact_z)))
+    # Subnormal numbers may be taken for 0: of the value, and of the factor that z is multiplied by.
+    allowed = IN_EPSILONS["activation"] * EPSILON[dtype] * allowed + (1 + np.abs(exact_z)) * np.finfo(dtype).tiny
+    error = np.abs(answer.astype(np.longdouble) - exact)
+    worst = int(np.argmax(error / allowed))
+    assert error[worst] <= allowed[worst], (
+        f"{name}({z[worst]!r}) = {answer[worst]!r}, should be {exact[worst]!r}: "
+        f"{float(error[worst] / allowed[worst] * IN_EPSILONS['activation']):.1f} epsilons"
+    )
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+@pytest.mark.parametrize(("dtype", "limit"), [("float32", 3), ("float64", 4)])
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_sigmoid_and_tanh_are_within_the_units_in_the_last_place_of_the_design(build, dtype, limit, name):
+    z = grid(dtype)
+    exact = FORMULAS[name][0](z.astype(np.longdouble))
+    answer = one_neuron(build, dtype, name).forward(z[:, None])[:, 0].astype(np.longdouble)
+    ulp = np.spacing(np.maximum(np.abs(exact.astype(dtype)), np.finfo(dtype).tiny)).astype(np.longdouble)
+    off = np.abs(answer - exact) / ulp
+    worst = int(np.argmax(off))
+    assert off[worst] <= limit, f"{name}({z[worst]!r}) is {float(off[worst]):.2f} units off"
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_a_derivative_is_its_formula(build, dtype, name):
+    z = grid(dtype)
+    value, derivative = FORMULAS[name]
+    exact_z = z.astype(np.longdouble)
+    # dc/da = a - y is between 1 and 2 (1 + |a|), so it carries the derivative without losing a digit.
+    target = (value(exact_z) - 1 - np.abs(value(exact_z))).astype(dtype)
+    expected = derivative(exact_z) * (value(exact_z) - target.astype(np.longdouble))
+    network = one_neuron(build, dtype, name)
+    flat, inputs = np.empty(1, dtype), np.empty((z.size, 1), dtype)
+    network.gradient(z[:, None], target[:, None], None, flat, inputs)
+    answer = inputs[:, 0].astype(np.longdouble) * z.size
+    scale = np.maximum(1, np.abs(value(exact_z) - target))
+    error = np.abs(answer - expected) / scale / EPSILON[dtype]
+    worst = int(np.argmax(error))
+    assert error[worst] <= IN_EPSILONS["derivative"], f"{name}' at {z[worst]!r}: {float(error[worst]):.1f} epsilons"
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_the_rows_of_the_reference_are_their_formulas(name):
+    z = grid("float64")
+    value, derivative = FORMULAS[name]
+    row = reference.ACTIVATIONS[name]
+    a = row.value(z, SLOPE)
+    np.testing.assert_allclose(a, value(z), rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(row.derivative(z, a, SLOPE), derivative(z), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_relu_and_leaky_relu_take_the_left_slope_at_zero(build, dtype):
+    for name, slope in (("relu", 0.0), ("leaky_relu", SLOPE)):
+        network = one_neuron(build, dtype, name)
+        flat, inputs = np.empty(1, dtype), np.empty((1, 1), dtype)
+        network.gradient(np.zeros((1, 1), dtype), np.full((1, 1), -1.0, dtype), None, flat, inputs)
+        assert inputs[0, 0] == np.dtype(dtype).type(slope), name
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_an_activation_and_its_derivative_stay_finite_far_out(build, dtype, name):
+    z = np.array([-1e30, -1e6, -1e4, -700.0, -100.0, 0.0, 100.0, 700.0, 1e4, 1e6, 1e30], dtype)
+    left = {"sigmoid": 0, "tanh": -1, "relu": 0, "elu": -1, "selu": -SELU_SCALE * SELU_ALPHA, "softplus": 0}
+    left |= {"gelu": 0, "silu": 0, "mish": 0}
+    hidden = make(build, dtype, (1, 1, 1), name, "identity", "half_squared_error", False, [1.0, 1.0], SLOPE)
+    for network in (one_neuron(build, dtype, name), hidden):
+        answer = network.forward(z[:, None])[:, 0]
+        assert np.isfinite(answer).all(), answer
+        if name in left:
+            np.testing.assert_allclose(answer[:4], left[name], rtol=1e-6, atol=1e-30)
+        if name in {"sigmoid", "tanh"}:
+            assert (answer[-4:] == 1).all()
+        else:
+            np.testing.assert_allclose(answer[-4:], z[-4:] * (SELU_SCALE if name == "selu" else 1.0), rtol=1e-6)
+        # Row by row, with dc/da = 1, so that the gradient of the row is the derivative alone.
+        for row, a in zip(z[1:-1], answer[1:-1], strict=True):
+            flat, inputs = np.empty(network.parameters.size, dtype), np.empty((1, 1), dtype)
+            target = np.full((1, 1), a, dtype)
+            network.gradient(np.full((1, 1), row, dtype), target, None, flat, inputs)
+            assert np.isfinite(inputs).all(), row
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_not_a_number_passes_through_every_activation_and_spoils_no_other_neuron(build, dtype):
+    for width in (2, 17):
+        W = np.eye(width)
+        W[0, 1] = np.nan
+        X = np.full((5, width), 0.5, dtype)
+        for name in HIDDEN:
+            network = make(build, dtype, (width, width), "identity", name, "squared_error", False, W.ravel())
+            answer = network.forward(X)
+            assert np.isnan(answer[:, 1]).all(), name
+            assert np.isfinite(np.delete(answer, 1, axis=1)).all(), name
+        softmax = make(build, dtype, (width, width), "identity", "softmax", "cross_entropy", False, W.ravel())
+        assert np.isnan(softmax.forward(X)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_softmax_is_its_formula_for_small_and_huge_arguments(build, dtype):
+    rng = np.random.default_rng(3)
+    for width in (2, 3, 10, 16, 17):
+        for scale in (1e-3, 1.0, 30.0, 1e4):
+            Z = (scale * rng.normal(size=(7, width))).astype(dtype)
+            network = make(
+                build,
+                dtype,
+                (width, width),
+                "identity",
+                "softmax",
+                "cross_entropy",
+                False,
+                np.eye(width).ravel(),
+            )
+            below = Z.astype(np.longdouble) - Z.max(axis=1, keepdims=True)
+            exact = np.exp(below) / np.exp(below).sum(axis=1, keepdims=True)
+            answer = network.forward(Z)
+            # The exponent is rounded once, so far below the largest z the error grows with the distance.
+            allowed = (10 - below) * EPSILON[dtype] * exact + np.finfo(dtype).tiny
+            assert (np.abs(answer - exact) <= allowed).all(), (width, scale)
+            np.testing.assert_allclose(answer.sum(axis=1), 1.0, rtol=width * EPSILON[dtype])
+
+
+def loss_by_formula(loss, output, target):
+    """c of MATH.md for one row, from the outputs, in float64."""
+    if loss == "half_squared_error":
+        return 0.5 * sum((o - t) ** 2 for o, t in zip(output, target, strict=True))
+    if loss == "squared_error":
+        return sum((o - t) ** 2 for o, t in zip(output, target, strict=True))
+    if loss == "binary_cross_entropy":
+        return -sum(t * math.log(o) + (1 - t) * math.log(1 - o) for o, t in zip(output, target, strict=True))
+    assert loss == "cross_entropy"
+    return -sum(t * math.log(o) for o, t in zip(output, target, strict=True))
+
+
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_every_loss_is_its_formula_and_a_weighted_mean_over_rows(build):
+    rng = np.random.default_rng(4)
+    Z = rng.normal(size=(6, 3))
+    weight = np.array([1.0, 0.0, 2.0, 0.5, 3.0, 1.0])
+    softmax = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
+    outputs = {"softmax": softmax, "sigmoid": 1 / (1 + np.exp(-Z)), "identity": Z, "tanh": np.tanh(Z)}
+    targets = rng.uniform(0.1, 0.9, size=(6, 3))
+    tried = 0
+    for output, expected in outputs.items():
+        for loss in reference.LOSSES:
+            if not reference.is_defined(output, loss):
+                continue
+            tried += 1
+            network = make(build, "float64", (3, 3), "identity", output, loss, False, np.eye(3).ravel())
+            each = np.array([loss_by_formula(loss, o, t) for o, t in zip(expected, targets, strict=True)])
+            assert network.evaluate(Z, targets, None) == pytest.approx(each.mean(), rel=1e-13), (output, loss)
+            weighted = (weight * each).sum() / weight.sum()
+            assert network.evaluate(Z, targets, weight) == pytest.approx(weighted, rel=1e-13), (output, loss)
+    assert tried >= 10
+
+
+def test_the_cross_entropies_need_probabilities():
+    for output in reference.OUTPUTS:
+        assert reference.is_defined(output, "half_squared_error")
+        assert reference.is_defined(output, "squared_error")
+        if output not in {"sigmoid", "softmax"}:
+            assert not reference.is_defined(output, "binary_cross_entropy")
+            assert not reference.is_defined(output, "cross_entropy")
+    assert reference.is_defined("sigmoid", "binary_cross_entropy")
+    assert reference.is_defined("softmax", "cross_entropy")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_the_canonical_losses_stay_finite_when_the_output_saturates(build, dtype):
+    sigmoid = one_neuron(build, dtype, "sigmoid", "binary_cross_entropy")
+    flat, inputs = np.empty(1, dtype), np.empty((1, 1), dtype)
+    for z, target, loss, slope in (
+        (1000, 0, 1000, 1),
+        (-1000, 1, 1000, -1),
+        (1000, 1, 0, 0),
+        (-1000, 0, 0, 0),
+    ):
+        X, y = np.full((1, 1), z, dtype), np.full((1, 1), target, dtype)
+        assert sigmoid.evaluate(X, y, None) == pytest.approx(loss, rel=1e-6, abs=1e-30)
+        assert sigmoid.gradient(X, y, None, flat, inputs) == pytest.approx(loss, rel=1e-6, abs=1e-30)
+        assert inputs[0, 0] == slope
+
+    softmax = make(build, dtype, (2, 2), "identity", "softmax", "cross_entropy", False, [1.0, 0.0, 0.0, 1.0])
+    flat, inputs = np.empty(4, dtype), np.empty((1, 2), dtype)
+    X = np.array([[1000.0, 0.0]], dtype)
+    assert softmax.evaluate(X, np.array([1]), None) == pytest.approx(1000)
+    assert softmax.evaluate(X, np.array([0]), None) == 0
+    assert softmax.evaluate(X, np.array([[0.25, 0.75]], dtype), None) == pytest.approx(750)
+    assert softmax.gradient(X, np.array([1]), None, flat, inputs) == pytest.approx(1000)
+    assert inputs[0].tolist() == [1.0, -1.0]
