@@ -4,6 +4,7 @@ W is (n_in, n_out) by rows, b is (n_out,) and follows W in memory. Matrices of s
 the row distances lda, ldz. All three are the one product of product.h; results are exact sums in ascending order of
 the index summed over, so they do not depend on how rows or columns are shared out.
 """
+from libc.string cimport memcpy
 from real cimport real
 
 cdef extern from "product.h" nogil:
@@ -15,11 +16,14 @@ cdef extern from "product.h" nogil:
 
 
 cdef inline void dense_forward(
-    real* Z, Py_ssize_t ldz, const real* A, Py_ssize_t lda, const real* W, const real* b,
+    real* Z, Py_ssize_t ldz, const real* A, Py_ssize_t lda, const real* W, const real* panels, const real* b,
     Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out
 ) noexcept nogil:
-    """Z (m, n_out) = A (m, n_in) W + b; b NULL for none."""
-    product(Z, ldz, A, lda, 1, W, n_out, STRIP, m, n_out, n_in, b, False)
+    """Z (m, n_out) = A (m, n_in) W + b; b NULL for none, panels what copy_to_panels made of W, or NULL."""
+    if panels != NULL:
+        product(Z, ldz, A, lda, 1, panels, STRIP, n_in * STRIP, m, n_out, n_in, b, False)
+    else:
+        product(Z, ldz, A, lda, 1, W, n_out, STRIP, m, n_out, n_in, b, False)
 
 
 cdef inline void dense_backward_input(
@@ -46,18 +50,43 @@ cdef inline void dense_backward_bias(
     product(db, n_out, &one, 0, 0, dZ, ldz, STRIP, 1, n_out, m, NULL, accumulate)
 
 
-cdef inline Py_ssize_t panels_size(Py_ssize_t n_in, Py_ssize_t n_out) noexcept nogil:
-    """Elements of W^T in panels."""
-    return (n_in + STRIP - 1) // STRIP * STRIP * n_out
+# Panels: a matrix B (k, n) cut into strips of STRIP columns, each stored by rows, one after the other; the last one
+# is padded. The product reads them from the first element to the last.
+
+cdef inline Py_ssize_t panels_size(Py_ssize_t k, Py_ssize_t n) noexcept nogil:
+    """Elements of a matrix (k, n) in panels."""
+    return (n + STRIP - 1) // STRIP * STRIP * k
+
+
+cdef inline void copy_to_panels(
+    real* panels, const real* W, Py_ssize_t first, Py_ssize_t last, Py_ssize_t n_in, Py_ssize_t n_out
+) noexcept nogil:
+    """Rows first..last of W (n_in, n_out) to its panels."""
+    cdef Py_ssize_t i, o, strip
+    for i in range(first, last):
+        for strip in range((n_out + STRIP - 1) // STRIP):
+            o = strip * STRIP
+            memcpy(
+                panels + o * n_in + i * STRIP, W + i * n_out + o,
+                (n_out - o if n_out - o < STRIP else STRIP) * sizeof(real))
 
 
 cdef inline void transpose_to_panels(
     real* panels, const real* W, Py_ssize_t first, Py_ssize_t last, Py_ssize_t n_out
 ) noexcept nogil:
-    """W^T, rows first..last of W, in panels: element (i, o) of W to panel i // STRIP, row o, column i % STRIP."""
+    """Columns first..last of W^T (n_out, n_in), which are rows of W (n_in, n_out), to its panels."""
     cdef Py_ssize_t i, o
     cdef real* column
     for i in range(first, last):
         column = panels + i // STRIP * STRIP * n_out + i % STRIP
         for o in range(n_out):
             column[o * STRIP] = W[i * n_out + o]
+
+
+cdef inline Py_ssize_t row_distance(Py_ssize_t n) noexcept nogil:
+    """Elements from row to row in a buffer of rows of n: for wide rows an odd number of cache lines.
+
+    Rows that are a large power of two apart fall on the same few places of the cache and drive each other out.
+    """
+    cdef Py_ssize_t line = 64 // sizeof(real)
+    return n if n < 8 * line else (n + line - 1) // line // 2 * 2 * line + line

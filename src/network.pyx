@@ -18,12 +18,12 @@ from libc.stdint cimport int64_t
 from libc.math cimport isfinite, sqrt
 from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
 from activations cimport activation_code, keeps_input
-from dense cimport panels_size
+from dense cimport panels_size, row_distance
 from losses cimport loss_code
 from optimizers cimport optimizer_code
 from passes cimport (
-    BLOCK, GROUP, Layer, Net, backward_tile, batch_weight, evaluate_tile, groups, parallel_for, parameters_block,
-    predict_tile, run_tiles, transpose_weights,
+    BLOCK, GROUP, MANY, WIDE, Layer, Net, backward_tile, batch_weight, evaluate_tile, groups, pack_weights,
+    predict_tile, run_blocks, run_tiles, transpose_weights,
 )
 
 np.import_array()
@@ -81,6 +81,7 @@ cdef class Network:
             layer.activation = activation_code(activations[l])
             layer.weights = at
             at += layer.n_in * layer.n_out
+            self.net.n_weights += layer.n_in * layer.n_out
             layer.biases = at if bias else -1
             at += layer.n_out if bias else 0
             layer.first_block = self.net.n_blocks
@@ -102,11 +103,16 @@ cdef class Network:
         return <real*> np.PyArray_DATA(made)
 
     cdef allocate_forward(self):
-        """What predict needs: the activations of one group."""
+        """What predict needs: the activations of one group, and panels for wide layers."""
         cdef Py_ssize_t l
+        cdef Layer* layer
         self.workspace = []
         for l in range(self.net.depth):
-            self.net.layers[l].a = self.allocate(GROUP * self.net.layers[l].n_out)
+            layer = &self.net.layers[l]
+            layer.distance = row_distance(layer.n_out) if l < self.net.depth - 1 else layer.n_out
+            layer.a = self.allocate(GROUP * layer.distance)
+            if layer.n_out > WIDE:
+                layer.panels = self.allocate(panels_size(layer.n_in, layer.n_out))
         self.net.log_sum = self.allocate(GROUP)
 
     cdef allocate_backward(self):
@@ -118,10 +124,10 @@ cdef class Network:
         for l in range(self.net.depth):
             layer = &self.net.layers[l]
             if keeps_input(layer.activation) or l == self.net.depth - 1:
-                layer.z = self.allocate(GROUP * layer.n_out)
-            layer.delta = self.allocate(GROUP * layer.n_out)
-            layer.panels = self.allocate(panels_size(layer.n_in, layer.n_out))
-        self.net.x = self.allocate(GROUP * self.n_in)
+                layer.z = self.allocate(GROUP * layer.distance)
+            layer.delta = self.allocate(GROUP * layer.distance)
+            layer.transposed = self.allocate(panels_size(layer.n_out, layer.n_in))
+        self.net.x = self.allocate(GROUP * row_distance(self.n_in))
         self.net.t = self.allocate(GROUP * self.n_out)
         self.net.cost = self.allocate(GROUP * self.n_out)
         self.net.w = self.allocate(GROUP)
@@ -146,6 +152,8 @@ cdef class Network:
             net.targets = <const real*> data(targets)
         net.sample_weight = <const real*> data(sample_weight)
         net.order = <const int64_t*> data(order)
+        net.x_distance = self.n_in if order is None else row_distance(self.n_in)
+        net.packed = False
         net.threads = threads
         net.outputs = NULL
         net.inputs_gradient = NULL
@@ -194,6 +202,8 @@ cdef class Network:
         cdef unsigned int before = flush_subnormals()
         cdef Py_ssize_t group
         try:
+            if rows >= MANY:
+                pack_weights(&self.net)
             for group in range(groups(rows)):
                 run_tiles(&self.net, predict_tile, group * GROUP, rows)
                 self.look_for_signals(self.net.size)
@@ -214,6 +224,8 @@ cdef class Network:
                 before = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
+                    if rows >= MANY:
+                        pack_weights(&self.net)
                     for group in range(groups(rows)):
                         total += run_tiles(&self.net, evaluate_tile, group * GROUP, rows)
                         self.look_for_signals(self.net.size)
@@ -237,6 +249,7 @@ cdef class Network:
                 before = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
+                    transpose_weights(&self.net)
                     total = self.batch(0, rows, weight, False)
                 finally:
                     restore_subnormals(before)
@@ -251,12 +264,11 @@ cdef class Network:
         cdef Py_ssize_t group
         cdef double total = 0
         net.scale = <real> (1 / weight)
-        transpose_weights(net)
         for group in range(groups(size)):
             total += run_tiles(net, backward_tile, start + group * GROUP, start + size)
             net.accumulate = group > 0
             net.update = update and group == groups(size) - 1 and isfinite(total)
-            parallel_for(parameters_block, net, net.n_blocks, net.threads)
+            run_blocks(net)
             self.look_for_signals(3 * net.size)
         return total
 
@@ -288,6 +300,8 @@ cdef class Network:
             with nogil:
                 before = flush_subnormals()
                 try:
+                    pack_weights(&self.net)
+                    transpose_weights(&self.net)
                     for step in range((rows + batch_size - 1) // batch_size):
                         start = step * batch_size
                         size = min(batch_size, rows - start)

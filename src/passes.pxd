@@ -14,7 +14,8 @@ from libc.string cimport memcpy, memset
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward, keeps_input
 from dense cimport (
-    dense_backward_bias, dense_backward_input, dense_backward_weights, dense_forward, transpose_to_panels,
+    copy_to_panels, dense_backward_bias, dense_backward_input, dense_backward_weights, dense_forward,
+    transpose_to_panels,
 )
 from losses cimport loss_backward, loss_forward, softmax_forward
 from optimizers cimport Step, optimizer_step
@@ -27,6 +28,9 @@ cdef enum:
     TILE = 64       # samples that go through all layers together
     GROUP = 256     # samples whose activations are kept for one product A^T dZ
     BLOCK = 64      # rows of a weight matrix updated together
+    PER_THREAD = 100000     # products that are worth another thread
+    WIDE = 256      # outputs from which a layer's W is kept in panels too
+    MANY = 64       # rows to predict for which making the panels pays
 
 cdef struct Layer:
     Py_ssize_t n_in, n_out
@@ -34,7 +38,9 @@ cdef struct Layer:
     Py_ssize_t weights          # where W (n_in, n_out) stands in the flat buffers
     Py_ssize_t biases           # where b (n_out,) stands, -1 for none
     Py_ssize_t first_block      # number of the layer's first block of weights
-    real* panels                # W^T in panels
+    Py_ssize_t distance         # elements from row to row in z, a and delta; n_out in the output layer
+    real* panels                # W in panels, for wide layers, else NULL
+    real* transposed            # W^T in panels
     real* z                     # (GROUP, n_out); NULL where the derivative needs only a
     real* a                     # (GROUP, n_out)
     real* delta                 # (GROUP, n_out)
@@ -45,7 +51,8 @@ cdef struct Net:
     Layer* layers
     int loss
     real slope
-    int threads
+    int threads                 # that may be used at most
+    Py_ssize_t n_weights
     real* parameters            # flat, and beside it, alike:
     real* gradient
     real* first                 # the optimizer's moments
@@ -58,6 +65,7 @@ cdef struct Net:
     const int64_t* order        # the i-th sample is row order[i], or NULL: row i
     # the group in work
     Py_ssize_t start, size      # its samples: start .. start + size
+    bint packed                 # whether the panels of W hold the present weights
     real scale                  # 1 / sum of the weights of the batch
     bint accumulate             # whether the batch had a group before
     bint update                 # whether the gradient is complete and the optimizer's turn has come
@@ -66,7 +74,8 @@ cdef struct Net:
     real* outputs               # (rows, n_out) where predictions go, or NULL
     real* inputs_gradient       # (rows, n_in) where dC/dX goes, or NULL
     # workspace, a row per sample of the group
-    real* x
+    real* x                     # inputs, where they are gathered
+    Py_ssize_t x_distance       # elements from row to row of the inputs, gathered or not
     real* t
     real* w
     real* cost
@@ -85,8 +94,8 @@ cdef inline const real* gather_inputs(Net* net, Py_ssize_t lo, Py_ssize_t hi) no
     if net.order == NULL:
         return net.X + (net.start + lo) * n
     for i in range(lo, hi):
-        memcpy(net.x + i * n, net.X + row_of(net, i) * n, n * sizeof(real))
-    return net.x + lo * n
+        memcpy(net.x + i * net.x_distance, net.X + row_of(net, i) * n, n * sizeof(real))
+    return net.x + lo * net.x_distance
 
 
 cdef inline void gather_targets(Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
@@ -107,24 +116,24 @@ cdef inline void forward_rows(
     Net* net, const real* x, Py_ssize_t lo, Py_ssize_t hi, bint keep
 ) noexcept nogil:
     """A^l = g^l(A^(l-1) W^l + b^l) for samples lo..hi and every layer; with `keep`, z too where it is needed."""
-    cdef Py_ssize_t l, m = hi - lo
+    cdef Py_ssize_t l, m = hi - lo, distance = net.x_distance
     cdef Layer* layer
     cdef real* a
     cdef real* z
     for l in range(net.depth):
         layer = &net.layers[l]
-        a = layer.a + lo * layer.n_out
+        a = layer.a + lo * layer.distance
         if l == net.depth - 1 and net.outputs != NULL:
             a = net.outputs + (net.start + lo) * layer.n_out
-        z = layer.z + lo * layer.n_out if keep and layer.z != NULL else a
+        z = layer.z + lo * layer.distance if keep and layer.z != NULL else a
         dense_forward(
-            z, layer.n_out, x, layer.n_in, net.parameters + layer.weights,
+            z, layer.distance, x, distance, net.parameters + layer.weights, layer.panels if net.packed else NULL,
             net.parameters + layer.biases if layer.biases >= 0 else NULL, m, layer.n_in, layer.n_out)
         if layer.activation == SOFTMAX:
             softmax_forward(a, net.log_sum + lo, z, m, layer.n_out)
         else:
-            activation_forward(layer.activation, a, z, m * layer.n_out, net.slope)
-        x = a
+            activation_forward(layer.activation, a, z, m * layer.distance, net.slope)
+        x, distance = a, layer.distance
 
 
 cdef inline void tile_bounds(const Net* net, Py_ssize_t tile, Py_ssize_t* lo, Py_ssize_t* hi) noexcept nogil:
@@ -169,62 +178,90 @@ cdef inline void backward_tile(void* context, Py_ssize_t tile) noexcept nogil:
     for l in range(net.depth - 1, 0, -1):
         layer = &net.layers[l]
         below = &net.layers[l - 1]
-        at = lo * layer.n_in
+        at = lo * below.distance
         dense_backward_input(
-            below.delta + at, layer.n_in, layer.delta + lo * layer.n_out, layer.n_out, layer.panels,
+            below.delta + at, below.distance, layer.delta + lo * layer.distance, layer.distance, layer.transposed,
             hi - lo, layer.n_in, layer.n_out)
         activation_backward(
             below.activation, below.delta + at, below.a + at,
-            below.z + at if below.z != NULL else NULL, (hi - lo) * layer.n_in, net.slope)
+            below.z + at if below.z != NULL else NULL, (hi - lo) * below.distance, net.slope)
     if net.inputs_gradient != NULL:
         layer = &net.layers[0]
         dense_backward_input(
-            net.inputs_gradient + (net.start + lo) * layer.n_in, layer.n_in, layer.delta + lo * layer.n_out,
-            layer.n_out, layer.panels, hi - lo, layer.n_in, layer.n_out)
+            net.inputs_gradient + (net.start + lo) * layer.n_in, layer.n_in, layer.delta + lo * layer.distance,
+            layer.distance, layer.transposed, hi - lo, layer.n_in, layer.n_out)
 
 
 cdef inline void update_range(Net* net, Py_ssize_t at, Py_ssize_t n, real decay) noexcept nogil:
     optimizer_step(&net.step, net.parameters + at, net.first + at, net.second + at, net.gradient + at, decay, n)
 
 
+cdef inline void transpose_rows(const Net* net, const Layer* layer, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Rows lo..hi of W to W^T."""
+    transpose_to_panels(layer.transposed, net.parameters + layer.weights, lo, hi, layer.n_out)
+
+
+cdef inline void pack_rows(const Net* net, const Layer* layer, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Rows lo..hi of W to its panels, if it has any."""
+    if layer.panels != NULL:
+        copy_to_panels(layer.panels, net.parameters + layer.weights, lo, hi, layer.n_in, layer.n_out)
+
+
+cdef inline void pack_weights(Net* net) noexcept nogil:
+    """All of W to the panels of every wide layer; steps keep them up to date."""
+    cdef Py_ssize_t l
+    for l in range(net.depth):
+        pack_rows(net, &net.layers[l], 0, net.layers[l].n_in)
+    net.packed = True
+
+
+cdef inline void transpose_weights(Net* net) noexcept nogil:
+    """W^T of every layer whose input gradient is wanted; steps keep all but the first layer's up to date."""
+    cdef Py_ssize_t l
+    for l in range(0 if net.inputs_gradient != NULL else 1, net.depth):
+        transpose_rows(net, &net.layers[l], 0, net.layers[l].n_in)
+
+
 cdef inline void parameters_block(void* context, Py_ssize_t block) noexcept nogil:
-    """dW of BLOCK rows of one layer's W, with its first block db; then their optimizer step, if it is due."""
+    """dW of BLOCK rows of one layer's W, with its first block db; then, if due, their optimizer step and W^T."""
     cdef Net* net = <Net*> context
     cdef Layer* layer = net.layers
     cdef const real* a
-    cdef Py_ssize_t lo, rows, at
+    cdef Py_ssize_t lo, rows, at, distance
     while layer + 1 < net.layers + net.depth and (layer + 1).first_block <= block:
         layer += 1
+    distance = net.x_distance
     if layer != net.layers:
         a = (layer - 1).a
+        distance = (layer - 1).distance
     else:
         a = net.x if net.order != NULL else <real*> net.X + net.start * layer.n_in
     lo = (block - layer.first_block) * BLOCK
     rows = BLOCK if lo + BLOCK < layer.n_in else layer.n_in - lo
     at = layer.weights + lo * layer.n_out
     dense_backward_weights(
-        net.gradient + at, a + lo, layer.n_in, layer.delta, layer.n_out, net.size, rows, layer.n_out, net.accumulate)
+        net.gradient + at, a + lo, distance, layer.delta, layer.distance, net.size, rows, layer.n_out, net.accumulate)
     if net.update:
         update_range(net, at, rows * layer.n_out, net.decay)
+        if layer != net.layers:
+            transpose_rows(net, layer, lo, lo + rows)
+        pack_rows(net, layer, lo, lo + rows)
     if lo == 0 and layer.biases >= 0:
         at = layer.biases
         dense_backward_bias(
-            net.gradient + at, layer.delta, layer.n_out, net.size, layer.n_out, net.accumulate)
+            net.gradient + at, layer.delta, layer.distance, net.size, layer.n_out, net.accumulate)
         if net.update:
             update_range(net, at, layer.n_out, 0)
 
 
-cdef inline void transpose_weights(Net* net) noexcept nogil:
-    """W^T of every layer whose input gradient is wanted."""
-    cdef Py_ssize_t l
-    cdef Layer* layer
-    for l in range(0 if net.inputs_gradient != NULL else 1, net.depth):
-        layer = &net.layers[l]
-        transpose_to_panels(layer.panels, net.parameters + layer.weights, 0, layer.n_in, layer.n_out)
-
-
 cdef inline Py_ssize_t groups(Py_ssize_t samples) noexcept nogil:
     return (samples + GROUP - 1) // GROUP
+
+
+cdef inline int threads_for(const Net* net, double products) noexcept nogil:
+    """How many threads pay for so many products."""
+    cdef double most = products / PER_THREAD
+    return net.threads if most > net.threads else <int> most
 
 
 cdef inline double run_tiles(
@@ -238,10 +275,15 @@ cdef inline double run_tiles(
     net.size = size
     for tile in range(tiles):
         net.tile_loss[tile] = 0
-    parallel_for(work, net, tiles, net.threads)
+    parallel_for(work, net, tiles, threads_for(net, <double> size * net.n_weights))
     for tile in range(tiles):
         total += net.tile_loss[tile]
     return total
+
+
+cdef inline void run_blocks(Net* net) noexcept nogil:
+    """Run all blocks of weights."""
+    parallel_for(parameters_block, net, net.n_blocks, threads_for(net, <double> net.size * net.n_weights))
 
 
 cdef inline double batch_weight(const Net* net, Py_ssize_t start, Py_ssize_t size) noexcept nogil:
