@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 from fastmlp import _cpu, reference
 
-DTYPES = ("float32", "float64")
+DTYPES = tuple(reference.NETWORKS)
 
 
 def available() -> tuple[str, ...]:
@@ -52,7 +52,8 @@ def network(dtype: str, build: str | None = None) -> type[reference.Network]:
     name = _current if build is None else _checked(build, "build")
     if name == "reference":
         return reference.NETWORKS[dtype]
-    return importlib.import_module(f"fastmlp._network_{name}_{dtype}").Network
+    compiled: type[reference.Network] = importlib.import_module(f"fastmlp._network_{name}_{dtype}").Network
+    return compiled
 
 
 def current() -> str:

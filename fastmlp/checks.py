@@ -8,6 +8,7 @@ import math
 import operator
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Real
 
 import numpy as np
 
@@ -36,6 +37,13 @@ def integer(name: str, given: object, least: int) -> int:
     return value
 
 
+def boolean(name: str, given: object) -> bool:
+    """True or False."""
+    if not isinstance(given, (bool, np.bool_)):
+        raise TypeError(f"{name} is {given!r}; expected True or False")
+    return bool(given)
+
+
 def number(
     name: str,
     given: object,
@@ -48,12 +56,9 @@ def number(
     """A finite number with above < number, least <= number, number < below, number <= most."""
     bounds = (("> ", above), (">= ", least), ("< ", below), ("<= ", most))
     expected = " and ".join(sign + f"{bound:g}" for sign, bound in bounds if math.isfinite(bound)) or "finite"
-    try:
-        if isinstance(given, (bool, np.bool_, str)):
-            raise TypeError
-        value = float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {given!r}; expected a number {expected}") from None
+    if isinstance(given, bool) or not isinstance(given, Real):
+        raise TypeError(f"{name} is {given!r}; expected a number {expected}")
+    value = float(given)
     if not (math.isfinite(value) and above < value < below and least <= value <= most):
         raise ValueError(f"{name} is {given!r}; expected a number {expected}")
     return value
@@ -105,7 +110,7 @@ def inputs(given: object, n_in: int, dtype: np.dtype, name: str = "X", single: b
         raise ValueError(f"{name} has shape {array.shape}; expected {expected}, a sample in each row{hint}")
     if array.shape[0] == 0:
         raise ValueError(f"{name} is empty, shape {array.shape}; expected at least one row")
-    return finite(name, array if array is given else given, dtype)
+    return finite(name, array, dtype)
 
 
 def targets(
@@ -122,33 +127,47 @@ def targets(
             at = int(np.argmax(bad))
             raise ValueError(f"{name}[{at}] is {array[at]}; {expected}")
         return np.require(array, np.int64, ("C_CONTIGUOUS", "ALIGNED"))
-    shapes = [(rows, n_out)]
+    shapes: list[tuple[int, ...]] = [(rows, n_out)]
     if output == "softmax" or n_out == 1:
         shapes.insert(0, (rows,))
-    if array.shape not in shapes or (output == "softmax" and array.ndim == 1):
+    if array.shape not in shapes:
         expected = " or ".join(str(shape) for shape in shapes)
         raise ValueError(f"{name} has shape {array.shape} for {rows} rows of X; expected {expected}")
-    result = finite(name, array if array is given else given, dtype).reshape(rows, n_out)
+    result = finite(name, array, dtype).reshape(rows, n_out)
     if "cross_entropy" in loss:
         most = 1 if loss == "binary_cross_entropy" else math.inf
         bad = (result < 0) | (result > most)
         if bad.any():
-            at = tuple(int(i) for i in np.argwhere(bad)[0])
+            place = tuple(int(i) for i in np.argwhere(bad)[0])
             raise ValueError(
-                f"{name}[{', '.join(map(str, at))}] is {result[at]}; "
+                f"{name}[{', '.join(map(str, place))}] is {result[place]}; "
                 f"{loss} expects targets {'between 0 and 1' if most == 1 else '>= 0'}"
             )
     return result
 
 
 def sample_weights(given: object, rows: int, dtype: np.dtype) -> np.ndarray | None:
-    """Weights (m,), not negative, not all zero; None for None."""
+    """Weights (m,), not negative, not all zero, scaled so that the largest is 1; None for None."""
     if given is None:
         return None
-    array = shaped("sample_weight", given, (rows,), dtype)
+    array = shaped("sample_weight", given, (rows,), np.dtype(np.float64))
     if (array < 0).any():
         at = int(np.argmax(array < 0))
         raise ValueError(f"sample_weight[{at}] is {array[at]}; expected weights >= 0")
     if not array.any():
         raise ValueError("sample_weight is zero for every row; expected at least one weight > 0")
-    return array
+    scaled: np.ndarray = (array / array.max()).astype(dtype)
+    return scaled
+
+
+def buffer(name: str, given: object, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array that results of this shape can be written to."""
+    expected = f"a writable, C-contiguous array of shape {shape} and dtype {dtype}"
+    if not isinstance(given, np.ndarray):
+        raise TypeError(f"{name} is a {type(given).__name__}; expected {expected}")
+    flaws = [] if given.flags.c_contiguous else ["not C-contiguous"]
+    flaws += [] if given.flags.writeable else ["read-only"]
+    if given.shape != shape or given.dtype != dtype or flaws:
+        came = ", ".join([f"shape {given.shape}", f"dtype {given.dtype}", *flaws])
+        raise ValueError(f"{name} has {came}; expected {expected}")
+    return given

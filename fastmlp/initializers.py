@@ -38,13 +38,9 @@ INITIALIZERS: dict[str, Initializer] = {
     row.__name__: row for row in (glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_normal)
 }
 
-# The initializer of a layer by its activation; glorot_uniform where none is named.
+# The initializer of a layer, by its activation.
 DEFAULTS = {
-    "relu": "he_uniform",
-    "leaky_relu": "he_uniform",
-    "elu": "he_uniform",
-    "gelu": "he_uniform",
-    "silu": "he_uniform",
-    "mish": "he_uniform",
+    **dict.fromkeys(("identity", "sigmoid", "tanh", "softplus", "softmax"), "glorot_uniform"),
+    **dict.fromkeys(("relu", "leaky_relu", "elu", "gelu", "silu", "mish"), "he_uniform"),
     "selu": "lecun_normal",
 }

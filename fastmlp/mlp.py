@@ -11,18 +11,17 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp import builds, checks, reference
 from fastmlp.initializers import DEFAULTS, INITIALIZERS
 from fastmlp.optimizers import SGD, Adam
 from fastmlp.optimizers import optimizer as as_optimizer
 from fastmlp.progress import Progress
+from fastmlp.reference import Array
 from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
 from fastmlp.training import History, Monitor
-
-Array = NDArray[Any]
 
 
 class Gradient(NamedTuple):
@@ -120,16 +119,11 @@ class MLP:
         init: str | None = None,
         seed: int | np.random.Generator | None = None,
     ) -> None:
-        self._describe(sizes, activation, output, loss, bias, negative_slope, dtype)
         if init is not None:
             checks.choice("init", init, INITIALIZERS)
-        try:
-            self._rng = np.random.default_rng(seed)
-        except (TypeError, ValueError) as problem:
-            raise type(problem)(f"seed is {seed!r}; expected an integer >= 0, a Generator or None") from None
-        self._build()
+        self._describe(sizes, activation, output, loss, bias, negative_slope, dtype, seed)
         for W, name in zip(self.weights, (*self.activations, self.output), strict=True):
-            W[...] = INITIALIZERS[init or DEFAULTS.get(name, "glorot_uniform")](self._rng, *W.shape)
+            W[...] = INITIALIZERS[init or DEFAULTS[name]](self._rng, *W.shape)
 
     @classmethod
     def from_parameters(
@@ -164,26 +158,20 @@ class MLP:
         ValueError, TypeError
             If shapes do not follow each other, a value is not finite, or the numbers of layers differ.
         """
-        shapes = [np.shape(checks.numeric(f"weights[{i}]", W)) for i, W in enumerate(_sequence("weights", weights))]
+        matrices = [checks.numeric(f"weights[{i}]", W) for i, W in enumerate(_sequence("weights", weights))]
+        shapes = [W.shape for W in matrices]
         if not shapes:
             raise ValueError("weights is empty; expected a matrix (n_in, n_out) for each layer")
         for i, shape in enumerate(shapes):
             rows = shapes[i - 1][-1] if i else "n_in"
             if len(shape) != 2 or 0 in shape or (i and shape[0] != rows):
                 raise ValueError(f"weights[{i}] has shape {shape}; expected ({rows}, n_out)")
-        net = cls(
-            [shapes[0][0], *(shape[1] for shape in shapes)],
-            activation=activation,
-            output=output,
-            loss=loss,
-            bias=biases is not None,
-            negative_slope=negative_slope,
-            dtype=dtype,
-            seed=seed,
-        )
-        net.weights = weights  # type: ignore[assignment]
+        net = cls.__new__(cls)
+        sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
+        net._describe(sizes, activation, output, loss, biases is not None, negative_slope, dtype, seed)
+        net._assign("weights", matrices)
         if biases is not None:
-            net.biases = biases  # type: ignore[assignment]
+            net._assign("biases", biases)
         return net
 
     def _describe(
@@ -195,12 +183,13 @@ class MLP:
         bias: Any,
         negative_slope: Any,
         dtype: Any,
+        seed: Any,
     ) -> None:
-        """Check and keep what the net is."""
+        """Check and keep what the net is, and make its network, all parameters zero."""
         numbers = [checks.integer(f"sizes[{i}]", n, 1) for i, n in enumerate(_sequence("sizes", sizes))]
         if len(numbers) < 2:
             raise ValueError(f"sizes is {sizes!r}; expected n_in, the hidden layers, n_out: at least two numbers")
-        self.sizes: tuple[int, ...] = tuple(numbers)
+        self._sizes: tuple[int, ...] = tuple(numbers)
         hidden = len(numbers) - 2
         names = [activation] * hidden if isinstance(activation, str) else list(_sequence("activation", activation))
         if isinstance(activation, str):
@@ -209,29 +198,31 @@ class MLP:
             raise ValueError(
                 f"activation has {len(names)} names for {hidden} hidden layers; expected one name, or one for each"
             )
-        self.activations = tuple(
+        self._activations = tuple(
             checks.choice(f"activation[{i}]", name, reference.ACTIVATIONS) for i, name in enumerate(names)
         )
-        self.output = checks.choice("output", output, reference.OUTPUTS)
+        self._output = checks.choice("output", output, reference.OUTPUTS)
         if output == "softmax" and numbers[-1] == 1:
             raise ValueError(
                 "output is 'softmax' with one neuron, whose answer is always 1; expected sigmoid, or n_out >= 2"
             )
-        default = reference.DEFAULT_LOSS.get(output, "half_squared_error")
-        self.loss = default if loss is None else checks.choice("loss", loss, reference.LOSSES)
+        self._loss = reference.DEFAULT_LOSS[output] if loss is None else checks.choice("loss", loss, reference.LOSSES)
         if not reference.is_defined(self.output, self.loss):
             raise ValueError(
                 f"loss is {loss!r} with output {output!r}; expected output sigmoid or softmax, between 0 and 1"
             )
-        if not isinstance(bias, (bool, np.bool_)):
-            raise TypeError(f"bias is {bias!r}; expected True or False")
-        self.bias = bool(bias)
-        self.negative_slope = checks.number("negative_slope", negative_slope, least=0, most=1)
+        self._bias = checks.boolean("bias", bias)
+        self._negative_slope = checks.number("negative_slope", negative_slope, least=0, most=1)
         try:
-            name = np.dtype(dtype).name
+            name = None if dtype is None else np.dtype(dtype).name
         except TypeError:
-            name = str(dtype)
-        self.dtype = np.dtype(checks.choice("dtype", name, builds.DTYPES))
+            name = dtype
+        self._dtype = np.dtype(checks.choice("dtype", name, builds.DTYPES))
+        try:
+            self._rng = np.random.default_rng(seed)
+        except (TypeError, ValueError) as problem:
+            raise type(problem)(f"seed is {seed!r}; expected an integer >= 0, a Generator or None") from None
+        self._build()
 
     def _build(self) -> None:
         """Make the network that `_describe` described, all parameters zero."""
@@ -241,6 +232,16 @@ class MLP:
         )
         self._build_name = builds.current()
         self._optimizer: SGD | Adam | None = None
+
+    # what the net is
+
+    sizes = property(lambda self: self._sizes, doc="tuple of int: neurons of each layer, inputs first.")
+    activations = property(lambda self: self._activations, doc="tuple of str: activation of each hidden layer.")
+    output = property(lambda self: self._output, doc="str: activation of the output layer.")
+    loss = property(lambda self: self._loss, doc="str: name of the loss.")
+    bias = property(lambda self: self._bias, doc="bool: whether layers have biases.")
+    negative_slope = property(lambda self: self._negative_slope, doc="float: slope of leaky_relu below zero.")
+    dtype = property(lambda self: self._dtype, doc="numpy.dtype: of parameters and results.")
 
     # parameters
 
@@ -318,25 +319,20 @@ class MLP:
             If X or out has another shape or type, or a value is not finite.
         """
         outputs = self._network.forward(X, out, get_num_threads())
-        if outputs is None:
+        if outputs is None:  # something needs a closer look
             x = checks.inputs(X, self.sizes[0], self.dtype, single=True)
-            outputs = self._network.forward(x, None, get_num_threads())
-            if out is not None:
-                self._check_out(out, outputs.shape)
-                out[...] = outputs
-                outputs = out
-        if not math.isfinite(outputs.flat[0]):
             self._check_parameters()
+            outputs = self._forward(x, get_num_threads())
+            if out is not None:
+                checks.buffer("out", out, outputs.shape, self.dtype)[...] = outputs
+                outputs = out
         return outputs
 
-    def _check_out(self, out: Any, shape: tuple[int, ...]) -> None:
-        expected = f"a writable, C-contiguous array of shape {shape} and dtype {self.dtype}"
-        if not isinstance(out, np.ndarray):
-            raise TypeError(f"out is a {type(out).__name__}; expected {expected}")
-        if out.shape != shape or out.dtype != self.dtype or not out.flags.c_contiguous or not out.flags.writeable:
-            raise ValueError(
-                f"out has shape {out.shape}, dtype {out.dtype}, flags {out.flags!s}; expected {expected}"
-            )
+    def _forward(self, x: Array, threads: int) -> Array:
+        """Outputs for inputs that have been checked."""
+        outputs = self._network.forward(x, None, threads, True)
+        assert outputs is not None  # what checks.inputs returns is used as it is
+        return outputs
 
     def classify(self, X: ArrayLike, threshold: float = 0.5) -> Array:
         """Class labels.
@@ -360,16 +356,19 @@ class MLP:
         ValueError, TypeError
             As `predict`; for a net with one output that is no sigmoid; for a threshold where none is used.
         """
-        least = checks.number("threshold", threshold, least=0, most=1)
-        n_out = self.sizes[-1]
-        if self.output == "sigmoid":
-            labels = (self.predict(X) >= least).astype(np.int64)
-            return labels[..., 0] if n_out == 1 else labels
-        if n_out == 1:
+        border = checks.number("threshold", threshold, least=0, most=1)
+        if self.output != "sigmoid" and self.sizes[-1] == 1:
             raise ValueError(f"classify needs several outputs or a sigmoid; this net has one {self.output} output")
-        if least != 0.5:
+        if self.output != "sigmoid" and border != 0.5:
             raise ValueError(f"threshold is {threshold} for {self.output} outputs; it is used with sigmoid only")
-        return self.predict(X).argmax(axis=-1)
+        return self._labels(self.predict(X), border)
+
+    def _labels(self, outputs: Array, border: float = 0.5) -> Array:
+        """Class labels of outputs."""
+        if self.output != "sigmoid":
+            return np.asarray(outputs.argmax(axis=-1))[()]
+        labels = (outputs >= border).astype(np.int64)
+        return (labels[..., 0] if self.sizes[-1] == 1 else labels)[()]
 
     def evaluate(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The mean loss.
@@ -482,7 +481,8 @@ class MLP:
         Warns
         -----
         RuntimeWarning
-            If the loss or a parameter stops being finite: the net keeps the weights from the start of that epoch.
+            If the loss or a parameter stops being finite: the net keeps the weights from the start of that epoch, or
+            with patience or tol its best ones, and the optimizer starts afresh next time.
 
         Notes
         -----
@@ -494,28 +494,23 @@ class MLP:
         size = None if batch_size is None else checks.integer("batch_size", batch_size, 1)
         method = as_optimizer(optimizer)
         monitor = Monitor(patience, tol)
+        shuffle = checks.boolean("shuffle", shuffle)
         calls = [callbacks] if callable(callbacks) else list(_sequence("callbacks", callbacks))
         for i, call in enumerate(calls):
             if not callable(call):
                 raise TypeError(f"callbacks[{i}] is {call!r}; expected a callable taking (net, history)")
         n_threads = as_threads(threads)
-        for name, flag in (("shuffle", shuffle), ("progress", progress)):
-            if not isinstance(flag, (bool, np.bool_)):
-                raise TypeError(f"{name} is {flag!r}; expected True or False")
+        line = Progress(epochs) if checks.boolean("progress", progress) else None
         self._check_parameters()
         held: tuple[Array, Array] | None = None
-        if isinstance(validation, tuple):
+        if isinstance(validation, (tuple, list)):
             if len(validation) != 2:
-                raise ValueError(f"validation is a tuple of {len(validation)}; expected (X, y)")
+                raise ValueError(f"validation has {len(validation)} elements; expected (X, y)")
             held = self._data(*validation, None, " of validation")[:2]
         elif validation is not None:
-            kept, taken = self._split(
-                len(x), checks.number("validation", validation, above=0, below=1), bool(shuffle)
-            )
+            kept, taken = self._split(len(x), validation, shuffle, w)
             held = x[taken], targets[taken]
             x, targets, w = x[kept], targets[kept], None if w is None else w[kept]
-            if w is not None and not w.any():
-                raise ValueError("sample_weight is zero for every row that validation leaves to train on")
 
         network = self._network
         if method != self._optimizer:
@@ -523,44 +518,46 @@ class MLP:
             self._optimizer = method
         history = History()
         order = np.arange(len(x)) if shuffle else None
-        line = Progress(epochs, len(x)) if progress else None
-        for _ in range(epochs):
-            before = self.parameters.copy()
-            if order is not None:
-                self._rng.shuffle(order)
-            loss = network.train(x, targets, w, order, size or len(x), method, n_threads)
-            seen = loss
-            if held is not None and math.isfinite(loss):
-                seen = network.evaluate(*held, None, n_threads)
-            if not (math.isfinite(loss) and math.isfinite(seen) and np.isfinite(self.parameters).all()):
-                self.parameters[...] = before
-                network.reset_optimizer()
-                history.stop_reason = "diverged"
-                break
-            history.loss.append(loss)
-            if held is not None:
-                history.validation_loss.append(seen)
-                if self.output == "softmax" or (self.output == "sigmoid" and self.sizes[-1] == 1):
-                    history.validation_accuracy.append(self._accuracy(*held))
-            history.seconds = perf_counter() - began
+        try:
+            for _ in range(epochs):
+                before = self.parameters.copy()
+                if order is not None:
+                    self._rng.shuffle(order)
+                loss = seen = network.train(x, targets, w, order, size or len(x), method, n_threads)
+                if held is not None and math.isfinite(loss):
+                    seen = network.evaluate(*held, None, n_threads)
+                if not (math.isfinite(seen) and np.isfinite(self.parameters).all()):
+                    self.parameters[...] = before
+                    network.reset_optimizer()
+                    history.stop_reason = "diverged"
+                    break
+                history.loss.append(loss)
+                if held is not None:
+                    history.validation_loss.append(seen)
+                    if self.output == "softmax" or (self.output == "sigmoid" and self.sizes[-1] == 1):
+                        history.validation_accuracy.append(self._accuracy(*held, n_threads))
+                history.seconds = perf_counter() - began
+                if line is not None:
+                    line.show(history, len(x))
+                over = monitor.is_over(seen, self.parameters)
+                answers = [call(self, history) for call in calls]
+                if any(answers):
+                    history.stop_reason = "callback"
+                    break
+                if over:
+                    history.stop_reason = "tol" if patience is None else "patience"
+                    break
+        finally:
             if line is not None:
-                line.show(history)
-            stop = [bool(call(self, history)) for call in calls]
-            if any(stop):
-                history.stop_reason = "callback"
-                break
-            if monitor.is_over(seen, self.parameters):
-                history.stop_reason = "tol" if patience is None else "patience"
-                break
+                line.close()
         if monitor.best is not None:
             self.parameters[...] = monitor.best
         history.seconds = perf_counter() - began
-        if line is not None:
-            line.close()
         if history.stop_reason == "diverged":
+            kept_weights = "the last finite weights" if monitor.best is None else "its best weights so far"
             warnings.warn(
-                f"training diverged at epoch {history.epochs + 1} (loss {seen}): the net keeps the last finite "
-                f"weights, from the start of that epoch; a smaller learning rate or scaled inputs may help",
+                f"training diverged at epoch {history.epochs + 1} (loss {seen}): the net keeps {kept_weights}; "
+                "a smaller learning rate or scaled inputs may help",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -572,19 +569,28 @@ class MLP:
         targets = checks.targets(y, len(x), self.sizes[-1], self.output, self.loss, self.dtype, "y" + of)
         return x, targets, checks.sample_weights(sample_weight, len(x), self.dtype)
 
-    def _split(self, rows: int, fraction: float, shuffle: bool) -> tuple[Array, Array]:
+    def _split(self, rows: int, validation: Any, shuffle: bool, w: Array | None) -> tuple[Array, Array]:
         """Rows to train on and rows to validate on."""
+        try:
+            fraction = checks.number("validation", validation, above=0, below=1)
+        except TypeError:
+            raise TypeError(f"validation is {validation!r}; expected a fraction between 0 and 1, or (X, y)") from None
         held = round(rows * fraction)
         if not 0 < held < rows:
             raise ValueError(f"validation is {fraction} of {rows} rows; expected at least one row on either side")
+        state = self._rng.bit_generator.state
         order = self._rng.permutation(rows) if shuffle else np.arange(rows)
+        if w is not None and not w[order[:-held]].any():
+            self._rng.bit_generator.state = state
+            raise ValueError("sample_weight is zero for every row that validation leaves to train on")
         return np.sort(order[:-held]), np.sort(order[-held:])
 
-    def _accuracy(self, x: Array, targets: Array) -> float:
+    def _accuracy(self, x: Array, targets: Array, threads: int) -> float:
+        """Share of rows classified rightly, for a softmax or one sigmoid."""
         labels = targets
         if targets.ndim == 2:
             labels = targets.argmax(axis=1) if self.output == "softmax" else targets[:, 0] >= 0.5
-        return float(np.mean(self.classify(x) == labels))
+        return float(np.mean(self._labels(self._forward(x, threads)) == labels))
 
     # description
 

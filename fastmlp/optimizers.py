@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastmlp.checks import choice, number
+from fastmlp.checks import boolean, choice, number
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class SGD:
         number("learning_rate", self.learning_rate, above=0)
         number("momentum", self.momentum, least=0, below=1)
         number("weight_decay", self.weight_decay, least=0)
+        boolean("nesterov", self.nesterov)
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov is True with momentum 0: Nesterov's step needs momentum > 0")
 
@@ -74,15 +75,15 @@ class Adam:
         number("weight_decay", self.weight_decay, least=0)
 
 
-OPTIMIZERS = {"sgd": SGD, "adam": Adam}
+OPTIMIZERS: dict[str, type[SGD | Adam]] = {"sgd": SGD, "adam": Adam}
 
 
-def optimizer(given: "str | SGD | Adam") -> SGD | Adam:
+def optimizer(given: str | SGD | Adam) -> SGD | Adam:
     """The optimizer of a name, with its default hyperparameters, or the one given."""
-    if isinstance(given, tuple(OPTIMIZERS.values())):
-        return given
     if isinstance(given, str):
         return OPTIMIZERS[choice("optimizer", given, OPTIMIZERS)]()
+    if isinstance(given, tuple(OPTIMIZERS.values())):
+        return given
     raise TypeError(
         f"optimizer is {given!r}; expected a name ({', '.join(OPTIMIZERS)}) or an instance, as Adam(1e-3)"
     )

@@ -56,9 +56,7 @@ class Perceptron:
     ) -> None:
         self.learning_rate = checks.number("learning_rate", learning_rate, above=0)
         self.max_epochs = checks.integer("max_epochs", max_epochs, 1)
-        if not isinstance(shuffle, (bool, np.bool_)):
-            raise TypeError(f"shuffle is {shuffle!r}; expected True or False")
-        self.shuffle = bool(shuffle)
+        self.shuffle = checks.boolean("shuffle", shuffle)
         self.seed = None if seed is None else checks.integer("seed", seed, 0)
         self.weights: NDArray[np.float64] = np.zeros(0)
         self.bias = 0.0
@@ -126,7 +124,7 @@ class Perceptron:
         if not self.mistakes:
             raise ValueError("this Perceptron has not been fitted; call fit(X, y) first")
         x = checks.inputs(X, len(self.weights), _FLOAT, single=True)
-        return np.where(x @ self.weights + self.bias > 0, 1, -1)
+        return np.where(x @ self.weights + self.bias > 0, 1, -1)[()]
 
     def __repr__(self) -> str:
         state = "not fitted"

@@ -14,22 +14,22 @@ _LINES = 10  # lines in all where standard error is no terminal
 class Progress:
     """Shows epoch, loss, validation and samples/s: one living line on a terminal, some ten lines elsewhere."""
 
-    def __init__(self, epochs: int, samples: int) -> None:
-        self._epochs, self._samples = epochs, samples
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
         self._living = sys.stderr.isatty()
         self._began = perf_counter()
         self._shown = -1.0
         self._text = ""
 
-    def show(self, history: "History") -> None:
-        """Take the state after an epoch; print it if it is time."""
+    def show(self, history: "History", samples: int) -> None:
+        """Take the state after an epoch over so many samples; print it if it is time."""
         now, done = perf_counter(), history.epochs
         self._text = f"epoch {done:{len(str(self._epochs))}}/{self._epochs}  loss {history.loss[-1]:.4f}"
         if history.validation_loss:
             self._text += f"  validation loss {history.validation_loss[-1]:.4f}"
         if history.validation_accuracy:
             self._text += f"  validation accuracy {history.validation_accuracy[-1]:.3f}"
-        self._text += f"  {done * self._samples / (now - self._began):,.0f} samples/s"
+        self._text += f"  {done * samples / (now - self._began):,.0f} samples/s"
         if self._living:
             if now - self._shown >= _EVERY:
                 self._shown = now

@@ -9,10 +9,14 @@ buffers, no Python loop over rows. It imports NumPy and nothing else.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
 
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
@@ -23,39 +27,43 @@ SELU_ALPHA = 1.6732632423543772848
 class Activation(NamedTuple):
     """g and g', both elementwise; s is the negative slope of leaky_relu."""
 
-    value: object  # (z, s) -> a
-    derivative: object  # (z, a, s) -> g'(z)
+    value: Callable[[Array, float], Array]  # (z, s) -> a
+    derivative: Callable[[Array, Array, float], Array]  # (z, a, s) -> g'(z)
 
 
-def _sigmoid(z):
+def _sigmoid(z: Array) -> Array:
     e = np.exp(-np.abs(z))
-    return np.where(z < 0, e, 1) / (1 + e)
+    a: Array = np.where(z < 0, e, 1) / (1 + e)
+    return a
 
 
-def _softplus(z):
+def _softplus(z: Array) -> Array:
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
-def _normal_cdf(z):
-    return (0.5 * _erfc(-z / math.sqrt(2))).astype(z.dtype)
+def _normal_cdf(z: Array) -> Array:
+    probability: Array = 0.5 * _erfc(-z / math.sqrt(2))
+    return probability.astype(z.dtype)
 
 
-def _normal_density(z):
+def _normal_density(z: Array) -> Array:
     return np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
 
 
-def _mish_ratio(z):
+def _mish_ratio(z: Array) -> Array:
     return np.tanh(_softplus(z))
 
 
-def _silu_derivative(z, a, s):
+def _silu_derivative(z: Array, a: Array, s: float) -> Array:
     sigma = _sigmoid(z)
-    return sigma * (1 + z * (1 - sigma))
+    slope: Array = sigma * (1 + z * (1 - sigma))
+    return slope
 
 
-def _mish_derivative(z, a, s):
+def _mish_derivative(z: Array, a: Array, s: float) -> Array:
     ratio = _mish_ratio(z)
-    return ratio + z * _sigmoid(z) * (1 - ratio * ratio)
+    slope: Array = ratio + z * _sigmoid(z) * (1 - ratio * ratio)
+    return slope
 
 
 ACTIVATIONS = {
@@ -89,27 +97,29 @@ ACTIVATIONS = {
 OUTPUTS = (*ACTIVATIONS, "softmax")
 
 
-def softmax(z):
+def softmax(z: Array) -> Array:
     """e^{z_i} / sum_j e^{z_j} along the last axis, computed without overflow."""
     e = np.exp(z - z.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    a: Array = e / e.sum(axis=-1, keepdims=True)
+    return a
 
 
 class Loss(NamedTuple):
     """c, term by term, and dc/da; both (m, K) of outputs a and targets y, both (m, K)."""
 
-    value: object
-    gradient: object
+    value: Callable[[Array, Array], Array]
+    gradient: Callable[[Array, Array], Array]
 
 
-def _clipped(a):
+def _clipped(a: Array) -> Array:
     epsilon = np.finfo(a.dtype).eps
     return np.clip(a, epsilon, 1 - epsilon)
 
 
-def _binary_cross_entropy_gradient(a, y):
+def _binary_cross_entropy_gradient(a: Array, y: Array) -> Array:
     p = _clipped(a)
-    return (p - y) / (p * (1 - p))
+    gradient: Array = (p - y) / (p * (1 - p))
+    return gradient
 
 
 LOSSES = {
@@ -126,8 +136,8 @@ LOSSES = {
 class Canonical(NamedTuple):
     """The stable form of a loss with its own output activation: c from z and y, and delta = dc/dz from a and y."""
 
-    value: object
-    delta: object
+    value: Callable[[Array, Array], Array]
+    delta: Callable[[Array, Array], Array]
 
 
 CANONICAL = {
@@ -137,20 +147,26 @@ CANONICAL = {
     ),
 }
 
-DEFAULT_LOSS = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy"}  # else half_squared_error
+# The loss of an output activation where none is named.
+DEFAULT_LOSS = {
+    **dict.fromkeys(OUTPUTS, "half_squared_error"),
+    "sigmoid": "binary_cross_entropy",
+    "softmax": "cross_entropy",
+}
 
 
-def _log_sum_exp(z):
+def _log_sum_exp(z: Array) -> Array:
     largest = z.max(axis=1, keepdims=True)
-    return largest + np.log(np.exp(z - largest).sum(axis=1, keepdims=True))
+    result: Array = largest + np.log(np.exp(z - largest).sum(axis=1, keepdims=True))
+    return result
 
 
-def is_defined(output, loss):
+def is_defined(output: str, loss: str) -> bool:
     """Whether a loss makes sense for an output activation: the logarithms need outputs between 0 and 1."""
     return "cross_entropy" not in loss or output in ("sigmoid", "softmax")
 
 
-def _sgd(network, optimizer, gradient):
+def _sgd(network: "Network", optimizer: Any, gradient: Array) -> None:
     velocity = network.first
     if optimizer.momentum == 0:
         network.parameters -= optimizer.learning_rate * gradient
@@ -161,7 +177,7 @@ def _sgd(network, optimizer, gradient):
     network.parameters -= optimizer.learning_rate * step
 
 
-def _adam(network, optimizer, gradient):
+def _adam(network: "Network", optimizer: Any, gradient: Array) -> None:
     first, second = network.first, network.second
     first *= optimizer.beta_1
     first += (1 - optimizer.beta_1) * gradient
@@ -180,7 +196,7 @@ def _adam(network, optimizer, gradient):
 OPTIMIZERS = {"SGD": _sgd, "Adam": _adam}
 
 
-def layer_views(flat, sizes, bias):
+def layer_views(flat: Array, sizes: Sequence[int], bias: bool) -> tuple[list[Array], list[Array]]:
     """Views (weights, biases) into a flat buffer: for each layer W (n_in, n_out) by rows, then b (n_out,)."""
     weights, biases, at = [], [], 0
     for n_in, n_out in pairwise(sizes):
@@ -190,6 +206,10 @@ def layer_views(flat, sizes, bias):
             biases.append(flat[at : at + n_out])
             at += n_out
     return weights, biases
+
+
+# A loss that overflows is an answer here, not a warning: fit looks at it.
+_quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 class Network:
@@ -211,9 +231,16 @@ class Network:
         The slope of leaky_relu below zero.
     """
 
-    dtype = np.dtype(np.float64)
+    dtype: np.dtype[Any] = np.dtype(np.float64)
 
-    def __init__(self, sizes, activations, loss, bias=True, negative_slope=0.01):
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activations: Sequence[str],
+        loss: str,
+        bias: bool = True,
+        negative_slope: float = 0.01,
+    ) -> None:
         self.sizes = tuple(sizes)
         self.activations = tuple(activations)
         self.loss = loss
@@ -225,10 +252,10 @@ class Network:
         self._gradient = np.zeros_like(self.parameters)
         self.reset_optimizer()
 
-    def _activate(self, name, z):
+    def _activate(self, name: str, z: Array) -> Array:
         return softmax(z) if name == "softmax" else ACTIVATIONS[name].value(z, self.negative_slope)
 
-    def _pass_forward(self, x):
+    def _pass_forward(self, x: Array) -> tuple[list[Array], list[Array]]:
         """Z and A of every layer."""
         zs, activations = [], [x]
         for layer, name in enumerate(self.activations):
@@ -239,7 +266,7 @@ class Network:
             activations.append(self._activate(name, z))
         return zs, activations
 
-    def _targets(self, targets, rows=slice(None)):
+    def _targets(self, targets: Array, rows: slice | Array = slice(None)) -> Array:
         """Target rows; class labels become one-hot rows."""
         if targets.ndim == 2:
             return targets[rows]
@@ -248,22 +275,24 @@ class Network:
         one_hot[np.arange(len(labels)), labels] = 1
         return one_hot
 
-    def _loss_sum(self, z, a, y, w):
+    def _loss_sum(self, z: Array, a: Array, y: Array, w: Array | None) -> float:
         pair = (self.activations[-1], self.loss)
         terms = CANONICAL[pair].value(z, y) if pair in CANONICAL else LOSSES[self.loss].value(a, y)
         costs = terms.sum(axis=1)
         return float((costs if w is None else costs * w).sum(dtype=np.float64))
 
-    def _output_delta(self, z, a, y):
+    def _output_delta(self, z: Array, a: Array, y: Array) -> Array:
         name = self.activations[-1]
         if (name, self.loss) in CANONICAL:
             return CANONICAL[name, self.loss].delta(a, y)
-        gradient = LOSSES[self.loss].gradient(a, y)
+        delta = LOSSES[self.loss].gradient(a, y)
         if name == "softmax":
-            return a * (gradient - (a * gradient).sum(axis=1, keepdims=True))
-        return gradient * ACTIVATIONS[name].derivative(z, a, self.negative_slope)
+            delta = a * (delta - (a * delta).sum(axis=1, keepdims=True))
+        else:
+            delta = delta * ACTIVATIONS[name].derivative(z, a, self.negative_slope)
+        return delta
 
-    def _backpropagate(self, x, y, w, flat, inputs=None):
+    def _backpropagate(self, x: Array, y: Array, w: Array | None, flat: Array, inputs: Array | None = None) -> float:
         """The loss summed over the weighted rows; the gradient of their mean into flat."""
         zs, activations = self._pass_forward(x)
         total = self._loss_sum(zs[-1], activations[-1], y, w)
@@ -285,31 +314,73 @@ class Network:
             np.matmul(delta, self.weights[0].T, out=inputs)
         return total
 
-    def forward(self, X, out=None, threads=1):
-        """Outputs (m, n_L) of X (m, n_0), or (n_L,) of (n_0,)."""
-        x = X
+    @_quietly
+    def forward(self, X: Any, out: Any = None, threads: int = 1, checked: bool = False) -> Array | None:
+        """Outputs (m, n_L) of X (m, n_0), or (n_L,) of (n_0,), into `out` if given.
+
+        X and out are looked at: None says that one of them cannot be used as it stands, or, unless they were
+        `checked` before, that X or the outputs are not finite.
+        """
+        if not self._usable(X, self.sizes[0]) or len(X) == 0 or not (checked or np.isfinite(X).all()):
+            return None
+        x: Array = X
         for layer, name in enumerate(self.activations):
             x = x @ self.weights[layer]
             if self.bias:
                 x += self.biases[layer]
             x = self._activate(name, x)
+        if not (checked or np.isfinite(x).all()):
+            return None
         if out is None:
             return x
+        if not self._usable(out, self.sizes[-1]) or out.shape != x.shape or not out.flags.writeable:
+            return None
         out[...] = x
-        return out
+        y: Array = out
+        return y
 
-    def evaluate(self, X, targets, sample_weight=None, threads=1):
+    def _usable(self, x: Any, columns: int) -> bool:
+        return (
+            isinstance(x, np.ndarray)
+            and x.ndim in (1, 2)
+            and x.shape[-1] == columns
+            and x.dtype == self.dtype
+            and x.flags.c_contiguous
+            and x.flags.aligned
+        )
+
+    @_quietly
+    def evaluate(self, X: Array, targets: Array, sample_weight: Array | None = None, threads: int = 1) -> float:
         """The mean loss over the weighted rows."""
         zs, activations = self._pass_forward(X)
         total = self._loss_sum(zs[-1], activations[-1], self._targets(targets), sample_weight)
         return total / (len(X) if sample_weight is None else float(sample_weight.sum(dtype=np.float64)))
 
-    def gradient(self, X, targets, sample_weight, flat, inputs=None, threads=1):
+    @_quietly
+    def gradient(
+        self,
+        X: Array,
+        targets: Array,
+        sample_weight: Array | None,
+        flat: Array,
+        inputs: Array | None = None,
+        threads: int = 1,
+    ) -> float:
         """The mean loss; its gradient into flat (n_parameters,), and into inputs (m, n_0) unless None."""
         total = self._backpropagate(X, self._targets(targets), sample_weight, flat, inputs)
         return total / (len(X) if sample_weight is None else float(sample_weight.sum(dtype=np.float64)))
 
-    def train(self, X, targets, sample_weight, order, batch_size, optimizer, threads=1):
+    @_quietly
+    def train(
+        self,
+        X: Array,
+        targets: Array,
+        sample_weight: Array | None,
+        order: Array | None,
+        batch_size: int,
+        optimizer: Any,
+        threads: int = 1,
+    ) -> float:
         """One epoch: a step for every batch_size samples, taken in `order` (None: as they stand).
 
         Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
@@ -337,16 +408,16 @@ class Network:
         return total / total_weight
 
     @property
-    def optimizer_state(self):
+    def optimizer_state(self) -> tuple[float, float, Array, Array]:
         """(beta_1^t, beta_2^t, first moments, second moments): what a later step needs of the earlier ones."""
         return self.beta_1_power, self.beta_2_power, self.first.copy(), self.second.copy()
 
     @optimizer_state.setter
-    def optimizer_state(self, state):
+    def optimizer_state(self, state: tuple[float, float, Array, Array]) -> None:
         self.beta_1_power, self.beta_2_power = state[:2]
         self.first[...], self.second[...] = state[2:]
 
-    def reset_optimizer(self):
+    def reset_optimizer(self) -> None:
         """Forget the steps taken so far."""
         self.beta_1_power = self.beta_2_power = 1.0
         self.first, self.second = np.zeros_like(self.parameters), np.zeros_like(self.parameters)
@@ -358,4 +429,4 @@ class SinglePrecisionNetwork(Network):
     dtype = np.dtype(np.float32)
 
 
-NETWORKS = {network.dtype.name: network for network in (SinglePrecisionNetwork, Network)}
+NETWORKS: dict[str, type[Network]] = {network.dtype.name: network for network in (SinglePrecisionNetwork, Network)}

@@ -14,6 +14,9 @@ cdef extern from "product.h" nogil:
         real* c, Py_ssize_t ldc, const real* a, Py_ssize_t a_row, Py_ssize_t a_step, const real* b, Py_ssize_t ldb,
         Py_ssize_t strip, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* start, bint accumulate)
 
+cdef extern from "transpose.h" nogil:
+    void transpose_block(real* to, Py_ssize_t to_row, const real* source, Py_ssize_t from_row)
+
 
 cdef inline void dense_forward(
     real* Z, Py_ssize_t ldz, const real* A, Py_ssize_t lda, const real* W, const real* panels, const real* b,
@@ -75,12 +78,21 @@ cdef inline void transpose_to_panels(
     real* panels, const real* W, Py_ssize_t first, Py_ssize_t last, Py_ssize_t n_out
 ) noexcept nogil:
     """Columns first..last of W^T (n_out, n_in), which are rows of W (n_in, n_out), to its panels."""
-    cdef Py_ssize_t i, o
+    cdef Py_ssize_t i = first, o, r, whole = n_out - n_out % LANES
     cdef real* column
-    for i in range(first, last):
+    while i < last:
         column = panels + i // STRIP * STRIP * n_out + i % STRIP
-        for o in range(n_out):
-            column[o * STRIP] = W[i * n_out + o]
+        if i % LANES == 0 and i + LANES <= last:
+            for o in range(whole // LANES):
+                transpose_block(column + o * LANES * STRIP, STRIP, W + i * n_out + o * LANES, n_out)
+            for o in range(whole, n_out):
+                for r in range(LANES):
+                    column[o * STRIP + r] = W[(i + r) * n_out + o]
+            i += LANES
+        else:
+            for o in range(n_out):
+                column[o * STRIP] = W[i * n_out + o]
+            i += 1
 
 
 cdef inline Py_ssize_t row_distance(Py_ssize_t n) noexcept nogil:

@@ -5,7 +5,6 @@ every (instruction set, precision); builds.py chooses. It trusts its arguments: 
 finiteness are checked by mlp.py. The one exception is `forward`, which answers None to an X it cannot take as it is,
 so that a caller with a ready array pays for no check in Python.
 """
-cimport cython
 cimport numpy as np
 import numpy
 from cpython.exc cimport PyErr_CheckSignals
@@ -158,8 +157,12 @@ cdef class Network:
         net.outputs = NULL
         net.inputs_gradient = NULL
 
-    def forward(self, X, out=None, int threads=1):
-        """Outputs (m, n_out) of X (m, n_in), or (n_out,) of (n_in,); None if X or out cannot be used as they are."""
+    def forward(self, X, out=None, int threads=1, bint checked=False):
+        """Outputs (m, n_out) of X (m, n_in), or (n_out,) of (n_in,), into `out` if given.
+
+        X and out are looked at: None says that one of them cannot be used as it stands, or, unless they were
+        `checked` before, that X or the outputs are not finite.
+        """
         cdef np.ndarray x, y
         cdef np.npy_intp shape[2]
         cdef Py_ssize_t rows
@@ -171,7 +174,7 @@ cdef class Network:
         if ndim < 1 or ndim > 2 or not usable(x) or np.PyArray_DIM(x, ndim - 1) != self.n_in:
             return None
         rows = 1 if ndim == 1 else np.PyArray_DIM(x, 0)
-        if rows == 0 or not all_finite(<const real*> np.PyArray_DATA(x), rows * self.n_in):
+        if rows == 0 or not (checked or all_finite(<const real*> np.PyArray_DATA(x), rows * self.n_in)):
             return None
         shape[0] = rows
         shape[ndim - 1] = self.n_out
@@ -182,7 +185,8 @@ cdef class Network:
                 return None
             y = <np.ndarray> out
             if (np.PyArray_NDIM(y) != ndim or not usable(y) or not np.PyArray_ISWRITEABLE(y)
-                    or np.PyArray_DIM(y, 0) != shape[0] or np.PyArray_DIM(y, ndim - 1) != self.n_out):
+                    or np.PyArray_DIM(y, 0) != shape[0] or np.PyArray_DIM(y, ndim - 1) != self.n_out
+                    or overlap(x, y)):
                 return None
         self.acquire()
         try:
@@ -195,6 +199,8 @@ cdef class Network:
                     self.predict(rows)
         finally:
             PyThread_release_lock(self.lock)
+        if not (checked or all_finite(<const real*> np.PyArray_DATA(y), rows * self.n_out)):
+            return None
         return y
 
     cdef int predict(self, Py_ssize_t rows) except -1 nogil:
@@ -360,3 +366,10 @@ cdef class Network:
 cdef bint usable(np.ndarray x) noexcept:
     """Whether the core can read x as it stands: its own type, by rows without gaps, aligned."""
     return np.PyArray_TYPE(x) == REAL and np.PyArray_ISCARRAY_RO(x)
+
+
+cdef bint overlap(np.ndarray x, np.ndarray y) noexcept:
+    """Whether two contiguous arrays share memory."""
+    cdef char* a = np.PyArray_BYTES(x)
+    cdef char* b = np.PyArray_BYTES(y)
+    return a < b + np.PyArray_NBYTES(y) and b < a + np.PyArray_NBYTES(x)

@@ -3,7 +3,8 @@
 `decay` is the L2 penalty: its gradient decay * theta is added to the gradient here, so that no other pass over the
 parameters is needed. Hyperparameters come from fastmlp/optimizers.py, where each is described.
 """
-from real cimport real, square_root
+from real cimport real
+from elementary cimport reciprocal, root
 
 cdef enum Optimizer:
     SGD
@@ -59,7 +60,7 @@ cdef inline void adam_step(
         g = gradient[i] + decay * theta[i]
         first[i] = keep_1 * first[i] + add_1 * g
         second[i] = keep_2 * second[i] + add_2 * g * g
-        theta[i] -= rate * first[i] / (square_root(second[i]) * correction + epsilon)
+        theta[i] -= rate * first[i] * reciprocal(root(second[i]) * correction + epsilon)
 
 
 cdef inline void optimizer_step(

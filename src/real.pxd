@@ -10,13 +10,14 @@ cdef extern from "real.h" nogil:
     ctypedef long real_bits                     # a signed integer as wide as a real
     const bint REAL_IS_DOUBLE
     const real REAL_EPSILON                     # distance from 1 to the next real
+    const real_bits RECIPROCAL_GUESS            # minus the bits of x: roughly the bits of 1 / x
+    const real_bits ROOT_GUESS                  # minus half of them: of 1 / sqrt(x)
     const real ROUNDING_SHIFT                   # x + ROUNDING_SHIFT rounds x to an integer
     real_bits to_bits(real x)
     real from_bits(real_bits b)
     real_bits exponent_of(real x)               # n of x = 2^n m, 1 <= m < 2
     real scale_by_power_of_two(real x, real_bits n)
     real upper_half(real x)                     # x with the lower half of its mantissa cleared
-    real square_root(real x)
     real absolute(real x)
     real copy_sign(real size, real sign)
     bint all_finite(const real* x, Py_ssize_t n)

@@ -233,7 +233,7 @@ def test_training_a_few_epochs_gives_what_the_reference_gives(build, dtype, name
     optimizer, tolerance = OPTIMIZERS[name]
     cases = [
         # sizes, hidden, output, loss, bias, rows, batch size, labels, weighted
-        ((3, 5, 2), "tanh", "identity", "half_squared_error", True, 10, 1, False, False),
+        ((3, 5, 2), "tanh", "identity", "half_squared_error", True, 10, 1, False, True),  # one batch without weight
         ((7, 8, 9, 1), "gelu", "sigmoid", "binary_cross_entropy", True, 33, 10, False, True),
         ((15, 17, 4), "silu", "softmax", "cross_entropy", True, 64, 16, True, False),
         ((9, 33, 5), "tanh", "softmax", "cross_entropy", False, 40, 32, False, True),

@@ -440,6 +440,14 @@ def test_tol_with_patience_waits_for_several_epochs():
     assert history.epochs == expected
 
 
+@pytest.mark.parametrize(("stopping", "epochs"), [({"patience": 3}, 4), ({"tol": 0.0}, 2)])
+def test_a_loss_that_stays_the_same_is_no_improvement(stopping, epochs):
+    X, y = line_data(m=20)
+    history = line().fit(X, y, epochs=20, batch_size=None, optimizer=NO_STEP, shuffle=False, **stopping)
+    assert history.epochs == epochs
+    assert len(set(history.loss)) == 1
+
+
 def test_tol_watches_the_validation_loss_where_there_is_one():
     _, endless, _ = noisy_fit()
     expected = stopping_epoch(endless.validation_loss, 1, 1e-4)
@@ -473,7 +481,7 @@ def test_a_callback_that_returns_true_stops_the_fit():
 def test_a_callback_that_stops_at_the_best_epoch_leaves_the_weights_of_that_epoch():
     X, y = line_data(m=20)
     net, other = line(), line()
-    options = {"batch_size": None, "optimizer": fastmlp.SGD(0.05), "validation": (X, y)}
+    options = {"batch_size": None, "optimizer": fastmlp.SGD(0.05), "shuffle": False, "validation": (X, y)}
     history = net.fit(X, y, epochs=50, patience=10, callbacks=[lambda net, history: history.epochs == 7], **options)
     assert history.stop_reason == "callback"
     assert int(np.argmin(history.validation_loss)) == 6

@@ -135,19 +135,26 @@ def test_the_same_seed_gives_the_same_first_weights_and_another_seed_others():
     assert none.parameters.tobytes() != no_other.parameters.tobytes()
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "selu", "gelu", "leaky_relu"])
-def test_the_first_weights_have_the_spread_of_the_published_initializers(activation):
-    n_in, n_out = 400, 300
-    net = fastmlp.MLP([n_in, n_out, n_in], activation=activation, seed=0)
-    for W in net.weights:
-        # Between LeCun's and Glorot's variance from below and He's from above, with three standard errors to
-        # spare.
-        variances = (2 / sum(W.shape), 1 / W.shape[0], 2 / W.shape[0])
-        assert 0.97 * min(variances) < W.astype(float).var() < 1.03 * max(variances)
-        assert abs(W.mean()) < 4 * np.sqrt(max(variances) / W.size)
-        assert len(np.unique(W)) > 0.9 * W.size
-    for b in net.biases:
-        assert (b == 0).all()
+@pytest.mark.parametrize(
+    ("activation", "variance"),
+    [
+        ("tanh", lambda n_in, n_out: 2 / (n_in + n_out)),  # Glorot and Bengio 2010
+        ("sigmoid", lambda n_in, n_out: 2 / (n_in + n_out)),
+        ("relu", lambda n_in, n_out: 2 / n_in),  # He et al. 2015
+        ("leaky_relu", lambda n_in, n_out: 2 / n_in),
+        ("gelu", lambda n_in, n_out: 2 / n_in),
+        ("selu", lambda n_in, n_out: 1 / n_in),  # Klambauer et al. 2017, after LeCun
+    ],
+)
+def test_the_first_weights_have_the_variance_published_for_their_activation(activation, variance):
+    net = fastmlp.MLP([500, 200, 50], activation=activation, seed=0)
+    hidden, output = (W.astype(float) for W in net.weights)
+    # The standard error of a variance of N normal numbers is sqrt(2 / N) of it; four of them.
+    assert hidden.var() == pytest.approx(variance(500, 200), rel=4 * np.sqrt(2 / hidden.size))
+    assert output.var() == pytest.approx(2 / (200 + 50), rel=4 * np.sqrt(2 / output.size))
+    assert abs(hidden.mean()) < 4 * np.sqrt(variance(500, 200) / hidden.size)
+    assert len(np.unique(hidden)) > 0.9 * hidden.size
+    assert all((b == 0).all() for b in net.biases)
 
 
 INITIALIZERS = {
@@ -166,7 +173,6 @@ def test_an_initializer_has_its_published_variance(name):
     net = fastmlp.MLP([500, 200, 50], init=name, dtype="float64", seed=1)
     for W in net.weights:
         expected = variance(*W.shape)
-        # The standard error of a variance of N normal numbers is sqrt(2 / N) of it; four of them.
         assert W.var() == pytest.approx(expected, rel=4 * np.sqrt(2 / W.size))
         assert abs(W.mean()) < 4 * np.sqrt(expected / W.size)
         assert (np.abs(W).max() <= np.sqrt(3 * expected)) == bounded
