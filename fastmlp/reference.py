@@ -381,7 +381,7 @@ class Network:
         optimizer: Any,
         threads: int = 1,
     ) -> float:
-        """One epoch: a step for every batch_size samples, taken in `order` (None: as they stand).
+        """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
 
         Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
         stops, and returns that loss. A batch whose weights are all zero makes no step.

@@ -181,7 +181,7 @@ cdef inline real reciprocal(real x) noexcept nogil:
 
 
 cdef inline real root(real x) noexcept nogil:
-    """The square root of x >= 0, to 2 units in the last place, as x / sqrt(x), with Newton's steps for 1 / sqrt(x)."""
+    """The square root of x >= 0, to 2 units in the last place, as x times 1 / sqrt(x) by Newton's steps."""
     cdef real half = <real> 0.5 * x
     cdef real y = from_bits(ROOT_GUESS - (to_bits(x) >> 1))
     y = y * (<real> 1.5 - half * y * y)

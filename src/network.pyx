@@ -289,7 +289,7 @@ cdef class Network:
         return 0
 
     def train(self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1):
-        """One epoch: a step for every batch_size samples, taken in `order` (None: as they stand).
+        """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
 
         Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
         stops, and returns that loss.

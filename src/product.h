@@ -47,14 +47,14 @@ static inline void store_lanes(real *p, vec v, ptrdiff_t n)
 }
 
 /* One block: c (rows, width), (vectors - 1) * LANES < width <= vectors * LANES. The sums start from C with
-   `accumulate`, else from the row `start`, else (NULL) from zero. B is read in whole vectors: up to LANES - 1 elements beyond a row must be
-   readable, and their products are never stored. */
+   `accumulate`, else from the row `start`, else (NULL) from zero. B is read in whole vectors: up to LANES - 1
+   elements beyond a row must be readable, and their products are never stored. */
 static inline __attribute__((always_inline)) void product_block(
     const int rows, const int vectors, real *restrict c, ptrdiff_t ldc, const real *restrict a, ptrdiff_t a_row,
     ptrdiff_t a_step, const real *restrict b, ptrdiff_t ldb, ptrdiff_t k, const real *restrict start, int accumulate,
     ptrdiff_t width)
 {
-    vec sum[ROWS][MOST_VECTORS];   /* of which [rows][vectors], in registers after unrolling */
+    vec sum[ROWS][MOST_VECTORS];   /* of these [rows][vectors], in registers after unrolling */
 #define EACH_ROW _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++)
 #define EACH_VECTOR _Pragma("GCC unroll 16") for (int v = 0; v < vectors; v++)
     if (accumulate) {
@@ -110,7 +110,8 @@ static void product_one_row(real *c, const real *a, ptrdiff_t a_step, const real
     const int joined = strip == STRIP;   /* neighbouring strips of B are neighbours in memory */
     for (ptrdiff_t j = 0, done; j < n; j += done) {
         const ptrdiff_t left = n - j;
-        const ptrdiff_t most = joined && left >= 8 * LANES ? 8 : joined && left >= 4 * LANES ? 4 : left > LANES ? 2 : 1;
+        const ptrdiff_t whole = joined ? left / LANES : 0;
+        const ptrdiff_t most = whole >= 8 ? 8 : whole >= 4 ? 4 : left > LANES ? 2 : 1;
         const ptrdiff_t width = left < most * LANES ? left : most * LANES;
         done = most * LANES;
         if (most == 8) BLOCK(1, 8);

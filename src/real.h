@@ -41,7 +41,11 @@ static inline real from_bits(real_bits b) { real x; memcpy(&x, &b, sizeof x); re
 static inline real_bits exponent_of(real x) { return (to_bits(x) >> MANTISSA_BITS) - EXPONENT_BIAS; }
 
 /* x with the lower half of its mantissa cleared: its square is exact. */
-static inline real upper_half(real x) { return from_bits(to_bits(x) & ~(real_bits)(((int64_t)1 << (MANTISSA_BITS + 3) / 2) - 1)); }
+static inline real upper_half(real x)
+{
+    const real_bits lower = ((real_bits)1 << (MANTISSA_BITS + 3) / 2) - 1;
+    return from_bits(to_bits(x) & ~lower);
+}
 
 /* x * 2^n in two factors, so that the result may overflow to infinity or run down through the subnormals. */
 static inline real scale_by_power_of_two(real x, real_bits n)

@@ -7,7 +7,8 @@
 typedef real_bits lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
 
 /* to(c, r) = from(r, c) for r, c < LANES; rows are to_row and from_row elements apart. */
-static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const real *restrict from, ptrdiff_t from_row)
+static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const real *restrict from,
+                                   ptrdiff_t from_row)
 {
     vec row[LANES];
     lane_numbers upper, lower;
