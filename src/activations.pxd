@@ -36,9 +36,15 @@ cdef inline bint keeps_input(int code) noexcept nogil:
     return code == GELU or code == SILU or code == MISH
 
 
+cdef inline real choose(bint condition, real yes, real no) noexcept nogil:
+    """A selection between two values that are computed anyway: no branch in the loop around it."""
+    return yes if condition else no
+
+
 cdef inline real sigmoid(real z) noexcept nogil:
-    """1 / (1 + e^-z)."""
-    return <real> 1 / (<real> 1 + exp(-z))
+    """1 / (1 + e^-z), as e^z / (1 + e^z) below zero: small values keep their digits."""
+    cdef real e = exp(-absolute(z))
+    return choose(z < 0, e, 1) / (<real> 1 + e)
 
 
 cdef inline real tanh(real z) noexcept nogil:
@@ -76,9 +82,15 @@ cdef inline real leaky_relu(real z, real slope) noexcept nogil:
     return z * (slope if z < 0 else <real> 1)
 
 
+cdef inline real negative_part(real z) noexcept nogil:
+    """min(z, 0), and not below -80, where e^z - 1 is -1."""
+    z = z if z < 0 else <real> 0
+    return <real> -80 if z < <real> -80 else z
+
+
 cdef inline real elu(real z) noexcept nogil:
     """z above 0, e^z - 1 below."""
-    cdef real below = expm1(z if z < 0 else <real> 0)
+    cdef real below = expm1(negative_part(z))
     return below if z < 0 else z
 
 
@@ -93,13 +105,8 @@ cdef inline real selu_depth() noexcept nogil:
 
 cdef inline real selu(real z) noexcept nogil:
     """lambda z above 0, lambda alpha (e^z - 1) below."""
-    cdef real below = selu_depth() * expm1(z if z < 0 else <real> 0)
+    cdef real below = selu_depth() * expm1(negative_part(z))
     return below if z < 0 else selu_scale() * z
-
-
-cdef inline real choose(bint condition, real yes, real no) noexcept nogil:
-    """A selection between two values that are computed anyway: no branch in the loop around it."""
-    return yes if condition else no
 
 
 cdef inline real gelu_derivative(real z) noexcept nogil:
@@ -179,7 +186,7 @@ cdef inline void activation_backward(
             delta[i] *= choose(a[i] > 0, selu_scale(), selu_depth() + a[i])
     elif code == SOFTPLUS:
         for i in range(n):
-            delta[i] *= -expm1(-a[i])
+            delta[i] *= -expm1(negative_part(-a[i]))
     elif code == GELU:
         for i in range(n):
             delta[i] *= gelu_derivative(z[i])

@@ -47,13 +47,8 @@ static inline real upper_half(real x)
     return from_bits(to_bits(x) & ~lower);
 }
 
-/* x * 2^n in two factors, so that the result may overflow to infinity or run down through the subnormals. */
-static inline real scale_by_power_of_two(real x, real_bits n)
-{
-    real_bits half = n >> 1;
-    return x * from_bits((half + EXPONENT_BIAS) << MANTISSA_BITS)
-             * from_bits((n - half + EXPONENT_BIAS) << MANTISSA_BITS);
-}
+/* 2^n where that is a normal number. */
+static inline real power_of_two(real_bits n) { return from_bits((n + EXPONENT_BIAS) << MANTISSA_BITS); }
 
 /* Whether no element is infinite or NaN: those have all bits of the exponent set. */
 static inline int all_finite(const real *x, ptrdiff_t n)

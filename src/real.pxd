@@ -16,7 +16,7 @@ cdef extern from "real.h" nogil:
     real_bits to_bits(real x)
     real from_bits(real_bits b)
     real_bits exponent_of(real x)               # n of x = 2^n m, 1 <= m < 2
-    real scale_by_power_of_two(real x, real_bits n)
+    real power_of_two(real_bits n)              # where that is a normal number
     real upper_half(real x)                     # x with the lower half of its mantissa cleared
     real absolute(real x)
     real copy_sign(real size, real sign)
