@@ -3,9 +3,9 @@
 "NumPy" is fastmlp.reference in float32, a careful NumPy program that multiplies matrices with NumPy's BLAS; the rate
 of a large product is measured besides.
 
-Prediction is the bare forward pass for NumPy, and for fastmlp what a user calls: `MLP.predict`, which also looks
-whether its input and its outputs are finite. Training is an epoch of `Network.train` for both, the loop inside `fit`:
-BATCHES batches in a shuffled order, from the same weights and with the optimizer's state at zero every time.
+Prediction is the forward pass alone for NumPy, and for fastmlp what a user calls: `MLP.predict`, which also looks
+whether all that goes in and comes out is finite. Training is an epoch of `Network.train` for both, the loop inside
+`fit`: BATCHES batches in a shuffled order, from the same weights and the optimizer's first step on every time.
 
 Nothing here asserts a speed. `pytest bench` shows the groups of pytest-benchmark, run.py makes the table.
 """

@@ -18,22 +18,25 @@ def choice(name: str, given: object, known: Iterable[str]) -> str:
     names = list(known)
     if isinstance(given, str) and given in names:
         return given
-    near = get_close_matches(given, names, n=1, cutoff=0.5) if isinstance(given, str) else []
+    near = get_close_matches(given.lower(), names, n=1, cutoff=0.5) if isinstance(given, str) else []
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     error = ValueError if isinstance(given, str) else TypeError
     raise error(f"{name} is {given!r}; expected one of {', '.join(names)}{hint}")
 
 
+_MOST = 2**31 - 1  # what fits into every integer of the core
+
+
 def integer(name: str, given: object, least: int) -> int:
-    """A whole number of at least `least`."""
+    """A whole number from `least` to _MOST."""
     try:
         if isinstance(given, (bool, np.bool_)):
             raise TypeError
         value = operator.index(given)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} is {given!r}; expected an integer >= {least}") from None
-    if value < least:
-        raise ValueError(f"{name} is {value}; expected an integer >= {least}")
+    if not least <= value <= _MOST:
+        raise ValueError(f"{name} is {value}; expected an integer from {least} to {_MOST}")
     return value
 
 
@@ -58,7 +61,10 @@ def number(
     expected = " and ".join(sign + f"{bound:g}" for sign, bound in bounds if math.isfinite(bound)) or "finite"
     if isinstance(given, bool) or not isinstance(given, Real):
         raise TypeError(f"{name} is {given!r}; expected a number {expected}")
-    value = float(given)
+    try:
+        value = float(given)
+    except OverflowError:
+        value = math.inf
     if not (math.isfinite(value) and above < value < below and least <= value <= most):
         raise ValueError(f"{name} is {given!r}; expected a number {expected}")
     return value
@@ -73,7 +79,8 @@ def numeric(name: str, given: object) -> np.ndarray:
     except ValueError as problem:
         raise ValueError(f"{name} cannot be read as an array of numbers: {problem}") from None
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (float, integer or boolean)")
+        hint = "; astype(float) converts a column of numbers" if array.dtype == object else ""
+        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (float, integer or boolean){hint}")
     return array
 
 
@@ -126,7 +133,7 @@ def targets(
         if bad.any():
             at = int(np.argmax(bad))
             raise ValueError(f"{name}[{at}] is {array[at]}; {expected}")
-        return np.require(array, np.int64, ("C_CONTIGUOUS", "ALIGNED"))
+        return array.astype(np.int64)  # a copy: the core indexes with labels, so nobody else may change them
     shapes: list[tuple[int, ...]] = [(rows, n_out)]
     if output == "softmax" or n_out == 1:
         shapes.insert(0, (rows,))
@@ -171,3 +178,15 @@ def buffer(name: str, given: object, shape: tuple[int, ...], dtype: np.dtype) ->
         came = ", ".join([f"shape {given.shape}", f"dtype {given.dtype}", *flaws])
         raise ValueError(f"{name} has {came}; expected {expected}")
     return given
+
+
+def hyperparameters(optimizer: object, dtype: np.dtype) -> None:
+    """Numbers of an optimizer that keep their meaning when they are rounded to dtype."""
+    for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "weight_decay"):
+        value = getattr(optimizer, name, 0.5)
+        with np.errstate(all="ignore"):
+            rounded = dtype.type(value)
+        if not np.isfinite(rounded) or (value < 1 <= rounded) or (value > 0 and rounded < np.finfo(dtype).tiny):
+            raise ValueError(
+                f"{name} of the optimizer is {value}, which {dtype} rounds to {rounded}; use dtype='float64'"
+            )

@@ -39,7 +39,9 @@ def run(output: str | PathLike[str], epochs: int, seed: int) -> float:
     """
     X, y = load_digits()
     train, validation, test = _split(len(X), seed)
-    print(f"{len(X):,} digits: {len(train):,} to train, {len(validation)} to validate, {len(test)} to test")
+    print(
+        f"{len(X):,} digits: {len(train):,} to train, {len(validation)} to validate, {len(test)} to test", flush=True
+    )
 
     def learn() -> tuple[MLP, History, NDArray[np.int64], float]:
         net = MLP(LAYERS, activation="relu", output="softmax", seed=seed)
@@ -55,11 +57,11 @@ def run(output: str | PathLike[str], epochs: int, seed: int) -> float:
         )
         answers = net.classify(X[test])
         accuracy = float(np.mean(answers == y[test]))
-        print(f"test accuracy {accuracy:.3f}, {history.epochs} epochs in {history.seconds:.2f} s")
+        print(f"test accuracy {accuracy:.3f}, {history.epochs} epochs in {history.seconds:.2f} s", flush=True)
         return net, history, answers, accuracy
 
     net, history, answers, accuracy = learn()
-    print(f"{net!r}\n\nThe same training by the reference, which is plain NumPy:")
+    print(f"{net!r}\n\nThe same training by the reference, which is plain NumPy:", flush=True)
     with builds.forced("reference"):
         _, reference, _, _ = learn()
     ratio = reference.seconds / history.seconds

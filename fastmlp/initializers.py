@@ -38,9 +38,8 @@ INITIALIZERS: dict[str, Initializer] = {
     row.__name__: row for row in (glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_normal)
 }
 
-# The initializer of a layer, by its activation.
+# The initializer of a layer by its activation; for the others glorot_uniform.
 DEFAULTS = {
-    **dict.fromkeys(("identity", "sigmoid", "tanh", "softplus", "softmax"), "glorot_uniform"),
     **dict.fromkeys(("relu", "leaky_relu", "elu", "gelu", "silu", "mish"), "he_uniform"),
     "selu": "lecun_normal",
 }

@@ -123,7 +123,7 @@ class MLP:
             checks.choice("init", init, INITIALIZERS)
         self._describe(sizes, activation, output, loss, bias, negative_slope, dtype, seed)
         for W, name in zip(self.weights, (*self.activations, self.output), strict=True):
-            W[...] = INITIALIZERS[init or DEFAULTS[name]](self._rng, *W.shape)
+            W[...] = INITIALIZERS[init or DEFAULTS.get(name, "glorot_uniform")](self._rng, *W.shape)
 
     @classmethod
     def from_parameters(
@@ -189,6 +189,8 @@ class MLP:
         numbers = [checks.integer(f"sizes[{i}]", n, 1) for i, n in enumerate(_sequence("sizes", sizes))]
         if len(numbers) < 2:
             raise ValueError(f"sizes is {sizes!r}; expected n_in, the hidden layers, n_out: at least two numbers")
+        if sum(n_in * n_out for n_in, n_out in pairwise(numbers)) >= 2**44:
+            raise ValueError(f"sizes is {sizes!r}: too many parameters for any memory")
         self._sizes: tuple[int, ...] = tuple(numbers)
         hidden = len(numbers) - 2
         names = [activation] * hidden if isinstance(activation, str) else list(_sequence("activation", activation))
@@ -248,7 +250,7 @@ class MLP:
     @property
     def parameters(self) -> Array:
         """The flat, live view (n_parameters,) of all parameters: W^1 by rows, b^1, W^2, ... Assigning copies in."""
-        return self._network.parameters
+        return self._network.parameters[:]
 
     @parameters.setter
     def parameters(self, flat: ArrayLike) -> None:
@@ -261,7 +263,10 @@ class MLP:
 
     @property
     def weights(self) -> list[Array]:
-        """Live views of W^1..W^L, each (n_in, n_out). Assigning a list, or an element, copies values in."""
+        """Live views of W^1..W^L, each (n_in, n_out). Assigning a list, or an element, copies values in.
+
+        What is written through a view is not checked; `fit`, `evaluate` and `gradient` refuse NaN and infinity.
+        """
         return _Views("weights", reference.layer_views(self.parameters, self.sizes, self.bias)[0])
 
     @weights.setter
@@ -284,7 +289,7 @@ class MLP:
         if len(arrays) != len(views):
             raise ValueError(f"{name} has {len(arrays)} arrays; expected {len(views)}, one for each layer")
         checked = [
-            checks.shaped(f"{name}[{i}]", array, view.shape, self.dtype)
+            checks.shaped(f"{name}[{i}]", array, view.shape, self.dtype).copy()  # it may be another of the views
             for i, (array, view) in enumerate(zip(arrays, views, strict=True))
         ]
         for view, array in zip(views, checked, strict=True):
@@ -317,14 +322,25 @@ class MLP:
         ------
         ValueError, TypeError
             If X or out has another shape or type, or a value is not finite.
+
+        Warns
+        -----
+        RuntimeWarning
+            If finite inputs and parameters give outputs beyond the range of the dtype.
         """
         outputs = self._network.forward(X, out, get_num_threads())
         if outputs is None:  # something needs a closer look
             x = checks.inputs(X, self.sizes[0], self.dtype, single=True)
-            self._check_parameters()
-            outputs = self._forward(x, get_num_threads())
             if out is not None:
-                checks.buffer("out", out, outputs.shape, self.dtype)[...] = outputs
+                checks.buffer("out", out, (*x.shape[:-1], self.sizes[-1]), self.dtype)
+                if np.may_share_memory(out, self.parameters):
+                    raise ValueError("out shares memory with the net's parameters; expected an array of its own")
+            outputs = self._forward(x, get_num_threads())
+            if not np.isfinite(outputs).all():
+                self._check_parameters()
+                self._warn_of_overflow("outputs")
+            if out is not None:
+                out[...] = outputs
                 outputs = out
         return outputs
 
@@ -333,6 +349,13 @@ class MLP:
         outputs = self._network.forward(x, None, threads, True)
         assert outputs is not None  # what checks.inputs returns is used as it is
         return outputs
+
+    def _warn_of_overflow(self, what: str) -> None:
+        warnings.warn(
+            f"{what} left the range of {self.dtype}; scaled inputs or dtype='float64' may help",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
     def classify(self, X: ArrayLike, threshold: float = 0.5) -> Array:
         """Class labels.
@@ -395,7 +418,10 @@ class MLP:
         """
         data = self._data(X, y, sample_weight)
         self._check_parameters()
-        return self._network.evaluate(*data, get_num_threads())
+        loss = self._network.evaluate(*data, get_num_threads())
+        if not math.isfinite(loss):
+            self._warn_of_overflow("the loss")
+        return loss
 
     def gradient(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Gradient:
         """The mean loss and its gradient, by backpropagation.
@@ -419,6 +445,8 @@ class MLP:
         self._check_parameters()
         flat, inputs = np.empty_like(self.parameters), np.empty_like(x)
         loss = self._network.gradient(x, targets, w, flat, inputs, get_num_threads())
+        if not (math.isfinite(loss) and np.isfinite(flat).all() and np.isfinite(inputs).all()):
+            self._warn_of_overflow("the loss or its gradient")
         return Gradient(loss, *reference.layer_views(flat, self.sizes, self.bias), inputs, flat)
 
     def fit(
@@ -493,6 +521,7 @@ class MLP:
         epochs = checks.integer("epochs", epochs, 1)
         size = None if batch_size is None else checks.integer("batch_size", batch_size, 1)
         method = as_optimizer(optimizer)
+        checks.hyperparameters(method, self.dtype)
         monitor = Monitor(patience, tol)
         shuffle = checks.boolean("shuffle", shuffle)
         calls = [callbacks] if callable(callbacks) else list(_sequence("callbacks", callbacks))
@@ -510,7 +539,7 @@ class MLP:
         elif validation is not None:
             kept, taken = self._split(len(x), validation, shuffle, w)
             held = x[taken], targets[taken]
-            x, targets, w = x[kept], targets[kept], None if w is None else w[kept]
+            x, targets, w = x[kept], targets[kept], None if w is None else w[kept] / w[kept].max()
 
         network = self._network
         if method != self._optimizer:
@@ -523,7 +552,7 @@ class MLP:
                 before = self.parameters.copy()
                 if order is not None:
                     self._rng.shuffle(order)
-                loss = seen = network.train(x, targets, w, order, size or len(x), method, n_threads)
+                loss = seen = network.train(x, targets, w, order, min(size or len(x), len(x)), method, n_threads)
                 if held is not None and math.isfinite(loss):
                     seen = network.evaluate(*held, None, n_threads)
                 if not (math.isfinite(seen) and np.isfinite(self.parameters).all()):
@@ -540,7 +569,9 @@ class MLP:
                 if line is not None:
                     line.show(history, len(x))
                 over = monitor.is_over(seen, self.parameters)
-                answers = [call(self, history) for call in calls]
+                answers = [bool(call(self, history)) for call in calls]
+                if calls:
+                    self._check_parameters()
                 if any(answers):
                     history.stop_reason = "callback"
                     break
@@ -567,6 +598,7 @@ class MLP:
         """X, y and sample_weight as the core takes them."""
         x = checks.inputs(X, self.sizes[0], self.dtype, "X" + of)
         targets = checks.targets(y, len(x), self.sizes[-1], self.output, self.loss, self.dtype, "y" + of)
+        x, targets = (a.copy() if np.may_share_memory(a, self.parameters) else a for a in (x, targets))
         return x, targets, checks.sample_weights(sample_weight, len(x), self.dtype)
 
     def _split(self, rows: int, validation: Any, shuffle: bool, w: Array | None) -> tuple[Array, Array]:
@@ -627,7 +659,8 @@ class MLP:
 
     def __getstate__(self) -> dict[str, Any]:
         state = {key: value for key, value in self.__dict__.items() if key not in ("_network", "_build_name")}
-        return state | {"parameters": self.parameters.copy(), "optimizer_state": self._network.optimizer_state}
+        moments = None if self._optimizer is None else self._network.optimizer_state
+        return state | {"parameters": self.parameters.copy(), "optimizer_state": moments}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
@@ -638,7 +671,8 @@ class MLP:
         self._build()
         self._optimizer = optimizer
         self.parameters[...] = parameters
-        self._network.optimizer_state = optimizer_state
+        if optimizer is not None:
+            self._network.optimizer_state = optimizer_state
 
 
 def _sequence(name: str, given: Any) -> list[Any]:

@@ -99,6 +99,10 @@ class Perceptron:
             if self.shuffle:
                 rng.shuffle(order)
             mistakes.append(learning_pass(theta, x, labels, order, self.learning_rate))
+        if not np.isfinite(theta).all():
+            raise ValueError(
+                f"learning_rate {self.learning_rate} and X give weights that are not finite; use smaller ones"
+            )
         self.weights, self.bias = theta[:-1], float(theta[-1])
         self.mistakes, self.converged = mistakes, mistakes[-1] == 0
         return self

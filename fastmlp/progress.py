@@ -1,6 +1,7 @@
 """The line that `fit(progress=True)` keeps alive on standard error."""
 
 import sys
+from shutil import get_terminal_size
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ class Progress:
 
     def __init__(self, epochs: int) -> None:
         self._epochs = epochs
-        self._living = sys.stderr.isatty()
+        self._living = sys.stderr is not None and sys.stderr.isatty()
         self._began = perf_counter()
         self._shown = -1.0
         self._text = ""
@@ -43,5 +44,8 @@ class Progress:
             self._print("\n")
 
     def _print(self, end: str) -> None:
-        start = "\r\x1b[K" if self._living else ""
-        print(start + self._text, end=end, file=sys.stderr, flush=True)
+        text = self._text
+        if self._living:  # a line that wraps could not be written over
+            text = "\r\x1b[K" + text[: get_terminal_size().columns - 1]
+        if sys.stderr is not None:
+            print(text, end=end, file=sys.stderr, flush=True)

@@ -143,7 +143,7 @@ class Canonical(NamedTuple):
 CANONICAL = {
     ("sigmoid", "binary_cross_entropy"): Canonical(lambda z, y: _softplus(z) - y * z, lambda a, y: a - y),
     ("softmax", "cross_entropy"): Canonical(
-        lambda z, y: y * (_log_sum_exp(z) - z), lambda a, y: y.sum(axis=1, keepdims=True) * a - y
+        lambda z, y: -y * _log_softmax(z), lambda a, y: y.sum(axis=1, keepdims=True) * a - y
     ),
 }
 
@@ -155,9 +155,9 @@ DEFAULT_LOSS = {
 }
 
 
-def _log_sum_exp(z: Array) -> Array:
-    largest = z.max(axis=1, keepdims=True)
-    result: Array = largest + np.log(np.exp(z - largest).sum(axis=1, keepdims=True))
+def _log_softmax(z: Array) -> Array:
+    z = z - z.max(axis=1, keepdims=True)
+    result: Array = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     return result
 
 

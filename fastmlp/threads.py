@@ -1,24 +1,31 @@
 """How many threads the core may use. Results are the same bits for any number."""
 
 import os
+from functools import cache
+from pathlib import Path
 
 from fastmlp.checks import integer
 
 
+@cache
 def _processors() -> int:
-    """Processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Processors that this process may run on, by its affinity and, in a container, by its quota."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(count, int(quota) // int(period)))
+    except (OSError, ValueError):  # no such file, or no quota: "max"
+        return count
 
 
 def _from_environment() -> int | None:
     given = os.environ.get("FASTMLP_NUM_THREADS")
     if not given:
         return None
-    if not given.isascii() or not given.isdigit() or int(given) < 1:
-        raise ImportError(f"FASTMLP_NUM_THREADS is {given!r}; expected an integer >= 1")
-    return int(given)
+    try:
+        return integer("FASTMLP_NUM_THREADS", int(given), 1)
+    except ValueError:
+        raise ImportError(f"FASTMLP_NUM_THREADS is {given!r}; expected an integer >= 1") from None
 
 
 _chosen = _from_environment()

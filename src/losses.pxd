@@ -34,26 +34,23 @@ cdef inline real clipped(real a) noexcept nogil:
     return <real> 1 - REAL_EPSILON if a > <real> 1 - REAL_EPSILON else a
 
 
-cdef inline void softmax_forward(
-    real* a, real* log_sum, const real* z, Py_ssize_t m, Py_ssize_t n
-) noexcept nogil:
-    """a_i = e^(z_i - z_max) / sum_j e^(z_j - z_max) for each row; log_sum (m,) = log sum_j e^z_j. a may be z."""
+cdef inline void softmax_forward(real* a, real* log_sum, real* z, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
+    """z_i = z_i - z_max; a_i = e^z_i / sum_j e^z_j; log_sum (m,) = log sum_j e^z_j, for each row. a may be z."""
     cdef Py_ssize_t i, j
     cdef real largest, total, factor
     for i in range(m):
         largest = z[i * n]
         for j in range(1, n):
             largest = z[i * n + j] if z[i * n + j] > largest else largest
-        log_sum[i] = largest
         for j in range(n):
-            a[i * n + j] = z[i * n + j] - largest
+            z[i * n + j] -= largest
     for i in range(m * n):
-        a[i] = exp(a[i])
+        a[i] = exp(z[i])
     for i in range(m):
         total = 0
         for j in range(n):
             total += a[i * n + j]
-        log_sum[i] += log(total)
+        log_sum[i] = log(total)
         factor = <real> 1 / total
         for j in range(n):
             a[i * n + j] *= factor

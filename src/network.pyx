@@ -10,8 +10,8 @@ import numpy
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport (
-    NOWAIT_LOCK, WAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock,
-    PyThread_type_lock,
+    NOWAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_get_thread_ident,
+    PyThread_release_lock, PyThread_type_lock,
 )
 from libc.stdint cimport int64_t
 from libc.math cimport isfinite, sqrt
@@ -25,10 +25,22 @@ from passes cimport (
     predict_tile, run_blocks, run_tiles, transpose_weights,
 )
 
+cdef extern from "pythread.h" nogil:
+    int PY_LOCK_ACQUIRED
+    int PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, bint interruptible)
+
+cdef extern from "threads.h" nogil:
+    void prepare_for_forks()
+    int forks_seen()
+    double seconds()
+
 np.import_array()
+prepare_for_forks()
 
 cdef int REAL = np.NPY_DOUBLE if REAL_IS_DOUBLE else np.NPY_FLOAT
-cdef double SIGNALS_EVERY = 1e9     # products between two looks for Ctrl-C: some 10 to 50 ms
+cdef double CLOCK_EVERY = 1e7       # products, roughly, between two looks at the clock: well under 10 ms
+cdef double SIGNALS_EVERY = 0.03    # seconds between two looks for Ctrl-C
+cdef long long WAIT_MICROSECONDS = 50_000   # between two looks for Ctrl-C while waiting
 cdef Py_ssize_t ALIGNMENT = 64
 cdef Py_ssize_t SLACK = 64          # elements that a vector load may read beyond the end of a buffer
 cdef double ALONE = 1e5             # products below which keeping the GIL costs less than handing it over
@@ -53,7 +65,11 @@ cdef class Network:
     cdef PyThread_type_lock lock        # one call at a time uses the workspace
     cdef list workspace                 # the arrays that net points into
     cdef Py_ssize_t n_in, n_out, n_parameters
-    cdef double products                # done since the last look for signals
+    cdef double products                # done since the last look at the clock
+    cdef unsigned int mode              # of the processor, outside
+    cdef double looked                  # when signals were last looked for, in seconds
+    cdef unsigned long owner            # the thread that holds the lock, 0 for none
+    cdef int forks                      # how often the process had been forked when the lock was made
     cdef double beta_1_power, beta_2_power
     cdef readonly np.ndarray parameters
     cdef np.ndarray gradients, first, second
@@ -72,6 +88,7 @@ cdef class Network:
         self.net.threads = 1
         self.net.layers = <Layer*> PyMem_Calloc(self.net.depth, sizeof(Layer))
         self.lock = PyThread_allocate_lock()
+        self.forks = forks_seen()
         if self.net.layers == NULL or self.lock == NULL:
             raise MemoryError
         for l in range(self.net.depth):
@@ -136,9 +153,25 @@ cdef class Network:
         self.net.first, self.net.second = <real*> data(self.first), <real*> data(self.second)
 
     cdef acquire(self):
+        """Wait for the workspace; Ctrl-C ends the wait."""
+        cdef unsigned long me = PyThread_get_thread_ident()
+        cdef int status
+        if self.forks != forks_seen():      # a thread of the parent may have held the lock, and is not here
+            self.lock = PyThread_allocate_lock()
+            self.forks = forks_seen()
         if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
-            with nogil:
-                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+            if self.owner == me:
+                raise RuntimeError("this net is in the middle of another call, which a signal handler interrupted")
+            status = 0
+            while status != PY_LOCK_ACQUIRED:
+                with nogil:
+                    status = PyThread_acquire_lock_timed(self.lock, WAIT_MICROSECONDS, 1)
+                PyErr_CheckSignals()
+        self.owner = me
+
+    cdef release(self):
+        self.owner = 0
+        PyThread_release_lock(self.lock)
 
     cdef use(self, X, targets, sample_weight, order, int threads):
         """Point the net at the data of one call; the arrays must outlive it."""
@@ -167,7 +200,7 @@ cdef class Network:
         cdef np.npy_intp shape[2]
         cdef Py_ssize_t rows
         cdef int ndim
-        if not np.PyArray_Check(X):
+        if not np.PyArray_CheckExact(X):
             return None
         x = <np.ndarray> X
         ndim = np.PyArray_NDIM(x)
@@ -181,12 +214,12 @@ cdef class Network:
         if out is None:
             y = np.PyArray_EMPTY(ndim, shape, REAL, 0)
         else:
-            if not np.PyArray_Check(out):
+            if not np.PyArray_CheckExact(out):
                 return None
             y = <np.ndarray> out
             if (np.PyArray_NDIM(y) != ndim or not usable(y) or not np.PyArray_ISWRITEABLE(y)
                     or np.PyArray_DIM(y, 0) != shape[0] or np.PyArray_DIM(y, ndim - 1) != self.n_out
-                    or overlap(x, y)):
+                    or overlap(x, y) or overlap(self.parameters, y)):
                 return None
         self.acquire()
         try:
@@ -198,15 +231,15 @@ cdef class Network:
                 with nogil:
                     self.predict(rows)
         finally:
-            PyThread_release_lock(self.lock)
+            self.release()
         if not (checked or all_finite(<const real*> np.PyArray_DATA(y), rows * self.n_out)):
             return None
         return y
 
     cdef int predict(self, Py_ssize_t rows) except -1 nogil:
         """Outputs of all rows, group by group."""
-        cdef unsigned int before = flush_subnormals()
         cdef Py_ssize_t group
+        self.mode = flush_subnormals()
         try:
             if rows >= MANY:
                 pack_weights(&self.net)
@@ -214,20 +247,19 @@ cdef class Network:
                 run_tiles(&self.net, predict_tile, group * GROUP, rows)
                 self.look_for_signals(self.net.size)
         finally:
-            restore_subnormals(before)
+            restore_subnormals(self.mode)
         return 0
 
     def evaluate(self, X, targets, sample_weight=None, int threads=1):
         """The mean loss over the weighted rows."""
         cdef Py_ssize_t rows = len(X), group
         cdef double total = 0, weight
-        cdef unsigned int before
         self.acquire()
         try:
             self.allocate_backward()
             self.use(X, targets, sample_weight, None, threads)
             with nogil:
-                before = flush_subnormals()
+                self.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
                     if rows >= MANY:
@@ -236,32 +268,33 @@ cdef class Network:
                         total += run_tiles(&self.net, evaluate_tile, group * GROUP, rows)
                         self.look_for_signals(self.net.size)
                 finally:
-                    restore_subnormals(before)
+                    restore_subnormals(self.mode)
         finally:
-            PyThread_release_lock(self.lock)
+            self.release()
         return total / weight
 
     def gradient(self, X, targets, sample_weight, flat, inputs=None, int threads=1):
         """The mean loss; its gradient into flat (n_parameters,), and into inputs (m, n_in) unless None."""
         cdef Py_ssize_t rows = len(X)
         cdef double total, weight
-        cdef unsigned int before
         self.acquire()
         try:
             self.allocate_backward()
             self.use(X, targets, sample_weight, None, threads)
             self.net.inputs_gradient = <real*> data(inputs)
             with nogil:
-                before = flush_subnormals()
+                self.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
+                    if rows >= MANY:
+                        pack_weights(&self.net)
                     transpose_weights(&self.net)
                     total = self.batch(0, rows, weight, False)
                 finally:
-                    restore_subnormals(before)
+                    restore_subnormals(self.mode)
             flat[...] = self.gradients
         finally:
-            PyThread_release_lock(self.lock)
+            self.release()
         return total / weight
 
     cdef double batch(self, Py_ssize_t start, Py_ssize_t size, double weight, bint update) except? -1 nogil:
@@ -280,12 +313,19 @@ cdef class Network:
 
     cdef int look_for_signals(self, Py_ssize_t rows) except -1 nogil:
         """Let Ctrl-C through now and then; `rows` passes have gone by since the last call."""
-        self.products += <double> rows * self.n_parameters
-        if self.products < SIGNALS_EVERY:
+        cdef double now
+        self.products += (<double> rows + 8) * self.n_parameters + 1e4
+        if self.products < CLOCK_EVERY:
             return 0
         self.products = 0
+        now = seconds()
+        if now - self.looked < SIGNALS_EVERY:
+            return 0
+        self.looked = now
+        restore_subnormals(self.mode)       # a signal handler is none of the core's code
         with gil:
             PyErr_CheckSignals()
+        flush_subnormals()
         return 0
 
     def train(self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1):
@@ -297,14 +337,13 @@ cdef class Network:
         cdef Py_ssize_t rows = len(X), step, start, size
         cdef double total = 0, total_weight = 0, weight, loss
         cdef double learning_rate = optimizer.learning_rate
-        cdef unsigned int before
         self.acquire()
         try:
             self.allocate_backward()
             self.use(X, targets, sample_weight, order, threads)
             self.set_optimizer(optimizer)
             with nogil:
-                before = flush_subnormals()
+                self.mode = flush_subnormals()
                 try:
                     pack_weights(&self.net)
                     transpose_weights(&self.net)
@@ -321,9 +360,9 @@ cdef class Network:
                         if not isfinite(loss):
                             break
                 finally:
-                    restore_subnormals(before)
+                    restore_subnormals(self.mode)
         finally:
-            PyThread_release_lock(self.lock)
+            self.release()
         return total / total_weight
 
     cdef void next_step(self, double learning_rate) noexcept nogil:
@@ -341,6 +380,8 @@ cdef class Network:
         self.net.step.nesterov = getattr(optimizer, "nesterov", False)
         self.net.step.beta_1 = <double> getattr(optimizer, "beta_1", 0.0)
         self.net.step.beta_2 = <double> getattr(optimizer, "beta_2", 0.0)
+        self.net.step.add_1 = <double> 1 - <double> getattr(optimizer, "beta_1", 0.0)
+        self.net.step.add_2 = <double> 1 - <double> getattr(optimizer, "beta_2", 0.0)
         self.net.step.epsilon = <double> getattr(optimizer, "epsilon", 0.0)
 
     @property

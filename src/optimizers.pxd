@@ -17,6 +17,8 @@ cdef struct Step:
     real momentum
     real beta_1
     real beta_2
+    real add_1              # 1 - beta_1 and 1 - beta_2, rounded once
+    real add_2
     real epsilon
     real correction         # 1 / sqrt(1 - beta_2^t)
 
@@ -55,7 +57,7 @@ cdef inline void adam_step(
     cdef real g
     cdef real rate = step.learning_rate, epsilon = step.epsilon, correction = step.correction
     cdef real keep_1 = step.beta_1, keep_2 = step.beta_2
-    cdef real add_1 = <real> 1 - keep_1, add_2 = <real> 1 - keep_2
+    cdef real add_1 = step.add_1, add_2 = step.add_2
     for i in range(n):
         g = gradient[i] + decay * theta[i]
         first[i] = keep_1 * first[i] + add_1 * g

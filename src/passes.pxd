@@ -12,7 +12,7 @@ one fixed order. That is why results are the same bits for any number of threads
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 from real cimport real
-from activations cimport SOFTMAX, activation_backward, activation_forward, keeps_input
+from activations cimport SOFTMAX, activation_backward, activation_forward
 from dense cimport (
     copy_to_panels, dense_backward_bias, dense_backward_input, dense_backward_weights, dense_forward,
     transpose_to_panels,
@@ -26,9 +26,10 @@ cdef extern from "threads.h" nogil:
 
 cdef enum:
     TILE = 64       # samples that go through all layers together
-    GROUP = 256     # samples whose activations are kept for one product A^T dZ
+    TILES = 4       # tiles in a group
+    GROUP = 256     # TILES * TILE: samples whose activations are kept for one product A^T dZ
     BLOCK = 64      # rows of a weight matrix updated together
-    PER_THREAD = 100000     # products that are worth another thread
+    PER_THREAD = 1000000    # products that are worth another thread
     WIDE = 256      # outputs from which a layer's W is kept in panels too
     MANY = 64       # rows to predict for which making the panels pays
 
@@ -41,9 +42,9 @@ cdef struct Layer:
     Py_ssize_t distance         # elements from row to row in z, a and delta; n_out in the output layer
     real* panels                # W in panels, for wide layers, else NULL
     real* transposed            # W^T in panels
-    real* z                     # (GROUP, n_out); NULL where the derivative needs only a
-    real* a                     # (GROUP, n_out)
-    real* delta                 # (GROUP, n_out)
+    real* z                     # (GROUP, distance); NULL where the derivative needs only a
+    real* a                     # (GROUP, distance)
+    real* delta                 # (GROUP, distance)
 
 cdef struct Net:
     # the net
@@ -80,7 +81,7 @@ cdef struct Net:
     real* w
     real* cost
     real* log_sum
-    double tile_loss[4]         # GROUP / TILE
+    double[TILES] tile_loss
 
 
 cdef inline Py_ssize_t row_of(const Net* net, Py_ssize_t i) noexcept nogil:

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <time.h>
 #include "real.h"
 
 #define MOST_WORKERS 255
@@ -76,9 +77,13 @@ static void *worker(void *number)
     return NULL;
 }
 
+static int forks;   /* how often this process, or its parents, became a child */
+static int forks_seen(void) { return forks; }
+
 /* A forked child has none of its parent's threads. */
 static void forget_threads(void)
 {
+    forks++;
     pool.started = 0;
     atomic_store(&pool.state, 0);
     atomic_store(&pool.job, 0);
@@ -88,13 +93,21 @@ static void forget_threads(void)
     pthread_cond_init(&pool.wake, NULL);
 }
 
+/* To be called once, before any other function of this file. */
+static void prepare_for_forks(void) { pthread_atfork(NULL, NULL, forget_threads); }
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1e-9 * now.tv_nsec;
+}
+
 /* As many workers as wanted, or as many as the system gives. Signals are the interpreter's: workers block them. */
 static void start_workers(int wanted)
 {
-    static int prepared;
     sigset_t all, before;
     pthread_t thread;
-    if (!prepared) prepared = !pthread_atfork(NULL, NULL, forget_threads);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (pool.started < wanted && !pthread_create(&thread, NULL, worker, (void *)(ptrdiff_t)pool.started)) {
