@@ -102,10 +102,45 @@ static void product_rows(int rows, int vectors, real *c, ptrdiff_t ldc, const re
     }
 }
 
+/* One long row: B is read from end to end, TOGETHER rows at a time, and C waits in the cache. */
+#define TOGETHER 8
+static void product_long_row(real *restrict c, const real *a, ptrdiff_t a_step, const real *b, ptrdiff_t ldb,
+                             ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
+{
+    if (!accumulate) {
+        if (start) memcpy(c, start, n * sizeof(real));
+        else memset(c, 0, n * sizeof(real));
+    }
+    for (ptrdiff_t p = 0; p < k; p += TOGETHER) {
+        const int rows = k - p < TOGETHER ? (int)(k - p) : TOGETHER;
+        const real *row = b + p * ldb;
+        real element[TOGETHER];
+        for (int r = 0; r < rows; r++) element[r] = a[(p + r) * a_step];
+        if (rows == TOGETHER) {
+            ptrdiff_t j = 0;
+            for (; j + LANES <= n; j += LANES) {
+                vec sum = *(vec *)(c + j);
+                _Pragma("GCC unroll 8") for (int r = 0; r < TOGETHER; r++)
+                    sum += element[r] * *(const vec *)(row + r * ldb + j);
+                *(vec *)(c + j) = sum;
+            }
+            for (; j < n; j++)
+                for (int r = 0; r < TOGETHER; r++) c[j] += element[r] * row[r * ldb + j];
+        } else {
+            for (int r = 0; r < rows; r++)
+                for (ptrdiff_t j = 0; j < n; j++) c[j] += element[r] * row[r * ldb + j];
+        }
+    }
+}
+
 /* One row of C takes wider strips: with two accumulators the sum over k would wait for every addition. */
 static void product_one_row(real *c, const real *a, ptrdiff_t a_step, const real *b, ptrdiff_t ldb, ptrdiff_t strip,
                             ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
 {
+    if (strip == STRIP && n > 8 * LANES) {
+        product_long_row(c, a, a_step, b, ldb, n, k, start, accumulate);
+        return;
+    }
     const ptrdiff_t ldc = 0, a_row = 0;
     const int joined = strip == STRIP;   /* neighbouring strips of B are neighbours in memory */
     for (ptrdiff_t j = 0, done; j < n; j += done) {
