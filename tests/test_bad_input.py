@@ -814,3 +814,42 @@ def test_the_perceptron_takes_odd_forms_too():
         other = fastmlp.Perceptron(max_epochs=20).fit(odd(QUARTERS[:6]), odd(SIGNS.astype(float)))
         assert other.weights.tobytes() == plain.weights.tobytes(), form
         assert (other.bias, list(other.mistakes)) == (plain.bias, list(plain.mistakes)), form
+
+
+def test_numbers_too_large_for_the_core_are_refused_by_name():
+    net, X = regression(), np.zeros((5, 4))
+    refuses(lambda: net.fit(X, np.zeros((5, 3)), batch_size=2**63), "batch_size", "expected", net=net)
+    refuses(lambda: net.fit(X, np.zeros((5, 3)), threads=2**40), "threads", "expected", net=net)
+    refuses(lambda: fastmlp.set_num_threads(2**40), r"\bn\b", "expected")
+    refuses(lambda: fastmlp.MLP([2**31, 4]), r"sizes\[0\]", "expected")
+    refuses(lambda: fastmlp.MLP([2**30, 2**30]), "sizes", "parameters")
+    refuses(lambda: fastmlp.SGD(10**400), "learning_rate", "expected")
+
+
+@pytest.mark.parametrize(("name", "value"), [("beta_1", 1 - 1e-12), ("beta_2", 1 - 1e-12), ("epsilon", 1e-40)])
+def test_a_hyperparameter_that_float32_rounds_away_is_refused_there_and_not_in_float64(name, value):
+    X, y, optimizer = np.eye(4), np.eye(4)[:, :3], fastmlp.Adam(**{name: value})
+    net = regression()
+    refuses(lambda: net.fit(X, y, optimizer=optimizer), name, "float32", net=net)
+    history = fastmlp.MLP([4, 3], dtype="float64", seed=0).fit(X, y, epochs=2, optimizer=optimizer)
+    assert history.stop_reason == "epochs"
+
+
+def test_an_out_that_is_part_of_the_net_is_refused():
+    net = fastmlp.MLP([4, 4], bias=False, seed=0)
+    refuses(lambda: net.predict(np.eye(4, dtype="float32"), out=net.weights[0]), "out", "parameters", net=net)
+
+
+def test_a_masked_array_is_refused_by_predict_too():
+    net = regression()
+    masked = np.ma.array(np.ones((1, 4), "float32"), mask=[[True, False, False, False]])
+    refuses(lambda: net.predict(masked), r"\bX\b", "masked", net=net)
+
+
+def test_outputs_and_losses_beyond_the_range_of_the_dtype_warn():
+    net = fastmlp.MLP.from_parameters([np.full((2, 1), 1e20)])
+    X = np.full((3, 2), 1e30, "float32")
+    with pytest.warns(RuntimeWarning, match="float32"):
+        assert np.isinf(net.predict(X)).all()
+    with pytest.warns(RuntimeWarning, match="float32"):
+        assert np.isinf(net.evaluate(X, np.zeros(3)))
