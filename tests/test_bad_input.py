@@ -297,15 +297,13 @@ def test_predict_of_one_sample_refuses_a_bad_out():
         refuses(lambda out=out: net.predict(X[0], out=out), r"\bout\b", net=net)
 
 
-def test_an_out_that_is_the_input_is_refused_or_right():
-    net = fastmlp.MLP([5, 5, 5], activation="tanh", seed=0)
-    batch = np.random.default_rng(0).normal(size=(70, 5)).astype(np.float32)
+@pytest.mark.parametrize("sizes", [(64, 64), (5, 5, 5)])
+def test_an_out_that_is_the_input_gets_the_right_outputs(sizes):
+    net = fastmlp.MLP(sizes, activation="tanh", seed=0)
+    batch = np.random.default_rng(0).normal(size=(70, sizes[0])).astype(np.float32)
     for rows in (batch, batch[0]):
         expected, shared = net.predict(rows.copy()), rows.copy()
-        try:
-            net.predict(shared, out=shared)
-        except ValueError:
-            shared = expected
+        net.predict(shared, out=shared)
         np.testing.assert_array_equal(shared, expected)
 
 
@@ -320,15 +318,9 @@ def test_classify_refuses_a_net_of_one_output_that_is_no_probability():
     refuses(lambda: net.classify(X), r"(?i)classify|output", r"identity", r"sigmoid", net=net)
 
 
-def test_no_epochs_are_refused_or_change_nothing():
+def test_no_epochs_are_refused():
     net = regression()
-    before = net.parameters.tobytes()
-    try:
-        history = net.fit(X, Y, epochs=0)
-    except ValueError:
-        history = None
-    assert history is None or (history.epochs, history.loss) == (0, [])
-    assert net.parameters.tobytes() == before
+    refuses(lambda: net.fit(X, Y, epochs=0), "epochs", "expected", net=net)
 
 
 BAD_NETS = {
@@ -386,19 +378,9 @@ def test_a_net_that_cannot_be_is_refused(name):
     refuses(lambda: fastmlp.MLP(*arguments, **options), *words)
 
 
-def test_a_negative_slope_above_one_is_refused_or_its_gradient_is_the_slope_of_the_loss():
-    # max(s z, z) has the slope s on the right when s > 1.
-    try:
-        net = fastmlp.MLP([1, 1], output="leaky_relu", bias=False, negative_slope=2.0, dtype="float64")
-    except ValueError as error:
-        message = str(error)
-        assert "negative_slope" in message
-        return
-    net.parameters = np.ones(1)
-    for x in (-1.5, 1.5):
-        above, below = (net.evaluate(np.array([[x + h]]), np.zeros(1)) for h in (1e-6, -1e-6))
-        slope = net.gradient(np.array([[x]]), np.zeros(1)).inputs[0, 0]
-        assert slope == pytest.approx((above - below) / 2e-6, rel=1e-6)
+def test_a_negative_slope_above_one_is_refused():
+    # max(s z, z) would have the slope s on the right.
+    refuses(lambda: fastmlp.MLP([1, 1], output="leaky_relu", negative_slope=2.0), "negative_slope", "<= 1")
 
 
 @pytest.mark.parametrize(
@@ -572,14 +554,8 @@ def test_an_optimizer_that_cannot_be_is_refused(name):
     refuses(call, *words)
 
 
-def test_an_epsilon_of_zero_is_refused_or_divides_nothing_by_zero():
-    try:
-        adam = fastmlp.Adam(epsilon=0.0)
-    except ValueError:
-        adam = fastmlp.Adam()
-    net = regression()
-    net.fit(np.zeros((6, 4)), Y, epochs=2, optimizer=adam)  # the gradient of the first weights is exactly 0
-    assert np.isfinite(net.parameters).all()
+def test_an_epsilon_of_zero_is_refused_as_a_gradient_of_zero_would_be_divided_by_it():
+    refuses(lambda: fastmlp.Adam(epsilon=0.0), "epsilon", "> 0")
 
 
 SIGNS = np.array([1, -1, 1, -1, 1, -1])

@@ -99,10 +99,10 @@ def test_forced_ends_also_when_something_fails_inside_and_can_be_nested():
 
 
 def test_an_unknown_build_is_refused_by_forced_and_by_network():
-    with pytest.raises((ImportError, ValueError), match="v9") as caught, builds.forced("v9"):
+    with pytest.raises(ImportError, match="v9") as caught, builds.forced("v9"):
         pass
     assert COMPILED[0] in str(caught.value)
-    with pytest.raises((ImportError, ValueError), match="v9"):
+    with pytest.raises(ImportError, match="v9"):
         builds.network("float32", "v9")
     assert builds.current() in EVERY_BUILD
 
