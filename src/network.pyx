@@ -17,12 +17,13 @@ from libc.stdint cimport int64_t
 from libc.math cimport isfinite, sqrt
 from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
 from activations cimport activation_code, keeps_input
-from dense cimport panels_size, row_distance
+from dense cimport row_distance
 from losses cimport loss_code
 from optimizers cimport optimizer_code
 from passes cimport (
-    BLOCK, GROUP, MANY, WIDE, Layer, Net, backward_tile, batch_weight, evaluate_tile, groups, pack_weights,
-    predict_tile, run_blocks, run_tiles, transpose_weights,
+    BLOCK, GROUP, MANY, SLACK, Layer, Net, backward_tile, batch_weight, evaluate_tile, groups, parameters_to_strips,
+    predict_tile, run_blocks, run_tiles, strips_to_parameters, take_parameters,
+    transpose_weights,
 )
 
 cdef extern from "pythread.h" nogil:
@@ -42,7 +43,6 @@ cdef double CLOCK_EVERY = 1e7       # products, roughly, between two looks at th
 cdef double SIGNALS_EVERY = 0.03    # seconds between two looks for Ctrl-C
 cdef long long WAIT_MICROSECONDS = 50_000   # between two looks for Ctrl-C while waiting
 cdef Py_ssize_t ALIGNMENT = 64
-cdef Py_ssize_t SLACK = 64          # elements that a vector load may read beyond the end of a buffer
 cdef double ALONE = 1e5             # products below which keeping the GIL costs less than handing it over
 
 
@@ -119,7 +119,7 @@ cdef class Network:
         return <real*> np.PyArray_DATA(made)
 
     cdef allocate_forward(self):
-        """What predict needs: the activations of one group, and panels for wide layers."""
+        """What predict needs: the activations of one group, and the weights in strips."""
         cdef Py_ssize_t l
         cdef Layer* layer
         self.workspace = []
@@ -127,8 +127,7 @@ cdef class Network:
             layer = &self.net.layers[l]
             layer.distance = row_distance(layer.n_out) if l < self.net.depth - 1 else layer.n_out
             layer.a = self.allocate(GROUP * layer.distance)
-            if layer.n_out > WIDE:
-                layer.panels = self.allocate(panels_size(layer.n_in, layer.n_out))
+        self.net.theta = self.allocate(self.n_parameters)
         self.net.log_sum = self.allocate(GROUP)
 
     cdef allocate_backward(self):
@@ -142,7 +141,7 @@ cdef class Network:
             if keeps_input(layer.activation) or l == self.net.depth - 1:
                 layer.z = self.allocate(GROUP * layer.distance)
             layer.delta = self.allocate(GROUP * layer.distance)
-            layer.transposed = self.allocate(panels_size(layer.n_out, layer.n_in))
+            layer.transposed = self.allocate(layer.n_out * layer.n_in)
         self.net.x = self.allocate(GROUP * row_distance(self.n_in))
         self.net.t = self.allocate(GROUP * self.n_out)
         self.net.cost = self.allocate(GROUP * self.n_out)
@@ -185,7 +184,7 @@ cdef class Network:
         net.sample_weight = <const real*> data(sample_weight)
         net.order = <const int64_t*> data(order)
         net.x_distance = self.n_in if order is None else row_distance(self.n_in)
-        net.packed = False
+        net.in_strips = False
         net.threads = threads
         net.outputs = NULL
         net.inputs_gradient = NULL
@@ -242,7 +241,7 @@ cdef class Network:
         self.mode = flush_subnormals()
         try:
             if rows >= MANY:
-                pack_weights(&self.net)
+                take_parameters(&self.net)
             for group in range(groups(rows)):
                 run_tiles(&self.net, predict_tile, group * GROUP, rows)
                 self.look_for_signals(self.net.size)
@@ -263,7 +262,7 @@ cdef class Network:
                 try:
                     weight = batch_weight(&self.net, 0, rows)
                     if rows >= MANY:
-                        pack_weights(&self.net)
+                        take_parameters(&self.net)
                     for group in range(groups(rows)):
                         total += run_tiles(&self.net, evaluate_tile, group * GROUP, rows)
                         self.look_for_signals(self.net.size)
@@ -286,13 +285,12 @@ cdef class Network:
                 self.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
-                    if rows >= MANY:
-                        pack_weights(&self.net)
-                    transpose_weights(&self.net)
+                    take_parameters(&self.net)
+                    transpose_weights(&self.net, 1 if self.net.inputs_gradient == NULL else 0)
                     total = self.batch(0, rows, weight, False)
                 finally:
                     restore_subnormals(self.mode)
-            flat[...] = self.gradients
+            strips_to_parameters(&self.net, <real*> data(flat), self.net.gradient)
         finally:
             self.release()
         return total / weight
@@ -345,8 +343,8 @@ cdef class Network:
             with nogil:
                 self.mode = flush_subnormals()
                 try:
-                    pack_weights(&self.net)
-                    transpose_weights(&self.net)
+                    take_parameters(&self.net)
+                    transpose_weights(&self.net, 1)
                     for step in range((rows + batch_size - 1) // batch_size):
                         start = step * batch_size
                         size = min(batch_size, rows - start)
@@ -360,6 +358,7 @@ cdef class Network:
                         if not isfinite(loss):
                             break
                 finally:
+                    strips_to_parameters(&self.net, self.net.parameters, self.net.theta)
                     restore_subnormals(self.mode)
         finally:
             self.release()
@@ -388,13 +387,18 @@ cdef class Network:
     def optimizer_state(self):
         """(beta_1^t, beta_2^t, first moments, second moments): what a later step needs of the earlier ones."""
         self.allocate_backward()
-        return self.beta_1_power, self.beta_2_power, self.first.copy(), self.second.copy()
+        first, second = numpy.empty_like(self.parameters), numpy.empty_like(self.parameters)
+        strips_to_parameters(&self.net, <real*> data(first), self.net.first)
+        strips_to_parameters(&self.net, <real*> data(second), self.net.second)
+        return self.beta_1_power, self.beta_2_power, first, second
 
     @optimizer_state.setter
     def optimizer_state(self, state):
         self.allocate_backward()
         self.beta_1_power, self.beta_2_power = state[:2]
-        self.first[...], self.second[...] = state[2:]
+        first, second = (numpy.ascontiguousarray(moments, self.dtype) for moments in state[2:])
+        parameters_to_strips(&self.net, self.net.first, <real*> data(first))
+        parameters_to_strips(&self.net, self.net.second, <real*> data(second))
 
     def reset_optimizer(self):
         """Forget the steps taken so far."""

@@ -10,12 +10,12 @@ The items of a line may run on any thread in any order: each writes its own part
 one fixed order. That is why results are the same bits for any number of threads.
 """
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward
 from dense cimport (
-    copy_to_panels, dense_backward_bias, dense_backward_input, dense_backward_weights, dense_forward,
-    transpose_to_panels,
+    IN_STRIPS, STRIP, dense_backward_bias, dense_backward_input, dense_backward_weights, dense_forward,
+    rows_to_strips, strip_width, strips, strips_to_rows, transpose_part,
 )
 from losses cimport loss_backward, loss_forward, softmax_forward
 from optimizers cimport Step, optimizer_step
@@ -29,9 +29,10 @@ cdef enum:
     TILES = 4       # tiles in a group
     GROUP = 256     # TILES * TILE: samples whose activations are kept for one product A^T dZ
     BLOCK = 64      # rows of a weight matrix updated together
+    SQUARE = 2048   # elements of BLOCK rows of the widest strip
+    SLACK = 64      # elements that a vector load may read beyond the end of a buffer
     PER_THREAD = 1000000    # products that are worth another thread
-    WIDE = 256      # outputs from which a layer's W is kept in panels too
-    MANY = 64       # rows to predict for which making the panels pays
+    MANY = 64       # rows to predict for which storing the weights in strips pays
 
 cdef struct Layer:
     Py_ssize_t n_in, n_out
@@ -40,8 +41,7 @@ cdef struct Layer:
     Py_ssize_t biases           # where b (n_out,) stands, -1 for none
     Py_ssize_t first_block      # number of the layer's first block of weights
     Py_ssize_t distance         # elements from row to row in z, a and delta; n_out in the output layer
-    real* panels                # W in panels, for wide layers, else NULL
-    real* transposed            # W^T in panels
+    real* transposed            # W^T in strips
     real* z                     # (GROUP, distance); NULL where the derivative needs only a
     real* a                     # (GROUP, distance)
     real* delta                 # (GROUP, distance)
@@ -54,7 +54,8 @@ cdef struct Net:
     real slope
     int threads                 # that may be used at most
     Py_ssize_t n_weights
-    real* parameters            # flat, and beside it, alike:
+    real* parameters            # flat, W by rows: what the user sees
+    real* theta                 # the same with every W in strips: what the core works with; and beside it, alike:
     real* gradient
     real* first                 # the optimizer's moments
     real* second
@@ -66,7 +67,7 @@ cdef struct Net:
     const int64_t* order        # the i-th sample is row order[i], or NULL: row i
     # the group in work
     Py_ssize_t start, size      # its samples: start .. start + size
-    bint packed                 # whether the panels of W hold the present weights
+    bint in_strips              # whether to read theta; else parameters
     real scale                  # 1 / sum of the weights of the batch
     bint accumulate             # whether the batch had a group before
     bint update                 # whether the gradient is complete and the optimizer's turn has come
@@ -84,33 +85,45 @@ cdef struct Net:
     double[TILES] tile_loss
 
 
-cdef inline Py_ssize_t row_of(const Net* net, Py_ssize_t i) noexcept nogil:
-    """The row of the i-th sample of the group."""
-    return net.order[net.start + i] if net.order != NULL else net.start + i
-
-
-cdef inline const real* gather_inputs(Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """The rows of X of samples lo..hi, without a copy where they stand in order."""
-    cdef Py_ssize_t n = net.layers[0].n_in, i
+cdef inline const real* gather(
+    const Net* net, real* buffer, Py_ssize_t distance, const real* data, Py_ssize_t n, Py_ssize_t lo, Py_ssize_t hi
+) noexcept nogil:
+    """The rows of data (rows, n) of samples lo..hi: copied to the buffer, or where they are if they stand in order."""
+    cdef Py_ssize_t i, j
+    cdef const real* row
+    cdef real* to
     if net.order == NULL:
-        return net.X + (net.start + lo) * n
+        return data + (net.start + lo) * n
     for i in range(lo, hi):
-        memcpy(net.x + i * net.x_distance, net.X + row_of(net, i) * n, n * sizeof(real))
-    return net.x + lo * net.x_distance
+        row = data + net.order[net.start + i] * n
+        to = buffer + i * distance
+        for j in range(n):
+            to[j] = row[j]
+    return buffer + lo * distance
 
 
-cdef inline void gather_targets(Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Targets (a label becomes a one-hot row) and weights of samples lo..hi."""
-    cdef Py_ssize_t n = net.layers[net.depth - 1].n_out, i, row
+cdef inline const real* gather_inputs(const Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """The rows of X of samples lo..hi."""
+    return gather(net, net.x, net.x_distance, net.X, net.layers[0].n_in, lo, hi)
+
+
+cdef inline const real* gather_targets(const Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """The targets of samples lo..hi; a label becomes a one-hot row."""
+    cdef Py_ssize_t n = net.layers[net.depth - 1].n_out, i
+    if net.labels == NULL:
+        return gather(net, net.t, n, net.targets, n, lo, hi)
+    for i in range(lo * n, hi * n):
+        net.t[i] = 0
     for i in range(lo, hi):
-        row = row_of(net, i)
-        if net.labels != NULL:
-            memset(net.t + i * n, 0, n * sizeof(real))
-            net.t[i * n + net.labels[row]] = 1
-        else:
-            memcpy(net.t + i * n, net.targets + row * n, n * sizeof(real))
-        if net.sample_weight != NULL:
-            net.w[i] = net.sample_weight[row]
+        net.t[i * n + net.labels[net.order[net.start + i] if net.order != NULL else net.start + i]] = 1
+    return net.t + lo * n
+
+
+cdef inline const real* gather_weights(const Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """The sample weights of samples lo..hi, NULL for ones."""
+    if net.sample_weight == NULL:
+        return NULL
+    return gather(net, net.w, 1, net.sample_weight, 1, lo, hi)
 
 
 cdef inline void forward_rows(
@@ -118,6 +131,7 @@ cdef inline void forward_rows(
 ) noexcept nogil:
     """A^l = g^l(A^(l-1) W^l + b^l) for samples lo..hi and every layer; with `keep`, z too where it is needed."""
     cdef Py_ssize_t l, m = hi - lo, distance = net.x_distance
+    cdef const real* parameters = net.theta if net.in_strips else net.parameters
     cdef Layer* layer
     cdef real* a
     cdef real* z
@@ -128,8 +142,8 @@ cdef inline void forward_rows(
             a = net.outputs + (net.start + lo) * layer.n_out
         z = layer.z + lo * layer.distance if keep and layer.z != NULL else a
         dense_forward(
-            z, layer.distance, x, distance, net.parameters + layer.weights, layer.panels if net.packed else NULL,
-            net.parameters + layer.biases if layer.biases >= 0 else NULL, m, layer.n_in, layer.n_out)
+            z, layer.distance, x, distance, parameters + layer.weights, IN_STRIPS if net.in_strips else layer.n_out,
+            parameters + layer.biases if layer.biases >= 0 else NULL, m, layer.n_in, layer.n_out)
         if layer.activation == SOFTMAX:
             softmax_forward(a, net.log_sum + lo, z, m, layer.n_out)
         else:
@@ -150,18 +164,24 @@ cdef inline void predict_tile(void* context, Py_ssize_t tile) noexcept nogil:
     forward_rows(net, gather_inputs(net, lo, hi), lo, hi, False)
 
 
-cdef inline void evaluate_tile(void* context, Py_ssize_t tile) noexcept nogil:
-    """Loss of one tile."""
-    cdef Net* net = <Net*> context
+cdef inline void forward_tile(Net* net, Py_ssize_t tile, const real** t, const real** w) noexcept nogil:
+    """Loss of one tile, its targets and its sample weights."""
     cdef Layer* last = &net.layers[net.depth - 1]
     cdef Py_ssize_t lo, hi, at
     tile_bounds(net, tile, &lo, &hi)
-    gather_targets(net, lo, hi)
     forward_rows(net, gather_inputs(net, lo, hi), lo, hi, True)
+    t[0], w[0] = gather_targets(net, lo, hi), gather_weights(net, lo, hi)
     at = lo * last.n_out
     net.tile_loss[tile] = loss_forward(
-        net.loss, last.activation, net.cost + at, last.a + at, last.z + at, net.log_sum + lo, net.t + at,
-        net.w + lo if net.sample_weight != NULL else NULL, hi - lo, last.n_out)
+        net.loss, last.activation, net.cost + at, last.a + at, last.z + at, net.log_sum + lo, t[0], w[0], hi - lo,
+        last.n_out)
+
+
+cdef inline void evaluate_tile(void* context, Py_ssize_t tile) noexcept nogil:
+    """Loss of one tile."""
+    cdef const real* t
+    cdef const real* w
+    forward_tile(<Net*> context, tile, &t, &w)
 
 
 cdef inline void backward_tile(void* context, Py_ssize_t tile) noexcept nogil:
@@ -170,12 +190,14 @@ cdef inline void backward_tile(void* context, Py_ssize_t tile) noexcept nogil:
     cdef Layer* layer = &net.layers[net.depth - 1]
     cdef Layer* below
     cdef Py_ssize_t lo, hi, at, l
-    evaluate_tile(context, tile)
+    cdef const real* t
+    cdef const real* w
+    forward_tile(net, tile, &t, &w)
     tile_bounds(net, tile, &lo, &hi)
     at = lo * layer.n_out
     loss_backward(
-        net.loss, layer.activation, layer.delta + at, layer.a + at, layer.z + at, net.t + at,
-        net.w + lo if net.sample_weight != NULL else NULL, net.scale, hi - lo, layer.n_out, net.slope)
+        net.loss, layer.activation, layer.delta + at, layer.a + at, layer.z + at, t, w, net.scale, hi - lo,
+        layer.n_out, net.slope)
     for l in range(net.depth - 1, 0, -1):
         layer = &net.layers[l]
         below = &net.layers[l - 1]
@@ -193,42 +215,64 @@ cdef inline void backward_tile(void* context, Py_ssize_t tile) noexcept nogil:
             layer.distance, layer.transposed, hi - lo, layer.n_in, layer.n_out)
 
 
-cdef inline void update_range(Net* net, Py_ssize_t at, Py_ssize_t n, real decay) noexcept nogil:
-    optimizer_step(&net.step, net.parameters + at, net.first + at, net.second + at, net.gradient + at, decay, n)
-
-
-cdef inline void transpose_rows(const Net* net, const Layer* layer, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Rows lo..hi of W to W^T."""
-    transpose_to_panels(layer.transposed, net.parameters + layer.weights, lo, hi, layer.n_out)
-
-
-cdef inline void pack_rows(const Net* net, const Layer* layer, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Rows lo..hi of W to its panels, if it has any."""
-    if layer.panels != NULL:
-        copy_to_panels(layer.panels, net.parameters + layer.weights, lo, hi, layer.n_in, layer.n_out)
-
-
-cdef inline void pack_weights(Net* net) noexcept nogil:
-    """All of W to the panels of every wide layer; steps keep them up to date."""
+cdef inline void parameters_to_strips(const Net* net, real* to, const real* parameters) noexcept nogil:
+    """A flat buffer with every W by rows to one with every W in strips."""
+    cdef Layer* layer
     cdef Py_ssize_t l
     for l in range(net.depth):
-        pack_rows(net, &net.layers[l], 0, net.layers[l].n_in)
-    net.packed = True
+        layer = &net.layers[l]
+        rows_to_strips(to + layer.weights, parameters + layer.weights, layer.n_in, layer.n_out)
+        if layer.biases >= 0:
+            memcpy(to + layer.biases, parameters + layer.biases, layer.n_out * sizeof(real))
 
 
-cdef inline void transpose_weights(Net* net) noexcept nogil:
-    """W^T of every layer whose input gradient is wanted; steps keep all but the first layer's up to date."""
+cdef inline void strips_to_parameters(const Net* net, real* to, const real* theta) noexcept nogil:
+    """The way back."""
+    cdef Layer* layer
     cdef Py_ssize_t l
-    for l in range(0 if net.inputs_gradient != NULL else 1, net.depth):
-        transpose_rows(net, &net.layers[l], 0, net.layers[l].n_in)
+    for l in range(net.depth):
+        layer = &net.layers[l]
+        strips_to_rows(to + layer.weights, theta + layer.weights, layer.n_in, layer.n_out)
+        if layer.biases >= 0:
+            memcpy(to + layer.biases, theta + layer.biases, layer.n_out * sizeof(real))
+
+
+cdef inline void take_parameters(Net* net) noexcept nogil:
+    """Work with what the user sees, in strips."""
+    parameters_to_strips(net, net.theta, net.parameters)
+    net.in_strips = True
+
+
+cdef inline void transpose_weights(Net* net, Py_ssize_t first) noexcept nogil:
+    """W^T of the layers from `first` on; steps keep all but the first layer's up to date."""
+    cdef Layer* layer
+    cdef Py_ssize_t l, strip, o
+    for l in range(first, net.depth):
+        layer = &net.layers[l]
+        for strip in range(strips(layer.n_out)):
+            o = strip * STRIP
+            transpose_part(
+                layer.transposed, net.theta + layer.weights + o * layer.n_in, 0, layer.n_in, o, layer.n_in,
+                layer.n_out)
+
+
+cdef inline void update(Net* net, Py_ssize_t at, const real* gradient, real decay, Py_ssize_t n) noexcept nogil:
+    """The optimizer's step of the parameters at .. at + n."""
+    optimizer_step(&net.step, net.theta + at, net.first + at, net.second + at, gradient, decay, n)
 
 
 cdef inline void parameters_block(void* context, Py_ssize_t block) noexcept nogil:
-    """dW of BLOCK rows of one layer's W, with its first block db; then, if due, their optimizer step and W^T."""
+    """dW of BLOCK rows of one layer's W, with its first block db; then, if due, their optimizer step and W^T.
+
+    It goes strip by strip: where the batch is one group, a gradient is used while it is in the nearest cache, and
+    never stored elsewhere.
+    """
     cdef Net* net = <Net*> context
     cdef Layer* layer = net.layers
     cdef const real* a
-    cdef Py_ssize_t lo, rows, at, distance
+    cdef real[SQUARE + SLACK] square
+    cdef real* gradient
+    cdef Py_ssize_t lo, rows, at, distance, strip, o, width
     while layer + 1 < net.layers + net.depth and (layer + 1).first_block <= block:
         layer += 1
     distance = net.x_distance
@@ -236,23 +280,31 @@ cdef inline void parameters_block(void* context, Py_ssize_t block) noexcept nogi
         a = (layer - 1).a
         distance = (layer - 1).distance
     else:
-        a = net.x if net.order != NULL else <real*> net.X + net.start * layer.n_in
+        a = net.X + net.start * layer.n_in
+        if net.order != NULL:
+            a = net.x
     lo = (block - layer.first_block) * BLOCK
     rows = BLOCK if lo + BLOCK < layer.n_in else layer.n_in - lo
-    at = layer.weights + lo * layer.n_out
-    dense_backward_weights(
-        net.gradient + at, a + lo, distance, layer.delta, layer.distance, net.size, rows, layer.n_out, net.accumulate)
-    if net.update:
-        update_range(net, at, rows * layer.n_out, net.decay)
-        if layer != net.layers:
-            transpose_rows(net, layer, lo, lo + rows)
-        pack_rows(net, layer, lo, lo + rows)
+    for strip in range(strips(layer.n_out)):
+        o = strip * STRIP
+        width = strip_width(o, layer.n_out)
+        at = layer.weights + o * layer.n_in + lo * width
+        gradient = net.gradient + at
+        if net.update and not net.accumulate:
+            gradient = &square[0]
+        dense_backward_weights(
+            gradient, a + lo, distance, layer.delta + o, layer.distance, net.size, rows, width, net.accumulate)
+        if net.update:
+            update(net, at, gradient, net.decay, rows * width)
+            if layer != net.layers:
+                transpose_part(
+                    layer.transposed, net.theta + at, lo, lo + rows, o, layer.n_in, layer.n_out)
     if lo == 0 and layer.biases >= 0:
         at = layer.biases
         dense_backward_bias(
             net.gradient + at, layer.delta, layer.distance, net.size, layer.n_out, net.accumulate)
         if net.update:
-            update_range(net, at, layer.n_out, 0)
+            update(net, at, net.gradient + at, 0, layer.n_out)
 
 
 cdef inline Py_ssize_t groups(Py_ssize_t samples) noexcept nogil:

@@ -1,8 +1,11 @@
 /* C (m, n) = A (m, k) B (k, n) [+ bias or + C]: the one matrix product under all three passes of a dense layer.
 
    Forward                 Z  = A W + b      rows of A are samples
-   backward to the input   dA = dZ W^T       W^T comes in panels, see dense.pxd
+   backward to the input   dA = dZ W^T       W^T comes in strips
    backward to the weights dW = A^T dZ       A is read with its strides exchanged
+
+   B is worked on in strips of STRIP columns, and may be stored so: one strip after the other, each by rows, the last
+   one as narrow as the rest. Then it is read from the first element to the last, however wide it is.
 
    It is written in C because the block of accumulators must live in registers, which needs a vector type, constant
    sizes and complete unrolling; Cython has no way to ask for the last two. Every element of C is one sum over k in
@@ -31,6 +34,7 @@
 #define MOST_VECTORS 8
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(real)))
 #define STRIP (STRIP_VECTORS * LANES)
+#define IN_STRIPS 0   /* in place of the distance between rows of B */
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
@@ -47,12 +51,12 @@ static inline void store_lanes(real *p, vec v, ptrdiff_t n)
 }
 
 /* One block: c (rows, width), (vectors - 1) * LANES < width <= vectors * LANES. The sums start from C with
-   `accumulate`, else from the row `start`, else (NULL) from zero. B is read in whole vectors: up to LANES - 1
-   elements beyond a row must be readable, and their products are never stored. */
+   `accumulate`, else from the row `start`, else (NULL) from zero. Strips of B are `strip` elements apart. B is read in
+   whole vectors: up to LANES - 1 elements beyond a row must be readable, and their products are never stored. */
 static inline __attribute__((always_inline)) void product_block(
     const int rows, const int vectors, real *restrict c, ptrdiff_t ldc, const real *restrict a, ptrdiff_t a_row,
-    ptrdiff_t a_step, const real *restrict b, ptrdiff_t ldb, ptrdiff_t k, const real *restrict start, int accumulate,
-    ptrdiff_t width)
+    ptrdiff_t a_step, const real *restrict b, ptrdiff_t ldb, ptrdiff_t strip, ptrdiff_t k, const real *restrict start,
+    int accumulate, ptrdiff_t width)
 {
     vec sum[ROWS][MOST_VECTORS];   /* of these [rows][vectors], in registers after unrolling */
 #define EACH_ROW _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++)
@@ -66,7 +70,7 @@ static inline __attribute__((always_inline)) void product_block(
     }
     for (ptrdiff_t p = 0; p < k; p++) {
         vec row[MOST_VECTORS];
-        EACH_VECTOR row[v] = *(const vec *)(b + v * LANES);
+        EACH_VECTOR row[v] = *(const vec *)(b + v / STRIP_VECTORS * strip + v % STRIP_VECTORS * LANES);
         EACH_ROW {
             vec element = a[r * a_row] - (vec){0};
             EACH_VECTOR sum[r][v] += element * row[v];
@@ -86,23 +90,30 @@ static inline __attribute__((always_inline)) void product_block(
 #undef EACH_VECTOR
 }
 
-#define BLOCK(R, V) product_block(R, V, c, ldc, a, a_row, a_step, b, ldb, k, start, accumulate, width)
+#define BLOCK(R, V) product_block(R, V, c, ldc, a, a_row, a_step, b, ldb, strip, k, start, accumulate, width)
 
-static void product_rows(int rows, int vectors, real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row,
-                         ptrdiff_t a_step, const real *b, ptrdiff_t ldb, ptrdiff_t k, const real *start,
-                         int accumulate, ptrdiff_t width)
+/* One strip: c (m, width), its rows shared out evenly over the blocks, so that no block is thin. */
+static void product_strip(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b,
+                          ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t width, ptrdiff_t k, const real *start, int accumulate)
 {
-    switch (rows * 2 + vectors - 1) {
+    const ptrdiff_t strip = 0;   /* there is no second one */
+    const int vectors = width > LANES ? 2 : 1;
+    for (ptrdiff_t left = m, blocks = (m + ROWS - 1) / ROWS, rows; blocks > 0; blocks--, left -= rows) {
+        rows = left / blocks;
+        switch (rows * 2 + vectors - 1) {
 #define CASE(R) case 2 * R: BLOCK(R, 1); break; case 2 * R + 1: BLOCK(R, 2); break;
-    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #if ROWS > 6
-    CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+        CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
 #endif
 #undef CASE
+        }
+        a += rows * a_row;
+        c += rows * ldc;
     }
 }
 
-/* One long row: B is read from end to end, TOGETHER rows at a time, and C waits in the cache. */
+/* One long row of C, B by rows: B is read from end to end, TOGETHER rows at a time, and C waits in the cache. */
 #define TOGETHER 8
 static void product_long_row(real *restrict c, const real *a, ptrdiff_t a_step, const real *b, ptrdiff_t ldb,
                              ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
@@ -133,50 +144,43 @@ static void product_long_row(real *restrict c, const real *a, ptrdiff_t a_step, 
     }
 }
 
-/* One row of C takes wider strips: with two accumulators the sum over k would wait for every addition. */
-static void product_one_row(real *c, const real *a, ptrdiff_t a_step, const real *b, ptrdiff_t ldb, ptrdiff_t strip,
-                            ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
+/* Few rows of C take several strips at once: with few accumulators the sums would wait for every addition. */
+static void product_few_rows(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b,
+                             ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
 {
-    if (strip == STRIP && n > 8 * LANES) {
-        product_long_row(c, a, a_step, b, ldb, n, k, start, accumulate);
-        return;
-    }
-    const ptrdiff_t ldc = 0, a_row = 0;
-    const int joined = strip == STRIP;   /* neighbouring strips of B are neighbours in memory */
-    for (ptrdiff_t j = 0, done; j < n; j += done) {
-        const ptrdiff_t left = n - j;
-        const ptrdiff_t whole = joined ? left / LANES : 0;
-        const ptrdiff_t most = whole >= 8 ? 8 : whole >= 4 ? 4 : left > LANES ? 2 : 1;
-        const ptrdiff_t width = left < most * LANES ? left : most * LANES;
+    const int in_strips = ldb == IN_STRIPS;
+    const ptrdiff_t strip = in_strips ? k * STRIP : STRIP;
+    for (ptrdiff_t done; n > 0; n -= done) {
+        const ptrdiff_t most = n >= 8 * LANES && m == 1 ? 8 : n >= 4 * LANES ? 4 : 2;
+        const ptrdiff_t width = n < most * LANES ? n : most * LANES;
         done = most * LANES;
-        if (most == 8) BLOCK(1, 8);
-        else if (most == 4) BLOCK(1, 4);
-        else if (most == 2) BLOCK(1, 2);
-        else BLOCK(1, 1);
+        if (in_strips) ldb = width < STRIP ? width : STRIP;
+        switch (m * 16 + most) {
+        case 16 + 8: BLOCK(1, 8); break;
+        case 16 + 4: BLOCK(1, 4); break;
+        case 32 + 4: BLOCK(2, 4); break;
+        case 48 + 4: BLOCK(3, 4); break;
+        default: product_strip(c, ldc, a, a_row, a_step, b, ldb, m, width, k, start, accumulate);
+        }
         c += done;
         b += done / STRIP * strip;
         if (start) start += done;
     }
 }
 
-/* c (m, n) with row distance ldc; a[i * a_row + p * a_step] is A(i, p); B(p, j) stands at
-   b[(j / STRIP) * strip + p * ldb + j % STRIP]: strip = STRIP for a matrix by rows, k * STRIP for panels. */
+/* c (m, n) with row distance ldc; a[i * a_row + p * a_step] is A(i, p); B (k, n) has rows ldb apart or is IN_STRIPS. */
 static void product(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b,
-                    ptrdiff_t ldb, ptrdiff_t strip, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *start,
-                    int accumulate)
+                    ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
 {
-    if (m == 1) {
-        product_one_row(c, a, a_step, b, ldb, strip, n, k, start, accumulate);
-        return;
-    }
-    const ptrdiff_t blocks = (m + ROWS - 1) / ROWS;
-    for (ptrdiff_t j = 0; j < n; j += STRIP) {
-        const ptrdiff_t width = n - j < STRIP ? n - j : STRIP;
-        const int vectors = width > LANES ? 2 : 1;
-        for (ptrdiff_t block = 0; block < blocks; block++) {   /* rows shared out evenly: no thin last block */
-            const ptrdiff_t i = m * block / blocks, rows = m * (block + 1) / blocks - i;
-            product_rows((int)rows, vectors, c + i * ldc + j, ldc, a + i * a_row, a_row, a_step,
-                         b + j / STRIP * strip, ldb, k, start ? start + j : NULL, accumulate, width);
+    if (m == 1 && n > 8 * LANES && ldb != IN_STRIPS) {
+        product_long_row(c, a, a_step, b, ldb, n, k, start, accumulate);
+    } else if (m <= 3) {
+        product_few_rows(c, ldc, a, a_row, a_step, b, ldb, m, n, k, start, accumulate);
+    } else {
+        for (ptrdiff_t j = 0; j < n; j += STRIP) {
+            const ptrdiff_t width = n - j < STRIP ? n - j : STRIP;
+            product_strip(c + j, ldc, a, a_row, a_step, ldb == IN_STRIPS ? b + j * k : b + j,
+                          ldb == IN_STRIPS ? width : ldb, m, width, k, start ? start + j : NULL, accumulate);
         }
     }
 }
