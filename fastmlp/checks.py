@@ -7,7 +7,6 @@ core takes it. None of them changes what it is given.
 import math
 import operator
 from collections.abc import Iterable
-from difflib import get_close_matches
 from numbers import Real
 
 import numpy as np
@@ -18,6 +17,8 @@ def choice(name: str, given: object, known: Iterable[str]) -> str:
     names = list(known)
     if isinstance(given, str) and given in names:
         return given
+    from difflib import get_close_matches  # slow to import, and only errors need it
+
     near = get_close_matches(given.lower(), names, n=1, cutoff=0.5) if isinstance(given, str) else []
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     error = ValueError if isinstance(given, str) else TypeError

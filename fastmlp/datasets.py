@@ -4,7 +4,7 @@ Each loader returns arrays that :meth:`fastmlp.MLP.fit` takes as they are. Sourc
 ``fastmlp/data/README.md``.
 """
 
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,5 +34,5 @@ def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     >>> X.shape, y[:5].tolist()
     ((1797, 64), [0, 1, 2, 3, 4])
     """
-    with (files("fastmlp") / "data" / "digits.npz").open("rb") as file, np.load(file) as stored:
+    with np.load(Path(__file__).with_name("data") / "digits.npz") as stored:
         return stored["images"] / np.float32(_INK), stored["labels"].astype(np.int64)

@@ -3,7 +3,10 @@
 Layers are numbered 1..L as in docs/architecture.md: A^0 = X, Z^l = A^(l-1) W^l + b^l, A^l = g^l(Z^l).
 """
 
+from __future__ import annotations  # numpy.random is first imported when it is used: it takes 15 ms
+
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
@@ -228,6 +231,7 @@ class MLP:
 
     def _build(self) -> None:
         """Make the network that `_describe` described, all parameters zero."""
+        self._process = os.getpid()
         network = builds.network(self.dtype.name)
         self._network = network(
             self.sizes, (*self.activations, self.output), self.loss, self.bias, self.negative_slope
@@ -546,13 +550,14 @@ class MLP:
             network.reset_optimizer()
             self._optimizer = method
         history = History()
-        order = np.arange(len(x)) if shuffle else None
+        size = min(size or len(x), len(x))
+        order = np.arange(len(x)) if shuffle and size < len(x) else None
         try:
             for _ in range(epochs):
                 before = self.parameters.copy()
                 if order is not None:
-                    self._rng.shuffle(order)
-                loss = seen = network.train(x, targets, w, order, min(size or len(x), len(x)), method, n_threads)
+                    self._generator().shuffle(order)
+                loss = seen = network.train(x, targets, w, order, size, method, n_threads)
                 if held is not None and math.isfinite(loss):
                     seen = network.evaluate(*held, None, n_threads)
                 if not (math.isfinite(seen) and np.isfinite(self.parameters).all()):
@@ -610,12 +615,22 @@ class MLP:
         held = round(rows * fraction)
         if not 0 < held < rows:
             raise ValueError(f"validation is {fraction} of {rows} rows; expected at least one row on either side")
-        state = self._rng.bit_generator.state
-        order = self._rng.permutation(rows) if shuffle else np.arange(rows)
+        rng = self._generator()
+        state = rng.bit_generator.state
+        order = rng.permutation(rows) if shuffle else np.arange(rows)
         if w is not None and not w[order[:-held]].any():
-            self._rng.bit_generator.state = state
+            rng.bit_generator.state = state
             raise ValueError("sample_weight is zero for every row that validation leaves to train on")
         return np.sort(order[:-held]), np.sort(order[-held:])
+
+    def _generator(self) -> np.random.Generator:
+        """The random generator; in a forked child a new one, for a thread of the parent may have held its lock."""
+        if self._process != os.getpid():
+            inherited = self._rng.bit_generator
+            own = type(inherited)()
+            own.state = inherited.state
+            self._rng, self._process = np.random.Generator(own), os.getpid()
+        return self._rng
 
     def _accuracy(self, x: Array, targets: Array, threads: int) -> float:
         """Share of rows classified rightly, for a softmax or one sigmoid."""

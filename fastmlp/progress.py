@@ -1,7 +1,6 @@
 """The line that `fit(progress=True)` keeps alive on standard error."""
 
 import sys
-from shutil import get_terminal_size
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -46,6 +45,8 @@ class Progress:
     def _print(self, end: str) -> None:
         text = self._text
         if self._living:  # a line that wraps could not be written over
+            from shutil import get_terminal_size  # slow to import, and seldom wanted
+
             text = "\r\x1b[K" + text[: get_terminal_size().columns - 1]
         if sys.stderr is not None:
             print(text, end=end, file=sys.stderr, flush=True)

@@ -140,8 +140,13 @@ class Canonical(NamedTuple):
     delta: Callable[[Array, Array], Array]
 
 
+def _binary_cross_entropy_of_logits(z: Array, y: Array) -> Array:
+    """softplus(z) - y z, without the cancellation where y is 1 and z large."""
+    return (np.maximum(z, 0) - y * z) + np.log1p(np.exp(-np.abs(z)))
+
+
 CANONICAL = {
-    ("sigmoid", "binary_cross_entropy"): Canonical(lambda z, y: _softplus(z) - y * z, lambda a, y: a - y),
+    ("sigmoid", "binary_cross_entropy"): Canonical(_binary_cross_entropy_of_logits, lambda a, y: a - y),
     ("softmax", "cross_entropy"): Canonical(
         lambda z, y: -y * _log_softmax(z), lambda a, y: y.sum(axis=1, keepdims=True) * a - y
     ),

@@ -71,9 +71,9 @@ cdef inline real normal_cdf(real z) noexcept nogil:
 
 
 cdef inline real mish_ratio(real z) noexcept nogil:
-    """tanh(softplus(z)) = n / (n + 2) with n = e^z (e^z + 2)."""
+    """tanh(softplus(z)) = n / (n + 2) with n = e^(2z) + 2 e^z."""
     cdef real e = exp(<real> 22 if z > <real> 22 else z)
-    cdef real n = e * (e + <real> 2)
+    cdef real n = e * e + (e + e)
     return n / (n + <real> 2)
 
 

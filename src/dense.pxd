@@ -20,12 +20,80 @@ cdef extern from "transpose.h" nogil:
     void transpose_block(real* to, Py_ssize_t to_row, const real* source, Py_ssize_t from_row)
 
 
+cdef enum:
+    BLOCK = 64      # rows of W whose gradient is made together
+    SQUARE = 2048   # elements of BLOCK rows of the widest strip
+    SLACK = 64      # elements that a vector load may read beyond the end of a buffer
+    BIG = 1 << 17   # elements of a W that is read faster from strips than by rows: it does not stay in the cache
+    CHUNK = 128     # rows of such a W that come into strips at a time
+    SEVERAL = 4     # samples from which that pays
+
+
+cdef inline Py_ssize_t vectors(Py_ssize_t n) noexcept nogil:
+    """How many vectors n elements make."""
+    return (n + LANES - 1) // LANES
+
+
+cdef inline Py_ssize_t strips(Py_ssize_t n) noexcept nogil:
+    """How many strips n columns make."""
+    return (n + STRIP - 1) // STRIP
+
+
+cdef inline Py_ssize_t strip_width(Py_ssize_t j, Py_ssize_t n) noexcept nogil:
+    """Columns of the strip that begins at column j of n."""
+    return STRIP if n - j > STRIP else n - j
+
+
+cdef inline void copy(real* to, const real* source, Py_ssize_t width) noexcept nogil:
+    """One row of a strip; most have the full width, for which the compiler makes two or three instructions."""
+    if width == STRIP:
+        memcpy(to, source, STRIP * sizeof(real))
+    else:
+        memcpy(to, source, width * sizeof(real))
+
+
+cdef inline void rows_to_strips(real* to, const real* W, Py_ssize_t n_in, Py_ssize_t n_out) noexcept nogil:
+    """W (n_in, n_out) by rows to W in strips."""
+    cdef Py_ssize_t i, strip, o, width
+    for i in range(n_in):
+        for strip in range(strips(n_out)):
+            o = strip * STRIP
+            width = strip_width(o, n_out)
+            copy(to + o * n_in + i * width, W + i * n_out + o, width)
+
+
+cdef inline void strips_to_rows(real* to, const real* W, Py_ssize_t n_in, Py_ssize_t n_out) noexcept nogil:
+    """W (n_in, n_out) in strips to W by rows."""
+    cdef Py_ssize_t i, strip, o, width
+    for i in range(n_in):
+        for strip in range(strips(n_out)):
+            o = strip * STRIP
+            width = strip_width(o, n_out)
+            copy(to + i * n_out + o, W + o * n_in + i * width, width)
+
+
 cdef inline void dense_forward(
-    real* Z, Py_ssize_t ldz, const real* A, Py_ssize_t lda, const real* W, Py_ssize_t ldw, const real* b,
+    real* Z, Py_ssize_t ldz, const real* A, Py_ssize_t lda, const real* W, const real* b,
     Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out
 ) noexcept nogil:
-    """Z (m, n_out) = A (m, n_in) W + b; b NULL for none, ldw n_out or IN_STRIPS."""
-    product(Z, ldz, A, lda, 1, W, ldw, m, n_out, n_in, b, False)
+    """Z (m, n_out) = A (m, n_in) W + b, W in strips; b NULL for none."""
+    product(Z, ldz, A, lda, 1, W, IN_STRIPS, m, n_out, n_in, b, False)
+
+
+cdef inline void dense_forward_by_rows(
+    real* Z, Py_ssize_t ldz, const real* A, Py_ssize_t lda, const real* W, real* workspace, const real* b,
+    Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out
+) noexcept nogil:
+    """The same, W by rows. For several samples, CHUNK rows of a big W come into strips in the workspace at a time."""
+    cdef Py_ssize_t p = 0, rows
+    if m < SEVERAL or n_in * n_out < BIG:
+        product(Z, ldz, A, lda, 1, W, n_out, m, n_out, n_in, b, False)
+        return
+    while p < n_in:
+        rows = CHUNK if n_in - p > CHUNK else n_in - p
+        rows_to_strips(workspace, W + p * n_out, rows, n_out)
+        product(Z, ldz, A + p, lda, 1, workspace, IN_STRIPS, m, n_out, rows, b, p > 0)
+        p += CHUNK
 
 
 cdef inline void dense_backward_input(
@@ -40,8 +108,23 @@ cdef inline void dense_backward_weights(
     real* dW, const real* A, Py_ssize_t lda, const real* dZ, Py_ssize_t ldz,
     Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out, bint accumulate
 ) noexcept nogil:
-    """dW (n_in, n_out) = A^T dZ, for no more than one strip of columns; added to the old dW with `accumulate`."""
-    product(dW, n_out, A, 1, lda, dZ, ldz, n_in, n_out, m, NULL, accumulate)
+    """dW (n_in, n_out) = A^T dZ, for BLOCK inputs and STRIP outputs at most; added to the old dW with `accumulate`.
+
+    Few outputs would leave most lanes of a vector empty: then it is dW^T = dZ^T A.
+    """
+    cdef Py_ssize_t i, o
+    cdef real[SQUARE + SLACK] transposed
+    if n_out * vectors(n_in) * 3 > n_in * vectors(n_out) * 2:
+        product(dW, n_out, A, 1, lda, dZ, ldz, n_in, n_out, m, NULL, accumulate)
+        return
+    if accumulate:
+        for o in range(n_out):
+            for i in range(n_in):
+                transposed[o * n_in + i] = dW[i * n_out + o]
+    product(transposed, n_in, dZ, 1, ldz, A, lda, n_out, n_in, m, NULL, accumulate)
+    for i in range(n_in):
+        for o in range(n_out):
+            dW[i * n_out + o] = transposed[o * n_in + i]
 
 
 cdef inline void dense_backward_bias(
@@ -50,36 +133,6 @@ cdef inline void dense_backward_bias(
     """db (n_out,) = sum over rows of dZ: the bias is the weight of a constant input 1."""
     cdef real one = 1
     product(db, n_out, &one, 0, 0, dZ, ldz, 1, n_out, m, NULL, accumulate)
-
-
-cdef inline Py_ssize_t strips(Py_ssize_t n) noexcept nogil:
-    """How many strips n columns make."""
-    return (n + STRIP - 1) // STRIP
-
-
-cdef inline Py_ssize_t strip_width(Py_ssize_t j, Py_ssize_t n) noexcept nogil:
-    """Columns of the strip that begins at column j of n."""
-    return STRIP if n - j > STRIP else n - j
-
-
-cdef inline void rows_to_strips(real* to, const real* W, Py_ssize_t n_in, Py_ssize_t n_out) noexcept nogil:
-    """W (n_in, n_out) by rows to W in strips."""
-    cdef Py_ssize_t i, strip, o
-    for strip in range(strips(n_out)):
-        o = strip * STRIP
-        for i in range(n_in):
-            memcpy(to, W + i * n_out + o, strip_width(o, n_out) * sizeof(real))
-            to += strip_width(o, n_out)
-
-
-cdef inline void strips_to_rows(real* to, const real* W, Py_ssize_t n_in, Py_ssize_t n_out) noexcept nogil:
-    """W (n_in, n_out) in strips to W by rows."""
-    cdef Py_ssize_t i, strip, o
-    for strip in range(strips(n_out)):
-        o = strip * STRIP
-        for i in range(n_in):
-            memcpy(to + i * n_out + o, W, strip_width(o, n_out) * sizeof(real))
-            W += strip_width(o, n_out)
 
 
 cdef inline void transpose_part(

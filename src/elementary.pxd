@@ -1,4 +1,4 @@
-"""exp, exp - 1, log, log(1 + x), the normal distribution, 1 / x and the root, for vectors of `real`.
+"""exp, exp - 1, log, log(1 + x) and the normal distribution, for vectors of `real`.
 
 Each function is straight-line code without a branch or a call, so that the compiler turns a loop over a buffer into
 vector instructions in every build. The C library's functions would be called element by element.
@@ -7,8 +7,8 @@ Method: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial in r, then a multiplic
 Chebyshev fits (mpmath, 60 digits) to below half a unit in the last place of their precision. NaN stays NaN.
 """
 from real cimport (
-    REAL_IS_DOUBLE, RECIPROCAL_GUESS, ROOT_GUESS, ROUNDING_SHIFT, absolute, exponent_of, from_bits, power_of_two,
-    real, real_bits, to_bits, upper_half,
+    REAL_IS_DOUBLE, ROUNDING_SHIFT, absolute, exponent_of, from_bits, power_of_two, real, real_bits, to_bits,
+    upper_half,
 )
 
 
@@ -55,7 +55,7 @@ cdef inline real exp_sum(real x, real y) noexcept nogil:
     cdef real n
     cdef real_bits power = powers_of_two(x + y, &n)
     cdef real value = (<real> 1 + expm1_reduced(rest_of(x, n) + y)) * power_of_two(power)
-    return <real> 0 if x < lowest else value
+    return <real> 0 if x + y < lowest else value
 
 
 cdef inline real exp(real x) noexcept nogil:
@@ -166,31 +166,3 @@ cdef inline real normal_tail(real z) noexcept nogil:
 cdef inline real normal_density(real z) noexcept nogil:
     """e^(-z^2 / 2) / sqrt(2 pi)."""
     return <real> 0.398942280401432678 * exp(<real> -0.5 * z * z)
-
-
-cdef inline real reciprocal(real x) noexcept nogil:
-    """1 / x for positive x well inside the range: from a guess by the exponent, y <- y (1 + d + d^2), d = 1 - x y.
-
-    Each step cubes the error d. For Adam: a division and a square root take longer than all the rest of its step.
-    """
-    cdef real y = from_bits(RECIPROCAL_GUESS - to_bits(x))
-    cdef real d = <real> 1 - x * y
-    y = y + y * (d + d * d)
-    d = <real> 1 - x * y
-    y = y + y * (d + d * d)
-    if REAL_IS_DOUBLE:
-        d = <real> 1 - x * y
-        y = y + y * (d + d * d)
-    return y
-
-
-cdef inline real root(real x) noexcept nogil:
-    """The square root of x >= 0, to 2 units in the last place, as x times 1 / sqrt(x) by Newton's steps."""
-    cdef real half = <real> 0.5 * x
-    cdef real y = from_bits(ROOT_GUESS - (to_bits(x) >> 1))
-    y = y * (<real> 1.5 - half * y * y)
-    y = y * (<real> 1.5 - half * y * y)
-    y = y * (<real> 1.5 - half * y * y)
-    if REAL_IS_DOUBLE:
-        y = y * (<real> 1.5 - half * y * y)
-    return x * y

@@ -7,9 +7,9 @@ are computed from z and stay finite when the output saturates; their delta is a 
 pair goes through dc/da and the derivative of the output activation, with a kept REAL_EPSILON away from 0 and 1
 where a logarithm or a division needs it. reference.py holds the same table.
 """
-from real cimport REAL_EPSILON, real
-from elementary cimport exp, log
-from activations cimport IDENTITY, SIGMOID, SOFTMAX, activation_backward, softplus
+from real cimport REAL_EPSILON, absolute, real
+from elementary cimport exp, log, log1p
+from activations cimport IDENTITY, SIGMOID, SOFTMAX, activation_backward, relu
 
 cdef enum Loss:
     HALF_SQUARED_ERROR
@@ -71,7 +71,7 @@ cdef inline double loss_forward(
     elif loss == BINARY_CROSS_ENTROPY:
         if output == SIGMOID:
             for i in range(m * n):
-                cost[i] = softplus(z[i]) - t[i] * z[i]
+                cost[i] = (relu(z[i]) - t[i] * z[i]) + log1p(exp(-absolute(z[i])))
         else:
             for i in range(m * n):
                 cost[i] = -(t[i] * log(clipped(a[i])) + (<real> 1 - t[i]) * log(<real> 1 - clipped(a[i])))

@@ -9,31 +9,32 @@ cimport numpy as np
 import numpy
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from cpython.pythread cimport (
-    NOWAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_get_thread_ident,
-    PyThread_release_lock, PyThread_type_lock,
-)
+from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int64_t
 from libc.math cimport isfinite, sqrt
 from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
 from activations cimport activation_code, keeps_input
-from dense cimport row_distance
+from dense cimport BIG, BLOCK, SLACK, row_distance
 from losses cimport loss_code
 from optimizers cimport optimizer_code
 from passes cimport (
-    BLOCK, GROUP, MANY, SLACK, Layer, Net, backward_tile, batch_weight, evaluate_tile, groups, parameters_to_strips,
-    predict_tile, run_blocks, run_tiles, strips_to_parameters, take_parameters,
-    transpose_weights,
+    BIG_TILE, GROUP, TILE, Layer, Net, backward_tile, batch_weight, choose_weights, evaluate_tile,
+    from_strips_all, groups, predict_tile, run_blocks, run_tiles, to_strips_all, transpose_weights,
 )
 
-cdef extern from "pythread.h" nogil:
-    int PY_LOCK_ACQUIRED
-    int PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, bint interruptible)
+cdef extern from "<pthread.h>" nogil:
+    ctypedef struct pthread_mutex_t:
+        pass
+    int pthread_mutex_init(pthread_mutex_t* lock, void* attributes)
+    int pthread_mutex_destroy(pthread_mutex_t* lock)
+    int pthread_mutex_trylock(pthread_mutex_t* lock)        # 0 if it was free
+    int pthread_mutex_unlock(pthread_mutex_t* lock)
 
 cdef extern from "threads.h" nogil:
     void prepare_for_forks()
     int forks_seen()
     double seconds()
+    int lock_within(pthread_mutex_t* lock, double seconds)  # 0 if it became free
 
 np.import_array()
 prepare_for_forks()
@@ -41,7 +42,6 @@ prepare_for_forks()
 cdef int REAL = np.NPY_DOUBLE if REAL_IS_DOUBLE else np.NPY_FLOAT
 cdef double CLOCK_EVERY = 1e7       # products, roughly, between two looks at the clock: well under 10 ms
 cdef double SIGNALS_EVERY = 0.03    # seconds between two looks for Ctrl-C
-cdef long long WAIT_MICROSECONDS = 50_000   # between two looks for Ctrl-C while waiting
 cdef Py_ssize_t ALIGNMENT = 64
 cdef double ALONE = 1e5             # products below which keeping the GIL costs less than handing it over
 
@@ -62,7 +62,7 @@ cdef class Network:
     """A multilayer perceptron over flat buffers: see reference.Network, its specification."""
 
     cdef Net net
-    cdef PyThread_type_lock lock        # one call at a time uses the workspace
+    cdef pthread_mutex_t lock           # one call at a time uses the workspace
     cdef list workspace                 # the arrays that net points into
     cdef Py_ssize_t n_in, n_out, n_parameters
     cdef double products                # done since the last look at the clock
@@ -70,6 +70,7 @@ cdef class Network:
     cdef double looked                  # when signals were last looked for, in seconds
     cdef unsigned long owner            # the thread that holds the lock, 0 for none
     cdef int forks                      # how often the process had been forked when the lock was made
+    cdef double beta_1, beta_2          # of Adam, and their t-th powers after t steps: not rounded to `real`
     cdef double beta_1_power, beta_2_power
     cdef readonly np.ndarray parameters
     cdef np.ndarray gradients, first, second
@@ -86,10 +87,10 @@ cdef class Network:
         self.net.loss = loss_code(loss)
         self.net.slope = negative_slope
         self.net.threads = 1
+        self.net.tile = TILE
         self.net.layers = <Layer*> PyMem_Calloc(self.net.depth, sizeof(Layer))
-        self.lock = PyThread_allocate_lock()
         self.forks = forks_seen()
-        if self.net.layers == NULL or self.lock == NULL:
+        if self.net.layers == NULL or pthread_mutex_init(&self.lock, NULL) != 0:
             raise MemoryError
         for l in range(self.net.depth):
             layer = &self.net.layers[l]
@@ -98,6 +99,8 @@ cdef class Network:
             layer.weights = at
             at += layer.n_in * layer.n_out
             self.net.n_weights += layer.n_in * layer.n_out
+            if layer.n_in * layer.n_out >= BIG:
+                self.net.tile = BIG_TILE
             layer.biases = at if bias else -1
             at += layer.n_out if bias else 0
             layer.first_block = self.net.n_blocks
@@ -110,8 +113,7 @@ cdef class Network:
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
-        if self.lock != NULL:
-            PyThread_free_lock(self.lock)
+        pthread_mutex_destroy(&self.lock)
 
     cdef real* allocate(self, Py_ssize_t n) except NULL:
         cdef np.ndarray made = buffer(n)
@@ -151,28 +153,29 @@ cdef class Network:
         self.net.gradient = <real*> data(self.gradients)
         self.net.first, self.net.second = <real*> data(self.first), <real*> data(self.second)
 
-    cdef acquire(self):
+    cdef int acquire(self) except -1:
         """Wait for the workspace; Ctrl-C ends the wait."""
         cdef unsigned long me = PyThread_get_thread_ident()
         cdef int status
         if self.forks != forks_seen():      # a thread of the parent may have held the lock, and is not here
-            self.lock = PyThread_allocate_lock()
+            pthread_mutex_init(&self.lock, NULL)
             self.forks = forks_seen()
-        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
-            if self.owner == me:
-                raise RuntimeError("this net is in the middle of another call, which a signal handler interrupted")
-            status = 0
-            while status != PY_LOCK_ACQUIRED:
-                with nogil:
-                    status = PyThread_acquire_lock_timed(self.lock, WAIT_MICROSECONDS, 1)
+        status = pthread_mutex_trylock(&self.lock)
+        if status != 0 and self.owner == me:
+            raise RuntimeError("this net is in the middle of another call, which a signal handler interrupted")
+        while status != 0:
+            with nogil:
+                status = lock_within(&self.lock, SIGNALS_EVERY)
+            if status != 0:
                 PyErr_CheckSignals()
         self.owner = me
+        return 0
 
-    cdef release(self):
+    cdef void release(self) noexcept:
         self.owner = 0
-        PyThread_release_lock(self.lock)
+        pthread_mutex_unlock(&self.lock)
 
-    cdef use(self, X, targets, sample_weight, order, int threads):
+    cdef int use(self, X, targets, sample_weight, order, int threads) except -1:
         """Point the net at the data of one call; the arrays must outlive it."""
         cdef Net* net = &self.net
         net.X = <const real*> data(X)
@@ -184,10 +187,10 @@ cdef class Network:
         net.sample_weight = <const real*> data(sample_weight)
         net.order = <const int64_t*> data(order)
         net.x_distance = self.n_in if order is None else row_distance(self.n_in)
-        net.in_strips = False
         net.threads = threads
         net.outputs = NULL
         net.inputs_gradient = NULL
+        return 0
 
     def forward(self, X, out=None, int threads=1, bint checked=False):
         """Outputs (m, n_out) of X (m, n_in), or (n_out,) of (n_in,), into `out` if given.
@@ -240,10 +243,9 @@ cdef class Network:
         cdef Py_ssize_t group
         self.mode = flush_subnormals()
         try:
-            if rows >= MANY:
-                take_parameters(&self.net)
+            choose_weights(&self.net, rows, False)
             for group in range(groups(rows)):
-                run_tiles(&self.net, predict_tile, group * GROUP, rows)
+                run_tiles(&self.net, predict_tile, 0, rows, group)
                 self.look_for_signals(self.net.size)
         finally:
             restore_subnormals(self.mode)
@@ -261,10 +263,9 @@ cdef class Network:
                 self.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
-                    if rows >= MANY:
-                        take_parameters(&self.net)
+                    choose_weights(&self.net, rows, False)
                     for group in range(groups(rows)):
-                        total += run_tiles(&self.net, evaluate_tile, group * GROUP, rows)
+                        total += run_tiles(&self.net, evaluate_tile, 0, rows, group)
                         self.look_for_signals(self.net.size)
                 finally:
                     restore_subnormals(self.mode)
@@ -285,12 +286,12 @@ cdef class Network:
                 self.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
-                    take_parameters(&self.net)
+                    choose_weights(&self.net, rows, True)
                     transpose_weights(&self.net, 1 if self.net.inputs_gradient == NULL else 0)
                     total = self.batch(0, rows, weight, False)
                 finally:
                     restore_subnormals(self.mode)
-            strips_to_parameters(&self.net, <real*> data(flat), self.net.gradient)
+            from_strips_all(&self.net, <real*> data(flat), self.net.gradient)
         finally:
             self.release()
         return total / weight
@@ -302,7 +303,7 @@ cdef class Network:
         cdef double total = 0
         net.scale = <real> (1 / weight)
         for group in range(groups(size)):
-            total += run_tiles(net, backward_tile, start + group * GROUP, start + size)
+            total += run_tiles(net, backward_tile, start, size, group)
             net.accumulate = group > 0
             net.update = update and group == groups(size) - 1 and isfinite(total)
             run_blocks(net)
@@ -343,7 +344,7 @@ cdef class Network:
             with nogil:
                 self.mode = flush_subnormals()
                 try:
-                    take_parameters(&self.net)
+                    choose_weights(&self.net, rows, True)
                     transpose_weights(&self.net, 1)
                     for step in range((rows + batch_size - 1) // batch_size):
                         start = step * batch_size
@@ -358,7 +359,7 @@ cdef class Network:
                         if not isfinite(loss):
                             break
                 finally:
-                    strips_to_parameters(&self.net, self.net.parameters, self.net.theta)
+                    from_strips_all(&self.net, self.net.parameters, self.net.theta)
                     restore_subnormals(self.mode)
         finally:
             self.release()
@@ -366,8 +367,8 @@ cdef class Network:
 
     cdef void next_step(self, double learning_rate) noexcept nogil:
         """The bias corrections of Adam's next step."""
-        self.beta_1_power *= self.net.step.beta_1
-        self.beta_2_power *= self.net.step.beta_2
+        self.beta_1_power *= self.beta_1
+        self.beta_2_power *= self.beta_2
         self.net.step.learning_rate = <real> (learning_rate / (1 - self.beta_1_power))
         self.net.step.correction = <real> (1 / sqrt(1 - self.beta_2_power))
 
@@ -377,10 +378,9 @@ cdef class Network:
         self.net.decay = <double> optimizer.weight_decay
         self.net.step.momentum = <double> getattr(optimizer, "momentum", 0.0)
         self.net.step.nesterov = getattr(optimizer, "nesterov", False)
-        self.net.step.beta_1 = <double> getattr(optimizer, "beta_1", 0.0)
-        self.net.step.beta_2 = <double> getattr(optimizer, "beta_2", 0.0)
-        self.net.step.add_1 = <double> 1 - <double> getattr(optimizer, "beta_1", 0.0)
-        self.net.step.add_2 = <double> 1 - <double> getattr(optimizer, "beta_2", 0.0)
+        self.beta_1, self.beta_2 = getattr(optimizer, "beta_1", 0.0), getattr(optimizer, "beta_2", 0.0)
+        self.net.step.beta_1, self.net.step.beta_2 = <real> self.beta_1, <real> self.beta_2
+        self.net.step.add_1, self.net.step.add_2 = <real> (1 - self.beta_1), <real> (1 - self.beta_2)
         self.net.step.epsilon = <double> getattr(optimizer, "epsilon", 0.0)
 
     @property
@@ -388,8 +388,8 @@ cdef class Network:
         """(beta_1^t, beta_2^t, first moments, second moments): what a later step needs of the earlier ones."""
         self.allocate_backward()
         first, second = numpy.empty_like(self.parameters), numpy.empty_like(self.parameters)
-        strips_to_parameters(&self.net, <real*> data(first), self.net.first)
-        strips_to_parameters(&self.net, <real*> data(second), self.net.second)
+        from_strips_all(&self.net, <real*> data(first), self.net.first)
+        from_strips_all(&self.net, <real*> data(second), self.net.second)
         return self.beta_1_power, self.beta_2_power, first, second
 
     @optimizer_state.setter
@@ -397,8 +397,8 @@ cdef class Network:
         self.allocate_backward()
         self.beta_1_power, self.beta_2_power = state[:2]
         first, second = (numpy.ascontiguousarray(moments, self.dtype) for moments in state[2:])
-        parameters_to_strips(&self.net, self.net.first, <real*> data(first))
-        parameters_to_strips(&self.net, self.net.second, <real*> data(second))
+        to_strips_all(&self.net, self.net.first, <real*> data(first))
+        to_strips_all(&self.net, self.net.second, <real*> data(second))
 
     def reset_optimizer(self):
         """Forget the steps taken so far."""

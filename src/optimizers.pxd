@@ -4,7 +4,16 @@
 parameters is needed. Hyperparameters come from fastmlp/optimizers.py, where each is described.
 """
 from real cimport real
-from elementary cimport reciprocal, root
+
+cdef extern from "vector.h" nogil:
+    ctypedef real vec           # LANES elements: arithmetic is by element, a real beside it counts for all
+    const Py_ssize_t LANES
+    vec load(const real* p)
+    void store(real* p, vec v)
+    vec load_lanes(const real* p, Py_ssize_t n)     # the first n
+    void store_lanes(real* p, vec v, Py_ssize_t n)
+    vec reciprocal(vec x)
+    vec root(vec x)
 
 cdef enum Optimizer:
     SGD
@@ -49,20 +58,34 @@ cdef inline void sgd_step(
             theta[i] -= rate * velocity[i]
 
 
+cdef inline vec adam_update(const Step* step, vec* first, vec* second, vec g) noexcept nogil:
+    """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; returns rate m / (sqrt(v) correction + epsilon)."""
+    first[0] = step.beta_1 * first[0] + step.add_1 * g
+    second[0] = step.beta_2 * second[0] + step.add_2 * g * g
+    return step.learning_rate * first[0] * reciprocal(root(second[0]) * step.correction + step.epsilon)
+
+
 cdef inline void adam_step(
     const Step* step, real* theta, real* first, real* second, const real* gradient, real decay, Py_ssize_t n
 ) noexcept nogil:
-    """m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; theta -= rate m / (sqrt(v) correction + epsilon)."""
-    cdef Py_ssize_t i
-    cdef real g
-    cdef real rate = step.learning_rate, epsilon = step.epsilon, correction = step.correction
-    cdef real keep_1 = step.beta_1, keep_2 = step.beta_2
-    cdef real add_1 = step.add_1, add_2 = step.add_2
-    for i in range(n):
-        g = gradient[i] + decay * theta[i]
-        first[i] = keep_1 * first[i] + add_1 * g
-        second[i] = keep_2 * second[i] + add_2 * g * g
-        theta[i] -= rate * first[i] * reciprocal(root(second[i]) * correction + epsilon)
+    """theta -= adam_update. Vector by vector, since the compiler would not use the estimates behind 1 / x and root."""
+    cdef Py_ssize_t i, at, whole = n - n % LANES
+    cdef Step constants = step[0]
+    cdef vec t, m, v
+    for i in range(n // LANES):
+        at = i * LANES
+        t, m, v = load(theta + at), load(first + at), load(second + at)
+        t -= adam_update(&constants, &m, &v, load(gradient + at) + decay * t)
+        store(theta + at, t)
+        store(first + at, m)
+        store(second + at, v)
+    n -= whole
+    if n > 0:
+        t, m, v = load_lanes(theta + whole, n), load_lanes(first + whole, n), load_lanes(second + whole, n)
+        t -= adam_update(&constants, &m, &v, load_lanes(gradient + whole, n) + decay * t)
+        store_lanes(theta + whole, t, n)
+        store_lanes(first + whole, m, n)
+        store_lanes(second + whole, v, n)
 
 
 cdef inline void optimizer_step(

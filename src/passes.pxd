@@ -14,7 +14,7 @@ from libc.string cimport memcpy
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward
 from dense cimport (
-    IN_STRIPS, STRIP, dense_backward_bias, dense_backward_input, dense_backward_weights, dense_forward,
+    BIG, BLOCK, SLACK, SQUARE, STRIP, dense_backward_bias, dense_backward_input, dense_backward_weights, dense_forward, dense_forward_by_rows,
     rows_to_strips, strip_width, strips, strips_to_rows, transpose_part,
 )
 from losses cimport loss_backward, loss_forward, softmax_forward
@@ -26,13 +26,10 @@ cdef extern from "threads.h" nogil:
 
 cdef enum:
     TILE = 64       # samples that go through all layers together
+    BIG_TILE = 128  # the same where W does not stay in the cache: it is read once a tile
     TILES = 4       # tiles in a group
     GROUP = 256     # TILES * TILE: samples whose activations are kept for one product A^T dZ
-    BLOCK = 64      # rows of a weight matrix updated together
-    SQUARE = 2048   # elements of BLOCK rows of the widest strip
-    SLACK = 64      # elements that a vector load may read beyond the end of a buffer
     PER_THREAD = 1000000    # products that are worth another thread
-    MANY = 64       # rows to predict for which storing the weights in strips pays
 
 cdef struct Layer:
     Py_ssize_t n_in, n_out
@@ -41,6 +38,7 @@ cdef struct Layer:
     Py_ssize_t biases           # where b (n_out,) stands, -1 for none
     Py_ssize_t first_block      # number of the layer's first block of weights
     Py_ssize_t distance         # elements from row to row in z, a and delta; n_out in the output layer
+    bint in_strips              # whether the core reads W and b from theta, else from the parameters
     real* transposed            # W^T in strips
     real* z                     # (GROUP, distance); NULL where the derivative needs only a
     real* a                     # (GROUP, distance)
@@ -54,6 +52,7 @@ cdef struct Net:
     real slope
     int threads                 # that may be used at most
     Py_ssize_t n_weights
+    Py_ssize_t tile             # samples in a tile, at most: TILE, or BIG_TILE where a W is big
     real* parameters            # flat, W by rows: what the user sees
     real* theta                 # the same with every W in strips: what the core works with; and beside it, alike:
     real* gradient
@@ -67,7 +66,7 @@ cdef struct Net:
     const int64_t* order        # the i-th sample is row order[i], or NULL: row i
     # the group in work
     Py_ssize_t start, size      # its samples: start .. start + size
-    bint in_strips              # whether to read theta; else parameters
+    Py_ssize_t tiles            # in this group
     real scale                  # 1 / sum of the weights of the batch
     bint accumulate             # whether the batch had a group before
     bint update                 # whether the gradient is complete and the optimizer's turn has come
@@ -131,7 +130,7 @@ cdef inline void forward_rows(
 ) noexcept nogil:
     """A^l = g^l(A^(l-1) W^l + b^l) for samples lo..hi and every layer; with `keep`, z too where it is needed."""
     cdef Py_ssize_t l, m = hi - lo, distance = net.x_distance
-    cdef const real* parameters = net.theta if net.in_strips else net.parameters
+    cdef const real* b
     cdef Layer* layer
     cdef real* a
     cdef real* z
@@ -141,9 +140,15 @@ cdef inline void forward_rows(
         if l == net.depth - 1 and net.outputs != NULL:
             a = net.outputs + (net.start + lo) * layer.n_out
         z = layer.z + lo * layer.distance if keep and layer.z != NULL else a
-        dense_forward(
-            z, layer.distance, x, distance, parameters + layer.weights, IN_STRIPS if net.in_strips else layer.n_out,
-            parameters + layer.biases if layer.biases >= 0 else NULL, m, layer.n_in, layer.n_out)
+        b = net.parameters + layer.biases if layer.biases >= 0 else NULL
+        if layer.in_strips:
+            b = net.theta + layer.biases if layer.biases >= 0 else NULL
+            dense_forward(
+                z, layer.distance, x, distance, net.theta + layer.weights, b, m, layer.n_in, layer.n_out)
+        else:
+            dense_forward_by_rows(
+                z, layer.distance, x, distance, net.parameters + layer.weights, net.theta + layer.weights, b, m,
+                layer.n_in, layer.n_out)
         if layer.activation == SOFTMAX:
             softmax_forward(a, net.log_sum + lo, z, m, layer.n_out)
         else:
@@ -152,8 +157,9 @@ cdef inline void forward_rows(
 
 
 cdef inline void tile_bounds(const Net* net, Py_ssize_t tile, Py_ssize_t* lo, Py_ssize_t* hi) noexcept nogil:
-    lo[0] = tile * TILE
-    hi[0] = lo[0] + TILE if lo[0] + TILE < net.size else net.size
+    """The samples lo..hi of a tile; all tiles of a group are equally large, within one."""
+    lo[0] = tile * net.size // net.tiles
+    hi[0] = (tile + 1) * net.size // net.tiles
 
 
 cdef inline void predict_tile(void* context, Py_ssize_t tile) noexcept nogil:
@@ -215,32 +221,43 @@ cdef inline void backward_tile(void* context, Py_ssize_t tile) noexcept nogil:
             layer.distance, layer.transposed, hi - lo, layer.n_in, layer.n_out)
 
 
-cdef inline void parameters_to_strips(const Net* net, real* to, const real* parameters) noexcept nogil:
-    """A flat buffer with every W by rows to one with every W in strips."""
-    cdef Layer* layer
-    cdef Py_ssize_t l
-    for l in range(net.depth):
-        layer = &net.layers[l]
-        rows_to_strips(to + layer.weights, parameters + layer.weights, layer.n_in, layer.n_out)
-        if layer.biases >= 0:
-            memcpy(to + layer.biases, parameters + layer.biases, layer.n_out * sizeof(real))
+cdef inline void to_strips(const Net* net, real* to, const real* parameters, Py_ssize_t l) noexcept nogil:
+    """Layer l's part of a flat buffer, W by rows, to one with W in strips."""
+    cdef Layer* layer = &net.layers[l]
+    rows_to_strips(to + layer.weights, parameters + layer.weights, layer.n_in, layer.n_out)
+    if layer.biases >= 0:
+        memcpy(to + layer.biases, parameters + layer.biases, layer.n_out * sizeof(real))
 
 
-cdef inline void strips_to_parameters(const Net* net, real* to, const real* theta) noexcept nogil:
+cdef inline void from_strips(const Net* net, real* to, const real* theta, Py_ssize_t l) noexcept nogil:
     """The way back."""
+    cdef Layer* layer = &net.layers[l]
+    strips_to_rows(to + layer.weights, theta + layer.weights, layer.n_in, layer.n_out)
+    if layer.biases >= 0:
+        memcpy(to + layer.biases, theta + layer.biases, layer.n_out * sizeof(real))
+
+
+cdef inline void to_strips_all(const Net* net, real* to, const real* parameters) noexcept nogil:
+    cdef Py_ssize_t l
+    for l in range(net.depth):
+        to_strips(net, to, parameters, l)
+
+
+cdef inline void from_strips_all(const Net* net, real* to, const real* theta) noexcept nogil:
+    cdef Py_ssize_t l
+    for l in range(net.depth):
+        from_strips(net, to, theta, l)
+
+
+cdef inline void choose_weights(Net* net, Py_ssize_t rows, bint train) noexcept nogil:
+    """Decide where the core reads each W from, and bring it there: to train from strips, else a big W for many rows."""
     cdef Layer* layer
     cdef Py_ssize_t l
     for l in range(net.depth):
         layer = &net.layers[l]
-        strips_to_rows(to + layer.weights, theta + layer.weights, layer.n_in, layer.n_out)
-        if layer.biases >= 0:
-            memcpy(to + layer.biases, theta + layer.biases, layer.n_out * sizeof(real))
-
-
-cdef inline void take_parameters(Net* net) noexcept nogil:
-    """Work with what the user sees, in strips."""
-    parameters_to_strips(net, net.theta, net.parameters)
-    net.in_strips = True
+        layer.in_strips = train or (rows > net.tile and layer.n_in * layer.n_out >= BIG)
+        if layer.in_strips:
+            to_strips(net, net.theta, net.parameters, l)
 
 
 cdef inline void transpose_weights(Net* net, Py_ssize_t first) noexcept nogil:
@@ -308,6 +325,7 @@ cdef inline void parameters_block(void* context, Py_ssize_t block) noexcept nogi
 
 
 cdef inline Py_ssize_t groups(Py_ssize_t samples) noexcept nogil:
+    """How many groups so many samples make; all are equally large, within one."""
     return (samples + GROUP - 1) // GROUP
 
 
@@ -318,18 +336,18 @@ cdef inline int threads_for(const Net* net, double products) noexcept nogil:
 
 
 cdef inline double run_tiles(
-    Net* net, void (*work)(void*, Py_ssize_t) noexcept nogil, Py_ssize_t start, Py_ssize_t end
+    Net* net, void (*work)(void*, Py_ssize_t) noexcept nogil, Py_ssize_t start, Py_ssize_t size, Py_ssize_t group
 ) noexcept nogil:
-    """Run the tiles of the group that begins at sample `start` of a batch up to `end`; the sum of their losses."""
-    cdef Py_ssize_t size = GROUP if end - start > GROUP else end - start
-    cdef Py_ssize_t tiles = (size + TILE - 1) // TILE, tile
+    """Run the tiles of one group of the samples start .. start + size; the sum of their losses."""
+    cdef Py_ssize_t lo = group * size // groups(size), hi = (group + 1) * size // groups(size), tile
     cdef double total = 0
-    net.start = start
-    net.size = size
-    for tile in range(tiles):
+    net.start = start + lo
+    net.size = hi - lo
+    net.tiles = (net.size + net.tile - 1) // net.tile
+    for tile in range(net.tiles):
         net.tile_loss[tile] = 0
-    parallel_for(work, net, tiles, threads_for(net, <double> size * net.n_weights))
-    for tile in range(tiles):
+    parallel_for(work, net, net.tiles, threads_for(net, <double> net.size * net.n_weights))
+    for tile in range(net.tiles):
         total += net.tile_loss[tile]
     return total
 

@@ -13,42 +13,19 @@
 #ifndef FASTMLP_PRODUCT_H
 #define FASTMLP_PRODUCT_H
 
-#include <stddef.h>
-#include "real.h"
+#include "vector.h"
 
 /* The register block is ROWS x STRIP_VECTORS: as many accumulators as the registers hold beside STRIP_VECTORS
    vectors of B and one broadcast element of A. */
 #if defined(__AVX512F__)
-#include <immintrin.h>
-#define VECTOR_BYTES 64
 #define ROWS 14
-#elif defined(__AVX2__)
-#include <immintrin.h>
-#define VECTOR_BYTES 32
-#define ROWS 6
 #else
-#define VECTOR_BYTES 16
 #define ROWS 6
 #endif
 #define STRIP_VECTORS 2
 #define MOST_VECTORS 8
-#define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(real)))
 #define STRIP (STRIP_VECTORS * LANES)
 #define IN_STRIPS 0   /* in place of the distance between rows of B */
-
-typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
-
-/* The first n lanes of v to p. */
-static inline void store_lanes(real *p, vec v, ptrdiff_t n)
-{
-#if defined(__AVX512F__) && REAL_IS_DOUBLE
-    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
-#elif defined(__AVX512F__)
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
-#else
-    for (ptrdiff_t i = 0; i < n; i++) p[i] = v[i];
-#endif
-}
 
 /* One block: c (rows, width), (vectors - 1) * LANES < width <= vectors * LANES. The sums start from C with
    `accumulate`, else from the row `start`, else (NULL) from zero. Strips of B are `strip` elements apart. B is read in
@@ -68,14 +45,17 @@ static inline __attribute__((always_inline)) void product_block(
     } else {
         EACH_ROW EACH_VECTOR sum[r][v] = (vec){0};
     }
+    const real *part[(ROWS + 2) / 3];   /* one pointer for 3 rows of A: for 14 there are not enough registers */
+#define EACH_PART _Pragma("GCC unroll 16") for (int r = 0; r < rows; r += 3)
+    EACH_PART part[r / 3] = a + r * a_row;
     for (ptrdiff_t p = 0; p < k; p++) {
         vec row[MOST_VECTORS];
         EACH_VECTOR row[v] = *(const vec *)(b + v / STRIP_VECTORS * strip + v % STRIP_VECTORS * LANES);
         EACH_ROW {
-            vec element = a[r * a_row] - (vec){0};
+            vec element = part[r / 3][r % 3 * a_row] - (vec){0};
             EACH_VECTOR sum[r][v] += element * row[v];
         }
-        a += a_step;
+        EACH_PART part[r / 3] += a_step;
         b += ldb;
     }
     if (width == vectors * LANES) {
@@ -88,9 +68,12 @@ static inline __attribute__((always_inline)) void product_block(
     }
 #undef EACH_ROW
 #undef EACH_VECTOR
+#undef EACH_PART
 }
 
-#define BLOCK(R, V) product_block(R, V, c, ldc, a, a_row, a_step, b, ldb, strip, k, start, accumulate, width)
+/* Where the rows of A stand beside each other, the compiler is told so, and needs no addresses but one. */
+#define BLOCK_OF(R, V, A_ROW) product_block(R, V, c, ldc, a, A_ROW, a_step, b, ldb, strip, k, start, accumulate, width)
+#define BLOCK(R, V) if (a_row == 1) BLOCK_OF(R, V, 1); else BLOCK_OF(R, V, a_row)
 
 /* One strip: c (m, width), its rows shared out evenly over the blocks, so that no block is thin. */
 static void product_strip(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b,
@@ -185,5 +168,6 @@ static void product(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrd
     }
 }
 #undef BLOCK
+#undef BLOCK_OF
 
 #endif

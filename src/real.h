@@ -15,8 +15,7 @@ typedef int64_t real_bits;
 #define MANTISSA_BITS 52
 #define EXPONENT_BIAS 1023
 #define REAL_EPSILON 2.220446049250313e-16
-#define RECIPROCAL_GUESS 0x7fde623822fc16e6
-#define ROOT_GUESS 0x5fe6eb50c7b537a9
+#define REAL_MIN 2.2250738585072014e-308   /* the smallest normal number */
 #define absolute __builtin_fabs
 #define copy_sign __builtin_copysign
 #else
@@ -25,8 +24,7 @@ typedef int32_t real_bits;
 #define MANTISSA_BITS 23
 #define EXPONENT_BIAS 127
 #define REAL_EPSILON 1.1920929e-7f
-#define RECIPROCAL_GUESS 0x7ef311c3
-#define ROOT_GUESS 0x5f3759df
+#define REAL_MIN 1.17549435e-38f
 #define absolute __builtin_fabsf
 #define copy_sign __builtin_copysignf
 #endif

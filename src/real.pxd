@@ -10,8 +10,6 @@ cdef extern from "real.h" nogil:
     ctypedef long real_bits                     # a signed integer as wide as a real
     const bint REAL_IS_DOUBLE
     const real REAL_EPSILON                     # distance from 1 to the next real
-    const real_bits RECIPROCAL_GUESS            # minus the bits of x: roughly the bits of 1 / x
-    const real_bits ROOT_GUESS                  # minus half of them: of 1 / sqrt(x)
     const real ROUNDING_SHIFT                   # x + ROUNDING_SHIFT rounds x to an integer
     real_bits to_bits(real x)
     real from_bits(real_bits b)

@@ -103,6 +103,17 @@ static double seconds(void)
     return now.tv_sec + 1e-9 * now.tv_nsec;
 }
 
+/* Wait for a lock, but not for long; 0 if it became free. */
+static int lock_within(pthread_mutex_t *lock, double seconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    const double end = until.tv_nsec * 1e-9 + seconds;   /* counted from the last whole second */
+    until.tv_sec += (time_t)end;
+    until.tv_nsec = (long)((end - (time_t)end) * 1e9);
+    return pthread_mutex_timedlock(lock, &until);
+}
+
 /* As many workers as wanted, or as many as the system gives. Signals are the interpreter's: workers block them. */
 static void start_workers(int wanted)
 {

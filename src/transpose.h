@@ -2,24 +2,32 @@
 #ifndef FASTMLP_TRANSPOSE_H
 #define FASTMLP_TRANSPOSE_H
 
-#include "product.h"
+#include "vector.h"
 
 typedef real_bits lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
+
+#if LANES == 16
+#define EACH_LANE(F) F(0), F(1), F(2), F(3), F(4), F(5), F(6), F(7), F(8), F(9), F(10), F(11), F(12), F(13), F(14), F(15)
+#elif LANES == 8
+#define EACH_LANE(F) F(0), F(1), F(2), F(3), F(4), F(5), F(6), F(7)
+#elif LANES == 4
+#define EACH_LANE(F) F(0), F(1), F(2), F(3)
+#else
+#define EACH_LANE(F) F(0), F(1)
+#endif
 
 /* to(c, r) = from(r, c) for r, c < LANES; rows are to_row and from_row elements apart. */
 static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const real *restrict from,
                                    ptrdiff_t from_row)
 {
     vec row[LANES];
-    lane_numbers upper, lower;
 #pragma GCC unroll 16
-    for (int r = 0; r < LANES; r++) row[r] = *(const vec *)(from + r * from_row);
+    for (int r = 0; r < LANES; r++) row[r] = load(from + r * from_row);
 #pragma GCC unroll 4
     for (int apart = 1; apart < LANES; apart *= 2) {   /* exchange the off-diagonal elements of every 2 x 2 of blocks */
-        for (int i = 0; i < LANES; i++) {
-            upper[i] = i & apart ? LANES + i - apart : i;
-            lower[i] = i & apart ? LANES + i : i + apart;
-        }
+#define UPPER(i) i & apart ? LANES + i - apart : i
+#define LOWER(i) i & apart ? LANES + i : i + apart
+        const lane_numbers upper = {EACH_LANE(UPPER)}, lower = {EACH_LANE(LOWER)};
 #pragma GCC unroll 16
         for (int r = 0; r < LANES; r++)
             if (!(r & apart)) {
@@ -29,7 +37,10 @@ static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const re
             }
     }
 #pragma GCC unroll 16
-    for (int r = 0; r < LANES; r++) *(vec *)(to + r * to_row) = row[r];
+    for (int r = 0; r < LANES; r++) store(to + r * to_row, row[r]);
 }
+#undef EACH_LANE
+#undef UPPER
+#undef LOWER
 
 #endif

@@ -3,10 +3,7 @@
 What depends on the environment or on a fresh import is asked of a fresh Python.
 """
 
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,26 +11,7 @@ import pytest
 import fastmlp
 from cases import COMPILED, EVERY_BUILD
 from fastmlp import builds
-
-
-def python(*arguments, **environment):
-    """Run Python anew with these variables set; FASTMLP_* of this process are not handed on."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FASTMLP_")}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        env=inherited | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def output_of(*arguments, **environment):
-    done = python(*arguments, **environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
+from processes import output_of, python
 
 TRAIN = """
 import numpy as np, fastmlp
@@ -150,28 +128,6 @@ print(*sorted(names - set(sys.stdlib_module_names)))
     imported = output_of("-c", script).split()
     # Cython registers a module of its own for the types its extensions share.
     assert [name for name in imported if not re.match(r"_?cython", name)] == ["fastmlp", "numpy"]
-
-
-def test_importing_does_not_start_threads_or_write_anything():
-    script = "import threading, os, fastmlp; print(threading.active_count(), len(os.listdir('/proc/self/task')))"
-    if not os.path.isdir("/proc/self/task"):
-        script = "import threading, fastmlp; print(threading.active_count(), 1)"
-    # NumPy's OpenBLAS starts threads of its own unless told not to.
-    done = python("-c", script, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
-    assert (done.stdout.split(), done.stderr) == (["1", "1"], "")
-
-
-def test_the_environment_sets_the_number_of_threads():
-    script = "import fastmlp; print(fastmlp.get_num_threads())"
-    assert output_of("-c", script, FASTMLP_NUM_THREADS="1") == "1"
-    assert int(output_of("-c", script)) >= 1
-
-
-@pytest.mark.parametrize("wrong", ["0", "-1", "two", "1.5"])
-def test_a_wrong_number_of_threads_in_the_environment_is_an_error(wrong):
-    done = python("-c", "import fastmlp", FASTMLP_NUM_THREADS=wrong)
-    assert done.returncode != 0
-    assert "FASTMLP_NUM_THREADS" in done.stderr.strip().splitlines()[-1]
 
 
 def test_public_names_are_there_and_documented():

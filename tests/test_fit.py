@@ -1,16 +1,12 @@
-"""The training call: batches, order, validation, stopping, continuing, divergence, progress, threads,
-interruption.
+"""The training call: batches, order, validation, stopping, continuing, divergence, progress.
+
+Threads are the business of test_determinism.py; forks, signals and interruption of test_neighbour.py.
 
 Expected weights come from formulas of one linear neuron, written here; the rest are statements about
 repetition, where "the same" means the same bits.
 """
 
-import multiprocessing
-import os
 import re
-import subprocess
-import sys
-import threading
 
 import numpy as np
 import pytest
@@ -141,38 +137,6 @@ def test_training_does_not_touch_the_global_random_state_of_numpy_or_depend_on_i
         assert np.random.get_state()[1].tobytes() == before  # noqa: NPY002
         ends.append(net.parameters.tobytes())
     assert ends[0] == ends[1]
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_number_of_threads_does_not_change_a_bit(dtype):
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(700, 40)), rng.integers(0, 10, 700)
-    for batch_size in (32, 300, None):
-        ends, losses = [], []
-        for threads in (1, 2, 3, None):
-            net = fastmlp.MLP([40, 130, 70, 10], activation="relu", output="softmax", dtype=dtype, seed=0)
-            history = net.fit(X, y, epochs=2, batch_size=batch_size, threads=threads, validation=0.1)
-            ends.append(net.parameters.tobytes())
-            losses.append((history.loss, history.validation_loss))
-        assert len(set(ends)) == 1
-        assert all(loss == losses[0] for loss in losses)
-
-
-def test_the_number_of_threads_of_the_process_does_not_change_a_bit_and_can_be_read_back():
-    X = np.random.default_rng(0).normal(size=(3000, 64)).astype(np.float32)
-    net = fastmlp.MLP([64, 256, 10], output="softmax", seed=0)
-    before = fastmlp.get_num_threads()
-    assert isinstance(before, int)
-    assert before >= 1
-    try:
-        fastmlp.set_num_threads(1)
-        assert fastmlp.get_num_threads() == 1
-        alone = net.predict(X)
-        fastmlp.set_num_threads(2)
-        assert net.predict(X).tobytes() == alone.tobytes()
-    finally:
-        fastmlp.set_num_threads(before)
-    assert fastmlp.get_num_threads() == before
 
 
 @pytest.mark.parametrize(
@@ -613,146 +577,6 @@ def test_an_optimizer_can_be_shared_by_two_nets():
         one.fit(X, y, epochs=2, optimizer=shared, shuffle=False)
         two.fit(X, y, epochs=2, optimizer=shared, shuffle=False)
     assert one.parameters.tobytes() == alone.parameters.tobytes()
-
-
-def test_training_leaves_the_subnormal_numbers_of_the_process_alone():
-    X, y = line_data(m=20)
-    small_net().fit(X, y, epochs=2, threads=2)
-    subnormal = np.array([1e-310])
-    assert (subnormal * 0.5)[0] == 5e-311
-    assert subnormal[0] + subnormal[0] == 2e-310
-
-
-def digits_of_noise(m=600):
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(m, 64)).astype(np.float32), rng.integers(0, 10, m)
-
-
-def train_a_wide_net(threads=2):
-    X, y = digits_of_noise()
-    net = fastmlp.MLP([64, 256, 256, 10], activation="relu", output="softmax", seed=0)
-    net.fit(X, y, epochs=1, batch_size=300, threads=threads)
-    return net.parameters.tobytes()
-
-
-def train_in_child(pipe):
-    pipe.send(train_a_wide_net())
-    pipe.close()
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_forked_child_can_train():
-    parent = train_a_wide_net()
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=train_in_child, args=(sender,))
-    child.start()
-    try:
-        assert receiver.poll(60), "the child hangs"
-        assert receiver.recv() == parent
-        child.join(60)
-        assert child.exitcode == 0
-    finally:
-        if child.is_alive():
-            child.kill()
-            child.join()
-
-
-def test_two_python_threads_can_train_two_nets_at_the_same_time():
-    alone = train_a_wide_net()
-    ends = []
-    workers = [threading.Thread(target=lambda: ends.append(train_a_wide_net())) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(120)
-    assert ends == [alone, alone]
-
-
-INTERRUPTED = """
-import os, signal, threading
-import numpy as np, fastmlp
-signal.signal(signal.SIGINT, signal.default_int_handler)
-X = np.zeros((5_000_000, 2), "f4")
-net = fastmlp.MLP([2, 4, 1], activation="tanh", seed=0)
-before = net.parameters.copy()
-epochs = 0
-def count(net, history):
-    global epochs
-    epochs = history.epochs
-threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-try:
-    net.fit(X, X[:, 0] + 1, epochs=10**6, batch_size=1, shuffle=False, callbacks=count)
-except KeyboardInterrupt:
-    assert np.isfinite(net.parameters).all()
-    assert net.parameters.tobytes() != before.tobytes()
-    net.fit(X[:9], X[:9, 0], epochs=1)
-    print("interrupted", epochs)
-"""
-
-
-def test_a_keyboard_interrupt_ends_training_within_an_epoch_and_keeps_the_weights():
-    done = run_script(INTERRUPTED)
-    # No epoch was over: the first takes seconds, and the signal comes long before its end.
-    assert done.stdout.split() == ["interrupted", "0"], done.stderr
-
-
-HANDLER = """
-import signal
-import numpy as np, fastmlp
-X = np.zeros((4000, 64), "f4")
-net = fastmlp.MLP([64, 512, 512, 10], output="softmax", seed=0)
-def use_the_net(number, frame):
-    net.predict(X[:1])
-signal.signal(signal.SIGALRM, use_the_net)
-signal.setitimer(signal.ITIMER_REAL, 0.2)
-try:
-    net.fit(X, np.zeros(4000, int), epochs=1, batch_size=1)
-except RuntimeError as error:
-    print(error)
-"""
-
-
-def test_a_signal_handler_that_uses_the_net_in_training_gets_an_error_and_no_deadlock():
-    done = run_script(HANDLER)
-    assert "signal handler" in done.stdout, done.stderr
-
-
-BUSY_PARENT = """
-import os, threading
-import numpy as np, fastmlp
-X = np.zeros((3000, 64), "f4")
-net = fastmlp.MLP([64, 256, 10], output="softmax", seed=0)
-running = threading.Event()
-def train():
-    net.fit(X, np.zeros(3000, int), epochs=10**6, callbacks=[lambda net, history: running.set()])
-threading.Thread(target=train, daemon=True).start()
-running.wait()
-for _ in range(5):
-    child = os.fork()
-    if child == 0:
-        net.predict(X[:3])
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-print("alive", flush=True)
-os._exit(0)
-"""
-
-
-def test_a_child_forked_while_another_thread_trains_can_use_the_net():
-    done = run_script(BUSY_PARENT)
-    assert done.stdout.split() == ["alive"], done.stderr
-
-
-def run_script(code):  # of the compiled core, whichever build the other tests use
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env={key: value for key, value in os.environ.items() if key != "FASTMLP_BUILD"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def test_labels_that_change_during_the_fit_do_not_reach_the_core():
