@@ -11,7 +11,7 @@ CORE := setup.py pyproject.toml $(wildcard src/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test bench lint build wheel-test clean
+.PHONY: help demo test bench grid peers lint build wheel-test clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,14 @@ test: $(STAMPS)/build $(STAMPS)/test  ## run the tests; ARGS="-k xor" passes opt
 
 bench: $(STAMPS)/build $(STAMPS)/bench  ## compare with NumPy into bench/results; QUICK=1: the short form
 	$(PY) bench/run.py $(if $(QUICK),--quick) $(ARGS)
+
+grid: $(STAMPS)/build $(STAMPS)/bench  ## look for cliffs over widths and batches; QUICK=1: the short form
+	$(PY) bench/grid.py $(if $(QUICK),--quick) $(ARGS)
+
+# The peers weigh 2 GB, so that they have an environment of their own; fastmlp in it is the one built in the tree.
+peers: $(STAMPS)/build  ## compare with PyTorch, JAX and others into bench/results; QUICK=1: the short form
+	$(MAKE) VENV=.venv-peers .venv-peers/stamps/peers
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python bench/peers.py $(if $(QUICK),--quick) $(ARGS)
 
 lint: $(STAMPS)/lint  ## check style, types and spelling
 	$(PY) -m ruff check .
@@ -44,7 +52,7 @@ wheel-test: $(STAMPS)/wheel  ## build sdist and wheel, and test the wheel away f
 	cd "$$scratch" && venv/bin/python -m pytest --import-mode=importlib tests
 
 clean:  ## remove everything that the other targets made
-	rm -rf $(VENV) build dist *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(VENV) .venv-peers build dist *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks
 	find fastmlp tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:

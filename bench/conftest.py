@@ -1,10 +1,21 @@
-"""`--turns N`: all that is timed is timed N times over, so that no case depends on one moment of the machine."""
+"""`--turns N`: all that is timed is timed N times over, so that no case depends on one moment of the machine.
+
+`--dtype float64`: in that precision.
+"""
 
 import pytest
+
+import nets
 
 
 def pytest_addoption(parser):
     parser.addoption("--turns", type=int, default=1, help="how often to go round all benchmarks")
+    parser.addoption("--dtype", choices=["float32", "float64"], default=nets.DTYPE, help="precision of both sides")
+
+
+@pytest.fixture(scope="session")
+def dtype(request):
+    return request.config.getoption("dtype")
 
 
 def pytest_generate_tests(metafunc):

@@ -1,8 +1,9 @@
 """The nets that fastmlp is measured on: one table, with the data they are fed and the work they do.
 
-Two are the size of a control policy, two of a classifier of tables and small images, one is past the caches. Data
-is random: dense arithmetic takes the same time for any data, so nothing has to be downloaded. Not here: what is
-timed (test_speed.py) and how it is reported (run.py).
+Two are the size of a control policy, two of a classifier of tables and small images, one is past the caches; one
+more, FULL_BATCH, learns from all of its data in each step. Data is random: dense arithmetic takes the same time for
+any data, so nothing has to be downloaded. Not here: what makes two implementations comparable (twins.py), what is
+timed (test_speed.py, grid.py) and how it is reported (run.py).
 """
 
 from itertools import pairwise
@@ -35,6 +36,10 @@ class Net(NamedTuple):
         output = "" if self.output == "identity" else f" + {self.output}"
         return f"{self.name} {self.activation}{output}"
 
+    @property
+    def parameters(self):
+        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.sizes))
+
 
 NETS = (
     Net((4, 32, 32, 1), "tanh", "identity", "half_squared_error", 32),
@@ -43,27 +48,29 @@ NETS = (
     Net((784, 256, 128, 10), "relu", "softmax", "cross_entropy", 128),
     Net((784, 1024, 1024, 10), "relu", "softmax", "cross_entropy", 256),
 )
+# The example that SimpleChains.jl publishes.
+FULL_BATCH = Net((4, 32, 16, 4), "tanh", "identity", "squared_error", 10_000)
 
 
-def make(net, implementation):
+def make(net, implementation, dtype=DTYPE):
     """The net as an MLP of "NumPy" or "fastmlp"; both have the same weights."""
     with builds.forced(IMPLEMENTATIONS[implementation]):
         return fastmlp.MLP(
-            net.sizes, activation=net.activation, output=net.output, loss=net.loss, dtype=DTYPE, seed=0
+            net.sizes, activation=net.activation, output=net.output, loss=net.loss, dtype=dtype, seed=0
         )
 
 
-def inputs(net, rows):
+def inputs(net, rows, dtype=DTYPE):
     """X (rows, n_in), standard normal."""
-    return np.random.default_rng(1).standard_normal((rows, net.sizes[0]), DTYPE)
+    return np.random.default_rng(1).standard_normal((rows, net.sizes[0]), dtype)
 
 
-def targets(net, rows):
+def targets(net, rows, dtype=DTYPE):
     """Class labels (rows,) for softmax, else standard normal (rows, n_out)."""
     rng = np.random.default_rng(2)
     if net.output == "softmax":
         return rng.integers(0, net.sizes[-1], rows)
-    return rng.standard_normal((rows, net.sizes[-1]), DTYPE)
+    return rng.standard_normal((rows, net.sizes[-1]), dtype)
 
 
 def predict_operations(net, rows):
