@@ -140,7 +140,7 @@ class MLP:
         negative_slope: float = 0.01,
         dtype: DTypeLike = "float32",
         seed: int | np.random.Generator | None = None,
-    ) -> "MLP":
+    ) -> MLP:
         """A net with given parameters, which are copied.
 
         Parameters
@@ -466,7 +466,7 @@ class MLP:
         validation: float | tuple[ArrayLike, ArrayLike] | None = None,
         patience: int | None = None,
         tol: float | None = None,
-        callbacks: Callable[["MLP", History], object] | Iterable[Callable[["MLP", History], object]] = (),
+        callbacks: Callable[[MLP, History], object] | Iterable[Callable[[MLP, History], object]] = (),
         progress: bool = False,
         threads: int | None = None,
     ) -> History:

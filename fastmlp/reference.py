@@ -142,7 +142,8 @@ class Canonical(NamedTuple):
 
 def _binary_cross_entropy_of_logits(z: Array, y: Array) -> Array:
     """softplus(z) - y z, without the cancellation where y is 1 and z large."""
-    return (np.maximum(z, 0) - y * z) + np.log1p(np.exp(-np.abs(z)))
+    result: Array = (np.maximum(z, 0) - y * z) + np.log1p(np.exp(-np.abs(z)))
+    return result
 
 
 CANONICAL = {

@@ -68,7 +68,7 @@ cdef inline vec adam_update(const Step* step, vec* first, vec* second, vec g) no
 cdef inline void adam_step(
     const Step* step, real* theta, real* first, real* second, const real* gradient, real decay, Py_ssize_t n
 ) noexcept nogil:
-    """theta -= adam_update. Vector by vector, since the compiler would not use the estimates behind 1 / x and root."""
+    """theta -= adam_update, vector by vector: a plain loop would not get the estimates behind 1 / x and root."""
     cdef Py_ssize_t i, at, whole = n - n % LANES
     cdef Step constants = step[0]
     cdef vec t, m, v

@@ -14,8 +14,8 @@ from libc.string cimport memcpy
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward
 from dense cimport (
-    BIG, BLOCK, SLACK, SQUARE, STRIP, dense_backward_bias, dense_backward_input, dense_backward_weights, dense_forward, dense_forward_by_rows,
-    rows_to_strips, strip_width, strips, strips_to_rows, transpose_part,
+    BIG, BLOCK, SLACK, SQUARE, STRIP, dense_backward_bias, dense_backward_input, dense_backward_weights,
+    dense_forward, dense_forward_by_rows, rows_to_strips, strip_width, strips, strips_to_rows, transpose_part,
 )
 from losses cimport loss_backward, loss_forward, softmax_forward
 from optimizers cimport Step, optimizer_step
@@ -87,7 +87,7 @@ cdef struct Net:
 cdef inline const real* gather(
     const Net* net, real* buffer, Py_ssize_t distance, const real* data, Py_ssize_t n, Py_ssize_t lo, Py_ssize_t hi
 ) noexcept nogil:
-    """The rows of data (rows, n) of samples lo..hi: copied to the buffer, or where they are if they stand in order."""
+    """The rows of data (rows, n) of samples lo..hi: copied to the buffer, or in place if they stand in order."""
     cdef Py_ssize_t i, j
     cdef const real* row
     cdef real* to
@@ -250,7 +250,7 @@ cdef inline void from_strips_all(const Net* net, real* to, const real* theta) no
 
 
 cdef inline void choose_weights(Net* net, Py_ssize_t rows, bint train) noexcept nogil:
-    """Decide where the core reads each W from, and bring it there: to train from strips, else a big W for many rows."""
+    """Decide where to read each W from, and bring it there: from strips to train, else a big W for many rows."""
     cdef Layer* layer
     cdef Py_ssize_t l
     for l in range(net.depth):
