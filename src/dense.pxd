@@ -24,7 +24,7 @@ cdef enum:
     BLOCK = 64      # rows of W whose gradient is made together
     SQUARE = 2048   # elements of BLOCK rows of the widest strip
     SLACK = 64      # elements that a vector load may read beyond the end of a buffer
-    BIG = 1 << 17   # elements of a W that is read faster from strips than by rows: it does not stay in the cache
+    BIG = 131072    # elements of a W that is read faster from strips than by rows: it does not stay in the cache
     CHUNK = 128     # rows of such a W that come into strips at a time
     SEVERAL = 4     # samples from which that pays
 

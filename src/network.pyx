@@ -14,12 +14,12 @@ from libc.stdint cimport int64_t
 from libc.math cimport isfinite, sqrt
 from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
 from activations cimport activation_code, keeps_input
-from dense cimport BIG, BLOCK, SLACK, row_distance
+from dense cimport BLOCK, SLACK, row_distance
 from losses cimport loss_code
 from optimizers cimport optimizer_code
 from passes cimport (
-    BIG_TILE, GROUP, TILE, Layer, Net, backward_tile, batch_weight, choose_weights, evaluate_tile,
-    from_strips_all, groups, predict_tile, run_blocks, run_tiles, to_strips_all, transpose_weights,
+    GROUP, TILE, Layer, Net, backward_tile, batch_weight, choose_weights, evaluate_tile,
+    from_strips_all, groups, predict_tile, run_blocks, run_tiles, tile_to_predict, to_strips_all, transpose_weights,
 )
 
 cdef extern from "<pthread.h>" nogil:
@@ -87,7 +87,6 @@ cdef class Network:
         self.net.loss = loss_code(loss)
         self.net.slope = negative_slope
         self.net.threads = 1
-        self.net.tile = TILE
         self.net.layers = <Layer*> PyMem_Calloc(self.net.depth, sizeof(Layer))
         self.forks = forks_seen()
         if self.net.layers == NULL or pthread_mutex_init(&self.lock, NULL) != 0:
@@ -99,8 +98,6 @@ cdef class Network:
             layer.weights = at
             at += layer.n_in * layer.n_out
             self.net.n_weights += layer.n_in * layer.n_out
-            if layer.n_in * layer.n_out >= BIG:
-                self.net.tile = BIG_TILE
             layer.biases = at if bias else -1
             at += layer.n_out if bias else 0
             layer.first_block = self.net.n_blocks
@@ -188,6 +185,7 @@ cdef class Network:
         net.order = <const int64_t*> data(order)
         net.x_distance = self.n_in if order is None else row_distance(self.n_in)
         net.threads = threads
+        net.tile = TILE
         net.outputs = NULL
         net.inputs_gradient = NULL
         return 0
@@ -243,6 +241,7 @@ cdef class Network:
         cdef Py_ssize_t group
         self.mode = flush_subnormals()
         try:
+            self.net.tile = tile_to_predict(&self.net)
             choose_weights(&self.net, rows, False)
             for group in range(groups(rows)):
                 run_tiles(&self.net, predict_tile, 0, rows, group)

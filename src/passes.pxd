@@ -26,7 +26,6 @@ cdef extern from "threads.h" nogil:
 
 cdef enum:
     TILE = 64       # samples that go through all layers together
-    BIG_TILE = 128  # the same where W does not stay in the cache: it is read once a tile
     TILES = 4       # tiles in a group
     GROUP = 256     # TILES * TILE: samples whose activations are kept for one product A^T dZ
     PER_THREAD = 1000000    # products that are worth another thread
@@ -52,7 +51,6 @@ cdef struct Net:
     real slope
     int threads                 # that may be used at most
     Py_ssize_t n_weights
-    Py_ssize_t tile             # samples in a tile, at most: TILE, or BIG_TILE where a W is big
     real* parameters            # flat, W by rows: what the user sees
     real* theta                 # the same with every W in strips: what the core works with; and beside it, alike:
     real* gradient
@@ -66,7 +64,8 @@ cdef struct Net:
     const int64_t* order        # the i-th sample is row order[i], or NULL: row i
     # the group in work
     Py_ssize_t start, size      # its samples: start .. start + size
-    Py_ssize_t tiles            # in this group
+    Py_ssize_t tile             # samples in a tile, at most
+    Py_ssize_t tiles            # tiles in this group
     real scale                  # 1 / sum of the weights of the batch
     bint accumulate             # whether the batch had a group before
     bint update                 # whether the gradient is complete and the optimizer's turn has come
@@ -250,7 +249,7 @@ cdef inline void from_strips_all(const Net* net, real* to, const real* theta) no
 
 
 cdef inline void choose_weights(Net* net, Py_ssize_t rows, bint train) noexcept nogil:
-    """Decide where to read each W from, and bring it there: from strips to train, else a big W for many rows."""
+    """Decide where to read each W from, and bring it there: from strips to train, else a big W for several tiles."""
     cdef Layer* layer
     cdef Py_ssize_t l
     for l in range(net.depth):
@@ -258,6 +257,15 @@ cdef inline void choose_weights(Net* net, Py_ssize_t rows, bint train) noexcept 
         layer.in_strips = train or (rows > net.tile and layer.n_in * layer.n_out >= BIG)
         if layer.in_strips:
             to_strips(net, net.theta, net.parameters, l)
+
+
+cdef inline Py_ssize_t tile_to_predict(const Net* net) noexcept nogil:
+    """TILE; where a W is big, a group shared out over the threads, for every tile has to bring it into the cache."""
+    cdef Py_ssize_t l, tile = (GROUP + net.threads - 1) // net.threads
+    for l in range(net.depth):
+        if net.layers[l].n_in * net.layers[l].n_out >= BIG and tile > TILE:
+            return tile
+    return TILE
 
 
 cdef inline void transpose_weights(Net* net, Py_ssize_t first) noexcept nogil:

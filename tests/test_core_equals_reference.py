@@ -43,10 +43,10 @@ SHAPES = [
     (16, 31, 33, 2),
     (33, 32, 31, 7),
     (2, 64, 1, 65, 5),
-    (5, 257, 3),  # from here on layers so wide that W is also kept in panels
-    (300, 290, 4),
+    (5, 257, 3),  # wider than the strips that one row takes at once, in every build
+    (260, 520, 3),  # a W so big that it comes into strips to predict several samples
 ]
-ROWS = (1, 3, 64, 65, 300)
+ROWS = (1, 2, 3, 64, 65, 300)
 
 
 def networks(build, dtype, *description, seed, **options):
