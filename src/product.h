@@ -9,7 +9,8 @@
 
    It is written in C because the block of accumulators must live in registers, which needs a vector type, constant
    sizes and complete unrolling; Cython has no way to ask for the last two. Every element of C is one sum over k in
-   ascending order, whatever the block it falls in, so results do not depend on how the work is divided. */
+   ascending order, whatever the block it falls in, so results do not depend on how the work is divided. The exception
+   is a C of one row, which depends on its size alone. */
 #ifndef FASTMLP_PRODUCT_H
 #define FASTMLP_PRODUCT_H
 
@@ -127,20 +128,50 @@ static void product_long_row(real *restrict c, const real *a, ptrdiff_t a_step, 
     }
 }
 
+/* One row of few vectors: k is walked in `parts` interleaved sums, which are added in the end, because a single one
+   would wait for every addition. */
+static inline __attribute__((always_inline)) void product_one_row(
+    const int parts, const int vectors, real *restrict c, const real *restrict a, ptrdiff_t a_step,
+    const real *restrict b, ptrdiff_t ldb, ptrdiff_t strip, ptrdiff_t k, const real *restrict start, int accumulate,
+    ptrdiff_t width)
+{
+    vec sum[4][4];   /* of these [parts][vectors] */
+#define EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
+#define EACH_PART _Pragma("GCC unroll 4") for (int q = 0; q < parts; q++)
+#define AT(Q) load(b + (Q) * ldb + v / STRIP_VECTORS * strip + v % STRIP_VECTORS * LANES)
+    EACH_PART EACH_VECTOR sum[q][v] = (vec){0};
+    if (accumulate) EACH_VECTOR sum[0][v] = load(c + v * LANES);
+    else if (start) EACH_VECTOR sum[0][v] = load(start + v * LANES);
+    for (; k >= parts; k -= parts, a += parts * a_step, b += parts * ldb)
+        EACH_PART EACH_VECTOR sum[q][v] += a[q * a_step] * AT(q);
+    for (; k > 0; k--, a += a_step, b += ldb) EACH_VECTOR sum[0][v] += a[0] * AT(0);
+    EACH_VECTOR {
+        const vec total = parts == 2 ? sum[0][v] + sum[1][v] : (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]);
+        if (v < vectors - 1 || width == vectors * LANES) store(c + v * LANES, total);
+        else store_lanes(c + v * LANES, total, width - v * LANES);
+    }
+#undef EACH_VECTOR
+#undef EACH_PART
+#undef AT
+}
+
 /* Few rows of C take several strips at once: with few accumulators the sums would wait for every addition. */
 static void product_few_rows(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b,
                              ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
 {
     const int in_strips = ldb == IN_STRIPS;
     const ptrdiff_t strip = in_strips ? k * STRIP : STRIP;
+#define ONE_ROW(PARTS, V) product_one_row(PARTS, V, c, a, a_step, b, ldb, strip, k, start, accumulate, width)
     for (ptrdiff_t done; n > 0; n -= done) {
-        const ptrdiff_t most = n >= 8 * LANES && m == 1 ? 8 : n >= 4 * LANES ? 4 : 2;
+        const ptrdiff_t most = n >= 8 * LANES && m == 1 ? 8 : n >= 4 * LANES ? 4 : n > LANES ? 2 : 1;
         const ptrdiff_t width = n < most * LANES ? n : most * LANES;
         done = most * LANES;
         if (in_strips) ldb = width < STRIP ? width : STRIP;
         switch (m * 16 + most) {
         case 16 + 8: BLOCK(1, 8); break;
-        case 16 + 4: BLOCK(1, 4); break;
+        case 16 + 4: ONE_ROW(2, 4); break;
+        case 16 + 2: ONE_ROW(4, 2); break;
+        case 16 + 1: ONE_ROW(4, 1); break;
         case 32 + 4: BLOCK(2, 4); break;
         case 48 + 4: BLOCK(3, 4); break;
         default: product_strip(c, ldc, a, a_row, a_step, b, ldb, m, width, k, start, accumulate);
@@ -149,6 +180,7 @@ static void product_few_rows(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_
         b += done / STRIP * strip;
         if (start) start += done;
     }
+#undef ONE_ROW
 }
 
 /* c (m, n) with row distance ldc; a[i * a_row + p * a_step] is A(i, p); B (k, n) has rows ldb apart or is IN_STRIPS. */
