@@ -52,17 +52,18 @@ CLIPPED_LOSS_TOLERANCE = 2e-3  # 8e-4 seen
 
 
 def serve(pipe, library, threads):
-    """Answer (question, case, argument) until there is None."""
+    """Answer (question, case, seconds) until there is None."""
     gc.disable()
     jobs = {}
-    for question, case, argument in iter(pipe.recv, None):
+    for question, case, seconds in iter(pipe.recv, None):
         try:
-            if question == "prepare":
-                jobs[case] = LIBRARIES[library][case.kind](case, threads)
+            if question == "answer":
+                if case not in jobs:
+                    jobs[case] = LIBRARIES[library][case.kind](case, threads)
                 answer = once(jobs[case])
             else:
                 gc.collect()
-                answer = least(jobs[case], argument, threads) / case.units
+                answer = least(jobs[case], seconds, threads) / case.units
             settle()
         except Exception as error:
             answer = error
@@ -143,11 +144,15 @@ class Worker:
         self.process.join()
 
 
-def prepare(workers, case):
-    """All processes make the case ready; what they compute is held against the reference."""
+def verified(workers, case):
+    """The processes that can do the case, after what they compute was held against the reference.
+
+    Asked for the first time they make it ready, which takes long where there is something to compile. Asked again
+    after they were timed, they show that what was timed was the same as at first.
+    """
     asked = [worker for worker in workers if case.kind in LIBRARIES[worker.library]]
     for worker in asked:
-        worker.ask("prepare", case, None)
+        worker.ask("answer", case, None)
     answers = {worker.library: worker.answer() for worker in asked}
     for library, answer in answers.items():
         try:
@@ -176,18 +181,21 @@ def measure(cases, thread_counts, generations, turns, seconds):
         for threads in thread_counts:
             began = perf_counter()
             workers = [Worker(library, threads) for library in LIBRARIES]
-            asked = {case: prepare(workers, case) for case in cases}
+            asked = {case: verified(workers, case) for case in cases}
             ready = perf_counter()
             for _ in range(turns):
                 for case in cases:
                     for worker in asked[case]:
                         worker.ask("time", case, seconds)
                         answers[threads][case].setdefault(worker.library, []).append(worker.answer())
+            timed = perf_counter()
+            for case in cases:
+                verified(workers, case)
             for worker in workers:
                 worker.stop()
             print(
                 f"{generation + 1} of {generations}, threads {threads}: all compute the same; "
-                f"{ready - began:.0f} s to start, {perf_counter() - ready:.0f} s to time",
+                f"{ready - began:.0f} s to start, {timed - ready:.0f} s to time",
                 flush=True,
             )
     return {
@@ -234,7 +242,7 @@ def report(times, command):
         for threads, by_case in times.items()
         for kind, title in titles.items()
     )
-    rates = " and ".join(
+    rates = ", ".join(
         f"{gflops(PRODUCT, by_case[PRODUCT]['NumPy']):.0f} GFLOP/s on {threads} thread{'s' * (threads > 1)}"
         for threads, by_case in times.items()
     )
@@ -245,12 +253,12 @@ def report(times, command):
 {tables}
 
 Microseconds of one call or step by the wall clock, float32; the ratio is the best peer's time over fastmlp's. Before
-anything was timed, all libraries were found to compute the same from the same weights: outputs, loss and parameters
-after an epoch. GFLOP/s is fastmlp's, of the matrix products alone over the whole time; "of sgemm" divides it by
-NumPy's rate for the product of two 1024 × 1024 matrices, in the same run {rates}.
+anything was timed and once again afterwards, all libraries were found to compute the same from the same weights:
+outputs, and loss and parameters after an epoch. GFLOP/s is fastmlp's, of the matrix products alone over the whole
+time; "of sgemm" divides it by NumPy's rate for the product of two 1024 × 1024 matrices in the same run: {rates}.
 
-A training step is one of an epoch of {min(EPOCHS):,} or {EPOCHS[0]:,} samples, shuffled and gathered on the
-way, or one with all samples as the batch. Every peer is in its best form: torch with fused Adam, torch.compile with
+A training step is one of an epoch of {min(EPOCHS):,} or {EPOCHS[0]:,} samples, shuffled and gathered on the way, or
+one with all samples as the batch. Every peer is in its best form: torch with fused Adam, torch.compile with
 the whole step as one graph, JAX with the whole epoch as one compiled scan, ONNX Runtime with bound buffers,
 scikit-learn's `fit` without checks; NumPy is `fastmlp.reference`. Peers keep inputs and outputs in arrays of their
 own; fastmlp's prediction is `MLP.predict`, NumPy arrays in and out, both checked. How it is timed is told in

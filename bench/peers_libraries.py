@@ -63,13 +63,13 @@ class Case(NamedTuple):
 
 
 CONTROL = nets.Net((4, 16, 16, 1), "tanh", "identity", "half_squared_error", 0)
-# Samples in an epoch, for each of nets.NETS: so many steps that the call of an epoch costs nothing beside them, and
+# Samples in an epoch of each net: so many steps that the call of an epoch costs nothing beside them, and
 # no more, since rounding grows from step to step and since a long call is more often interrupted.
 EPOCHS = (4096, 4096, 4096, 4096, 1024, 10_000)
 CASES = (
     *(Case("predict", net, 1) for net in (CONTROL, *nets.NETS[1:4])),
     *(Case("predict", net, 10_000) for net in nets.NETS[2:4]),
-    *(Case("train", net, rows) for net, rows in zip(nets.NETS, EPOCHS, strict=True)),
+    *(Case("train", net, rows) for net, rows in zip((*nets.NETS, nets.FULL_BATCH), EPOCHS, strict=True)),
 )
 
 
@@ -170,7 +170,7 @@ def sklearn_train(case, threads):
         case,
         batch_size=case.net.batch,
         max_iter=1 if order is not None else case.steps,
-        n_iter_no_change=case.steps,
+        n_iter_no_change=sys.maxsize,  # or it stops early: from one fit to the next it remembers the best loss
     )
     X, y = case.data
     y = y.ravel() if y.shape[-1] == 1 else y

@@ -61,7 +61,7 @@ def picture(times, kind, title):
         for case in cases
         for seconds in by_case[case].values()
     ]
-    panels[0].set_xlim(min(ratios) / 1.6, max(ratios) * 2)
+    panels[0].set_xlim(min(ratios) / 2.2, max(ratios) * 2)
     panels[0].xaxis.set_major_formatter("{x:g}×")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=10)
