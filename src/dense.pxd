@@ -11,6 +11,7 @@ from real cimport real
 cdef extern from "product.h" nogil:
     const Py_ssize_t STRIP      # columns of a strip
     const Py_ssize_t LANES      # elements of a vector register
+    const Py_ssize_t BLOCK_ROWS  # rows of W whose gradient is made at a time
     const Py_ssize_t IN_STRIPS  # in place of the row distance of a matrix in strips
     void product(
         real* c, Py_ssize_t ldc, const real* a, Py_ssize_t a_row, Py_ssize_t a_step, const real* b, Py_ssize_t ldb,
@@ -21,8 +22,7 @@ cdef extern from "transpose.h" nogil:
 
 
 cdef enum:
-    BLOCK = 64      # rows of W whose gradient is made together
-    SQUARE = 2048   # elements of BLOCK rows of the widest strip
+    SQUARE = 2240   # elements of BLOCK_ROWS rows of the widest strip
     SLACK = 64      # elements that a vector load may read beyond the end of a buffer
     BIG = 131072    # elements of a W that is read faster from strips than by rows: it does not stay in the cache
     CHUNK = 128     # rows of such a W that come into strips at a time
@@ -84,7 +84,10 @@ cdef inline void dense_forward_by_rows(
     real* Z, Py_ssize_t ldz, const real* A, Py_ssize_t lda, const real* W, real* workspace, const real* b,
     Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out
 ) noexcept nogil:
-    """The same, W by rows. For several samples, CHUNK rows of a big W come into strips in the workspace at a time."""
+    """The same, W by rows. For several samples, CHUNK rows of a big W come into strips in the workspace at a time.
+
+    The workspace is one for all threads: there must be one call at a time.
+    """
     cdef Py_ssize_t p = 0, rows
     if m < SEVERAL or n_in * n_out < BIG:
         product(Z, ldz, A, lda, 1, W, n_out, m, n_out, n_in, b, False)
@@ -108,7 +111,7 @@ cdef inline void dense_backward_weights(
     real* dW, const real* A, Py_ssize_t lda, const real* dZ, Py_ssize_t ldz,
     Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out, bint accumulate
 ) noexcept nogil:
-    """dW (n_in, n_out) = A^T dZ, for BLOCK inputs and STRIP outputs at most; added to the old dW with `accumulate`.
+    """dW (n_in, n_out) = A^T dZ, for BLOCK_ROWS inputs and STRIP outputs at most; with `accumulate` added to dW.
 
     Few outputs would leave most lanes of a vector empty: then it is dW^T = dZ^T A.
     """
@@ -135,20 +138,25 @@ cdef inline void dense_backward_bias(
     product(db, n_out, &one, 0, 0, dZ, ldz, 1, n_out, m, NULL, accumulate)
 
 
-cdef inline void transpose_part(
-    real* transposed, const real* W, Py_ssize_t first, Py_ssize_t last, Py_ssize_t o, Py_ssize_t n_in,
-    Py_ssize_t n_out
+cdef inline void pack_columns(
+    real* strip, const real* A, Py_ssize_t lda, Py_ssize_t m, Py_ssize_t width
 ) noexcept nogil:
-    """Rows first..last of the strip of W (n_in, n_out) that begins at column o, to W^T (n_out, n_in) in strips.
+    """`width` columns of A (m, .) to a strip."""
+    cdef Py_ssize_t i
+    for i in range(m):
+        copy(strip + i * width, A + i * lda, width)
 
-    W points to row `first` of the strip; `first` is a multiple of STRIP.
-    """
-    cdef Py_ssize_t i = first, j, r, to_row, from_row = strip_width(o, n_out), whole = from_row - from_row % LANES
+
+cdef inline void transpose_strip(
+    real* transposed, const real* W, Py_ssize_t o, Py_ssize_t n_in, Py_ssize_t n_out
+) noexcept nogil:
+    """The strip W (n_in, .) of a matrix (n_in, n_out) that begins at column o, to W^T (n_out, n_in) in strips."""
+    cdef Py_ssize_t i = 0, j, r, to_row, from_row = strip_width(o, n_out), whole = from_row - from_row % LANES
     cdef real* to
-    while i < last:
+    while i < n_in:
         to_row = strip_width(i - i % STRIP, n_in)
         to = transposed + (i - i % STRIP) * n_out + o * to_row + i % STRIP
-        if i + LANES <= last:
+        if i + LANES <= n_in:
             for j in range(whole // LANES):
                 transpose_block(to + j * LANES * to_row, to_row, W + j * LANES, from_row)
             for j in range(whole, from_row):

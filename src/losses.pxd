@@ -56,14 +56,13 @@ cdef inline void softmax_forward(real* a, real* log_sum, real* z, Py_ssize_t m, 
             a[i * n + j] *= factor
 
 
-cdef inline double loss_forward(
-    int loss, int output, real* cost, const real* a, const real* z, const real* log_sum, const real* t,
-    const real* sample_weight, Py_ssize_t m, Py_ssize_t n
+cdef inline void loss_forward(
+    int loss, int output, real* row_loss, real* cost, const real* a, const real* z, const real* log_sum,
+    const real* t, const real* sample_weight, Py_ssize_t m, Py_ssize_t n
 ) noexcept nogil:
-    """Sum over rows of sample_weight (m,), or 1 if NULL, times c. cost (m, n) receives the terms of c."""
+    """row_loss (m,) = c times sample_weight (m,), or times 1 if NULL. cost (m, n) receives the terms of c."""
     cdef Py_ssize_t i, j
     cdef real row, d
-    cdef double total = 0
     if loss == HALF_SQUARED_ERROR or loss == SQUARED_ERROR:
         for i in range(m * n):
             d = a[i] - t[i]
@@ -87,8 +86,7 @@ cdef inline double loss_forward(
         row = 0
         for j in range(n):
             row += cost[i * n + j]
-        total += row * sample_weight[i] if sample_weight != NULL else row
-    return total
+        row_loss[i] = row * sample_weight[i] if sample_weight != NULL else row
 
 
 cdef inline void loss_backward(

@@ -12,14 +12,15 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int64_t
 from libc.math cimport isfinite, sqrt
+from libc.string cimport memset
 from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
 from activations cimport activation_code, keeps_input
-from dense cimport BLOCK, SLACK, row_distance
+from dense cimport BIG, SLACK, row_distance, strips
 from losses cimport loss_code
 from optimizers cimport optimizer_code
 from passes cimport (
-    GROUP, TILE, Layer, Net, backward_tile, batch_weight, choose_weights, evaluate_tile,
-    from_strips_all, groups, predict_tile, run_blocks, run_tiles, tile_to_predict, to_strips_all, transpose_weights,
+    GROUP, Layer, Net, backward_tile, batch_weight, choose_weights, evaluate_tile, from_strips_all, group_loss,
+    groups, predict_tile, run_strips, run_tiles, to_strips_all, transpose_weights,
 )
 
 cdef extern from "<pthread.h>" nogil:
@@ -36,6 +37,18 @@ cdef extern from "threads.h" nogil:
     double seconds()
     int lock_within(pthread_mutex_t* lock, double seconds)  # 0 if it became free
 
+cdef extern from *:
+    """
+    #include <sys/mman.h>
+    static void prefer_huge_pages(void *start, size_t size)
+    {
+    #ifdef MADV_HUGEPAGE
+        madvise(start, size, MADV_HUGEPAGE);   /* a wish: without it, all works the same, but slower */
+    #endif
+    }
+    """
+    void prefer_huge_pages(void* start, size_t size)
+
 np.import_array()
 prepare_for_forks()
 
@@ -43,13 +56,18 @@ cdef int REAL = np.NPY_DOUBLE if REAL_IS_DOUBLE else np.NPY_FLOAT
 cdef double CLOCK_EVERY = 1e7       # products, roughly, between two looks at the clock: well under 10 ms
 cdef double SIGNALS_EVERY = 0.03    # seconds between two looks for Ctrl-C
 cdef Py_ssize_t ALIGNMENT = 64
+cdef Py_ssize_t HUGE_PAGE = 1 << 21
 cdef double ALONE = 1e5             # products below which keeping the GIL costs less than handing it over
 
 
 cdef np.ndarray buffer(Py_ssize_t n):
-    """A zeroed, aligned 1-D array of n elements with readable slack behind it."""
-    cdef np.ndarray raw = numpy.zeros(n + SLACK + ALIGNMENT, Network.dtype)
-    cdef Py_ssize_t skip = (ALIGNMENT - <size_t> np.PyArray_DATA(raw) % ALIGNMENT) % ALIGNMENT // sizeof(real)
+    """A zeroed, aligned 1-D array of n elements with readable slack behind it; a large one in large pages."""
+    cdef Py_ssize_t alignment = HUGE_PAGE if n >= HUGE_PAGE // <Py_ssize_t> sizeof(real) else ALIGNMENT
+    cdef np.ndarray raw = numpy.zeros(n + SLACK + alignment // <Py_ssize_t> sizeof(real), Network.dtype)
+    cdef Py_ssize_t skip = (alignment - <size_t> np.PyArray_DATA(raw) % alignment) % alignment
+    if alignment == HUGE_PAGE:
+        prefer_huge_pages(<char*> np.PyArray_DATA(raw) + skip, n * sizeof(real))
+    skip //= sizeof(real)
     return raw[skip:skip + n]
 
 
@@ -64,6 +82,7 @@ cdef class Network:
     cdef Net net
     cdef pthread_mutex_t lock           # one call at a time uses the workspace
     cdef list workspace                 # the arrays that net points into
+    cdef real* free                     # where the workspace is not laid out yet
     cdef Py_ssize_t n_in, n_out, n_parameters
     cdef double products                # done since the last look at the clock
     cdef unsigned int mode              # of the processor, outside
@@ -73,7 +92,6 @@ cdef class Network:
     cdef double beta_1, beta_2          # of Adam, and their t-th powers after t steps: not rounded to `real`
     cdef double beta_1_power, beta_2_power
     cdef readonly np.ndarray parameters
-    cdef np.ndarray gradients, first, second
     cdef readonly tuple sizes
 
     dtype = numpy.dtype(numpy.float64 if REAL_IS_DOUBLE else numpy.float32)
@@ -100,55 +118,70 @@ cdef class Network:
             self.net.n_weights += layer.n_in * layer.n_out
             layer.biases = at if bias else -1
             at += layer.n_out if bias else 0
-            layer.first_block = self.net.n_blocks
-            self.net.n_blocks += (layer.n_in + BLOCK - 1) // BLOCK
+            layer.first_strip = self.net.n_strips
+            self.net.n_strips += strips(layer.n_out)
+            self.net.big = self.net.big or layer.n_in * layer.n_out >= BIG
         self.n_parameters = at
         self.beta_1_power = self.beta_2_power = 1
         self.parameters = buffer(at)
         self.net.parameters = <real*> data(self.parameters)
-        self.allocate_forward()
+        self.workspace = []
+        self.allocate(False)
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
         pthread_mutex_destroy(&self.lock)
 
-    cdef real* allocate(self, Py_ssize_t n) except NULL:
-        cdef np.ndarray made = buffer(n)
-        self.workspace.append(made)
-        return <real*> np.PyArray_DATA(made)
+    cdef real* take(self, Py_ssize_t n) noexcept:
+        """n elements of the workspace, aligned and with slack behind them."""
+        cdef real* start = self.free
+        self.free += (n + 2 * SLACK - 1) // SLACK * SLACK
+        return start
 
-    cdef allocate_forward(self):
+    cdef allocate(self, bint backward):
+        """One buffer for all that the forward or the backward pass needs: laid out once to see how large it is."""
+        cdef np.ndarray made
+        self.free = NULL
+        self.lay_out_backward() if backward else self.lay_out_forward()
+        made = buffer(<size_t> self.free // sizeof(real))
+        self.workspace.append(made)
+        self.free = <real*> np.PyArray_DATA(made)
+        self.lay_out_backward() if backward else self.lay_out_forward()
+
+    cdef lay_out_forward(self):
         """What predict needs: the activations of one group, and the weights in strips."""
         cdef Py_ssize_t l
         cdef Layer* layer
-        self.workspace = []
         for l in range(self.net.depth):
             layer = &self.net.layers[l]
             layer.distance = row_distance(layer.n_out) if l < self.net.depth - 1 else layer.n_out
-            layer.a = self.allocate(GROUP * layer.distance)
-        self.net.theta = self.allocate(self.n_parameters)
-        self.net.log_sum = self.allocate(GROUP)
+            layer.a = self.take(GROUP * layer.distance)
+        self.net.theta = self.take(self.n_parameters)
+        self.net.log_sum = self.take(GROUP)
 
-    cdef allocate_backward(self):
-        """What evaluate, gradient and train need besides; made at the first call of one of them."""
+    cdef lay_out_backward(self):
+        """What evaluate, gradient and train need besides."""
         cdef Py_ssize_t l
         cdef Layer* layer
-        if self.gradients is not None:
-            return
         for l in range(self.net.depth):
             layer = &self.net.layers[l]
             if keeps_input(layer.activation) or l == self.net.depth - 1:
-                layer.z = self.allocate(GROUP * layer.distance)
-            layer.delta = self.allocate(GROUP * layer.distance)
-            layer.transposed = self.allocate(layer.n_out * layer.n_in)
-        self.net.x = self.allocate(GROUP * row_distance(self.n_in))
-        self.net.t = self.allocate(GROUP * self.n_out)
-        self.net.cost = self.allocate(GROUP * self.n_out)
-        self.net.w = self.allocate(GROUP)
-        self.first, self.second = buffer(self.n_parameters), buffer(self.n_parameters)
-        self.gradients = buffer(self.n_parameters)
-        self.net.gradient = <real*> data(self.gradients)
-        self.net.first, self.net.second = <real*> data(self.first), <real*> data(self.second)
+                layer.z = self.take(GROUP * layer.distance)
+            layer.delta = self.take(GROUP * layer.distance)
+            layer.transposed = self.take(layer.n_out * layer.n_in)
+        self.net.x = self.take(GROUP * row_distance(self.n_in))
+        self.net.t = self.take(GROUP * self.n_out)
+        self.net.cost = self.take(GROUP * self.n_out)
+        self.net.w = self.take(GROUP)
+        self.net.row_loss = self.take(GROUP)
+        self.net.gradient = self.take(self.n_parameters)
+        self.net.first = self.take(self.n_parameters)
+        self.net.second = self.take(self.n_parameters)
+
+    cdef allocate_backward(self):
+        """Made at the first call that needs it."""
+        if self.net.gradient == NULL:
+            self.allocate(True)
 
     cdef int acquire(self) except -1:
         """Wait for the workspace; Ctrl-C ends the wait."""
@@ -185,7 +218,6 @@ cdef class Network:
         net.order = <const int64_t*> data(order)
         net.x_distance = self.n_in if order is None else row_distance(self.n_in)
         net.threads = threads
-        net.tile = TILE
         net.outputs = NULL
         net.inputs_gradient = NULL
         return 0
@@ -241,7 +273,6 @@ cdef class Network:
         cdef Py_ssize_t group
         self.mode = flush_subnormals()
         try:
-            self.net.tile = tile_to_predict(&self.net)
             choose_weights(&self.net, rows, False)
             for group in range(groups(rows)):
                 run_tiles(&self.net, predict_tile, 0, rows, group)
@@ -264,7 +295,8 @@ cdef class Network:
                     weight = batch_weight(&self.net, 0, rows)
                     choose_weights(&self.net, rows, False)
                     for group in range(groups(rows)):
-                        total += run_tiles(&self.net, evaluate_tile, 0, rows, group)
+                        run_tiles(&self.net, evaluate_tile, 0, rows, group)
+                        total += group_loss(&self.net)
                         self.look_for_signals(self.net.size)
                 finally:
                     restore_subnormals(self.mode)
@@ -302,10 +334,11 @@ cdef class Network:
         cdef double total = 0
         net.scale = <real> (1 / weight)
         for group in range(groups(size)):
-            total += run_tiles(net, backward_tile, start, size, group)
+            run_tiles(net, backward_tile, start, size, group)
+            total += group_loss(net)
             net.accumulate = group > 0
             net.update = update and group == groups(size) - 1 and isfinite(total)
-            run_blocks(net)
+            run_strips(net)
             self.look_for_signals(3 * net.size)
         return total
 
@@ -402,9 +435,9 @@ cdef class Network:
     def reset_optimizer(self):
         """Forget the steps taken so far."""
         self.beta_1_power = self.beta_2_power = 1
-        if self.first is not None:
-            self.first[...] = 0
-            self.second[...] = 0
+        if self.net.first != NULL:
+            memset(self.net.first, 0, self.n_parameters * sizeof(real))
+            memset(self.net.second, 0, self.n_parameters * sizeof(real))
 
 
 cdef bint usable(np.ndarray x) noexcept:

@@ -1,10 +1,10 @@
 """The passes through all layers: rows forward, rows backward, parameters updated; and the step made of them.
 
-A batch is walked in groups of GROUP samples, a group in tiles of TILE samples, so that the workspace does not grow
-with the data and a tile's activations stay in the cache from the forward to the backward pass. One step is
+A batch is walked in groups of GROUP samples at most, a group in tiles of TILE samples, so that the workspace does not
+grow with the data and a tile's activations stay in the cache from the forward to the backward pass. One step is
 
     for each group:   for each tile: forward, loss, delta of every layer      items independent of each other
-                      for each block of weights: gradient (+ optimizer step)  items independent of each other
+                      for each strip of weights: gradient (+ optimizer step)  items independent of each other
 
 The items of a line may run on any thread in any order: each writes its own part of the buffers, and every sum has
 one fixed order. That is why results are the same bits for any number of threads.
@@ -14,8 +14,9 @@ from libc.string cimport memcpy
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward
 from dense cimport (
-    BIG, BLOCK, SLACK, SQUARE, STRIP, dense_backward_bias, dense_backward_input, dense_backward_weights,
-    dense_forward, dense_forward_by_rows, rows_to_strips, strip_width, strips, strips_to_rows, transpose_part,
+    BIG, BLOCK_ROWS, SLACK, SQUARE, STRIP, dense_backward_bias, dense_backward_input, dense_backward_weights,
+    dense_forward, dense_forward_by_rows, pack_columns, rows_to_strips, strip_width, strips, strips_to_rows,
+    transpose_strip,
 )
 from losses cimport loss_backward, loss_forward, softmax_forward
 from optimizers cimport Step, optimizer_step
@@ -26,16 +27,16 @@ cdef extern from "threads.h" nogil:
 
 cdef enum:
     TILE = 64       # samples that go through all layers together
-    TILES = 4       # tiles in a group
-    GROUP = 256     # TILES * TILE: samples whose activations are kept for one product A^T dZ
-    PER_THREAD = 1000000    # products that are worth another thread
+    GROUP = 256     # samples whose activations are kept for one product A^T dZ
+    WIDEST = 32     # columns of the widest strip
+    PER_THREAD = 1500000    # products that are worth another thread
 
 cdef struct Layer:
     Py_ssize_t n_in, n_out
     int activation
     Py_ssize_t weights          # where W (n_in, n_out) stands in the flat buffers
     Py_ssize_t biases           # where b (n_out,) stands, -1 for none
-    Py_ssize_t first_block      # number of the layer's first block of weights
+    Py_ssize_t first_strip      # number of the layer's first strip of weights
     Py_ssize_t distance         # elements from row to row in z, a and delta; n_out in the output layer
     bint in_strips              # whether the core reads W and b from theta, else from the parameters
     real* transposed            # W^T in strips
@@ -45,12 +46,13 @@ cdef struct Layer:
 
 cdef struct Net:
     # the net
-    Py_ssize_t depth, n_blocks
+    Py_ssize_t depth, n_strips
     Layer* layers
     int loss
     real slope
     int threads                 # that may be used at most
     Py_ssize_t n_weights
+    bint big                    # whether there is a W that does not stay in the cache
     real* parameters            # flat, W by rows: what the user sees
     real* theta                 # the same with every W in strips: what the core works with; and beside it, alike:
     real* gradient
@@ -64,8 +66,7 @@ cdef struct Net:
     const int64_t* order        # the i-th sample is row order[i], or NULL: row i
     # the group in work
     Py_ssize_t start, size      # its samples: start .. start + size
-    Py_ssize_t tile             # samples in a tile, at most
-    Py_ssize_t tiles            # tiles in this group
+    Py_ssize_t tiles            # it is shared out in
     real scale                  # 1 / sum of the weights of the batch
     bint accumulate             # whether the batch had a group before
     bint update                 # whether the gradient is complete and the optimizer's turn has come
@@ -80,7 +81,7 @@ cdef struct Net:
     real* w
     real* cost
     real* log_sum
-    double[TILES] tile_loss
+    real* row_loss
 
 
 cdef inline const real* gather(
@@ -170,27 +171,27 @@ cdef inline void predict_tile(void* context, Py_ssize_t tile) noexcept nogil:
 
 
 cdef inline void forward_tile(Net* net, Py_ssize_t tile, const real** t, const real** w) noexcept nogil:
-    """Loss of one tile, its targets and its sample weights."""
+    """Losses of the rows of one tile, its targets and its sample weights."""
     cdef Layer* last = &net.layers[net.depth - 1]
     cdef Py_ssize_t lo, hi, at
     tile_bounds(net, tile, &lo, &hi)
     forward_rows(net, gather_inputs(net, lo, hi), lo, hi, True)
     t[0], w[0] = gather_targets(net, lo, hi), gather_weights(net, lo, hi)
     at = lo * last.n_out
-    net.tile_loss[tile] = loss_forward(
-        net.loss, last.activation, net.cost + at, last.a + at, last.z + at, net.log_sum + lo, t[0], w[0], hi - lo,
-        last.n_out)
+    loss_forward(
+        net.loss, last.activation, net.row_loss + lo, net.cost + at, last.a + at, last.z + at, net.log_sum + lo, t[0],
+        w[0], hi - lo, last.n_out)
 
 
 cdef inline void evaluate_tile(void* context, Py_ssize_t tile) noexcept nogil:
-    """Loss of one tile."""
+    """Losses of one tile."""
     cdef const real* t
     cdef const real* w
     forward_tile(<Net*> context, tile, &t, &w)
 
 
 cdef inline void backward_tile(void* context, Py_ssize_t tile) noexcept nogil:
-    """Loss of one tile, and delta^l = g'^l(Z^l) * (delta^(l+1) W^(l+1)^T) of every layer."""
+    """Losses of one tile, and delta^l = g'^l(Z^l) * (delta^(l+1) W^(l+1)^T) of every layer."""
     cdef Net* net = <Net*> context
     cdef Layer* layer = &net.layers[net.depth - 1]
     cdef Layer* below
@@ -248,24 +249,27 @@ cdef inline void from_strips_all(const Net* net, real* to, const real* theta) no
         from_strips(net, to, theta, l)
 
 
+cdef inline int threads_for(const Net* net, double products) noexcept nogil:
+    """How many threads pay for so many products."""
+    cdef double most = products / PER_THREAD
+    return net.threads if most > net.threads else <int> most if most > 1 else 1
+
+
+cdef inline Py_ssize_t tiles_of(const Net* net, Py_ssize_t size) noexcept nogil:
+    """How many tiles a group is shared out in: with a big W, which every tile reads anew, one for each thread."""
+    cdef Py_ssize_t tiles = (size + TILE - 1) // TILE, threads = threads_for(net, <double> size * net.n_weights)
+    return threads if net.big and tiles > threads else tiles
+
+
 cdef inline void choose_weights(Net* net, Py_ssize_t rows, bint train) noexcept nogil:
     """Decide where to read each W from, and bring it there: from strips to train, else a big W for several tiles."""
     cdef Layer* layer
     cdef Py_ssize_t l
     for l in range(net.depth):
         layer = &net.layers[l]
-        layer.in_strips = train or (rows > net.tile and layer.n_in * layer.n_out >= BIG)
+        layer.in_strips = train or (layer.n_in * layer.n_out >= BIG and (rows > GROUP or tiles_of(net, rows) > 1))
         if layer.in_strips:
             to_strips(net, net.theta, net.parameters, l)
-
-
-cdef inline Py_ssize_t tile_to_predict(const Net* net) noexcept nogil:
-    """TILE; where a W is big, a group shared out over the threads, for every tile has to bring it into the cache."""
-    cdef Py_ssize_t l, tile = (GROUP + net.threads - 1) // net.threads
-    for l in range(net.depth):
-        if net.layers[l].n_in * net.layers[l].n_out >= BIG and tile > TILE:
-            return tile
-    return TILE
 
 
 cdef inline void transpose_weights(Net* net, Py_ssize_t first) noexcept nogil:
@@ -276,9 +280,8 @@ cdef inline void transpose_weights(Net* net, Py_ssize_t first) noexcept nogil:
         layer = &net.layers[l]
         for strip in range(strips(layer.n_out)):
             o = strip * STRIP
-            transpose_part(
-                layer.transposed, net.theta + layer.weights + o * layer.n_in, 0, layer.n_in, o, layer.n_in,
-                layer.n_out)
+            transpose_strip(
+                layer.transposed, net.theta + layer.weights + o * layer.n_in, o, layer.n_in, layer.n_out)
 
 
 cdef inline void update(Net* net, Py_ssize_t at, const real* gradient, real decay, Py_ssize_t n) noexcept nogil:
@@ -286,50 +289,54 @@ cdef inline void update(Net* net, Py_ssize_t at, const real* gradient, real deca
     optimizer_step(&net.step, net.theta + at, net.first + at, net.second + at, gradient, decay, n)
 
 
-cdef inline void parameters_block(void* context, Py_ssize_t block) noexcept nogil:
-    """dW of BLOCK rows of one layer's W, with its first block db; then, if due, their optimizer step and W^T.
+cdef inline void parameters_strip(void* context, Py_ssize_t strip) noexcept nogil:
+    """dW and db of one strip of one layer; then, if due, their optimizer step and W^T.
 
-    It goes strip by strip: where the batch is one group, a gradient is used while it is in the nearest cache, and
-    never stored elsewhere.
+    It goes by BLOCK_ROWS rows of W: where the batch is one group, a gradient is used while it is in the nearest
+    cache, and never stored elsewhere; the strip of delta stays there, too.
     """
     cdef Net* net = <Net*> context
     cdef Layer* layer = net.layers
     cdef const real* a
+    cdef const real* delta
     cdef real[SQUARE + SLACK] square
+    cdef real[GROUP * WIDEST + SLACK] packed
     cdef real* gradient
-    cdef Py_ssize_t lo, rows, at, distance, strip, o, width
-    while layer + 1 < net.layers + net.depth and (layer + 1).first_block <= block:
+    cdef Py_ssize_t lo = 0, rows, first, at, lda, ldz, o, width
+    while layer + 1 < net.layers + net.depth and (layer + 1).first_strip <= strip:
         layer += 1
-    distance = net.x_distance
+    lda = net.x_distance
     if layer != net.layers:
         a = (layer - 1).a
-        distance = (layer - 1).distance
+        lda = (layer - 1).distance
     else:
         a = net.X + net.start * layer.n_in
         if net.order != NULL:
             a = net.x
-    lo = (block - layer.first_block) * BLOCK
-    rows = BLOCK if lo + BLOCK < layer.n_in else layer.n_in - lo
-    for strip in range(strips(layer.n_out)):
-        o = strip * STRIP
-        width = strip_width(o, layer.n_out)
-        at = layer.weights + o * layer.n_in + lo * width
+    o = (strip - layer.first_strip) * STRIP
+    width = strip_width(o, layer.n_out)
+    delta, ldz = layer.delta + o, layer.distance
+    if layer.n_in > BLOCK_ROWS and layer.n_out > STRIP:
+        pack_columns(packed, delta, ldz, net.size, width)
+        delta, ldz = packed, width
+    first = layer.weights + o * layer.n_in
+    while lo < layer.n_in:
+        rows = BLOCK_ROWS if layer.n_in - lo > BLOCK_ROWS else layer.n_in - lo
+        at = first + lo * width
         gradient = net.gradient + at
         if net.update and not net.accumulate:
             gradient = &square[0]
-        dense_backward_weights(
-            gradient, a + lo, distance, layer.delta + o, layer.distance, net.size, rows, width, net.accumulate)
+        dense_backward_weights(gradient, a + lo, lda, delta, ldz, net.size, rows, width, net.accumulate)
         if net.update:
             update(net, at, gradient, net.decay, rows * width)
-            if layer != net.layers:
-                transpose_part(
-                    layer.transposed, net.theta + at, lo, lo + rows, o, layer.n_in, layer.n_out)
-    if lo == 0 and layer.biases >= 0:
-        at = layer.biases
-        dense_backward_bias(
-            net.gradient + at, layer.delta, layer.distance, net.size, layer.n_out, net.accumulate)
+        lo += rows
+    if net.update and layer != net.layers:
+        transpose_strip(layer.transposed, net.theta + first, o, layer.n_in, layer.n_out)
+    if layer.biases >= 0:
+        at = layer.biases + o
+        dense_backward_bias(net.gradient + at, delta, ldz, net.size, width, net.accumulate)
         if net.update:
-            update(net, at, net.gradient + at, 0, layer.n_out)
+            update(net, at, net.gradient + at, 0, width)
 
 
 cdef inline Py_ssize_t groups(Py_ssize_t samples) noexcept nogil:
@@ -337,32 +344,29 @@ cdef inline Py_ssize_t groups(Py_ssize_t samples) noexcept nogil:
     return (samples + GROUP - 1) // GROUP
 
 
-cdef inline int threads_for(const Net* net, double products) noexcept nogil:
-    """How many threads pay for so many products."""
-    cdef double most = products / PER_THREAD
-    return net.threads if most > net.threads else <int> most
-
-
-cdef inline double run_tiles(
+cdef inline void run_tiles(
     Net* net, void (*work)(void*, Py_ssize_t) noexcept nogil, Py_ssize_t start, Py_ssize_t size, Py_ssize_t group
 ) noexcept nogil:
-    """Run the tiles of one group of the samples start .. start + size; the sum of their losses."""
-    cdef Py_ssize_t lo = group * size // groups(size), hi = (group + 1) * size // groups(size), tile
-    cdef double total = 0
+    """Run the tiles of one group of the samples start .. start + size."""
+    cdef Py_ssize_t lo = group * size // groups(size), hi = (group + 1) * size // groups(size)
     net.start = start + lo
     net.size = hi - lo
-    net.tiles = (net.size + net.tile - 1) // net.tile
-    for tile in range(net.tiles):
-        net.tile_loss[tile] = 0
+    net.tiles = tiles_of(net, net.size)
     parallel_for(work, net, net.tiles, threads_for(net, <double> net.size * net.n_weights))
-    for tile in range(net.tiles):
-        total += net.tile_loss[tile]
+
+
+cdef inline double group_loss(const Net* net) noexcept nogil:
+    """The sum of the losses of the group's rows, in their order."""
+    cdef double total = 0
+    cdef Py_ssize_t i
+    for i in range(net.size):
+        total += net.row_loss[i]
     return total
 
 
-cdef inline void run_blocks(Net* net) noexcept nogil:
-    """Run all blocks of weights."""
-    parallel_for(parameters_block, net, net.n_blocks, threads_for(net, <double> net.size * net.n_weights))
+cdef inline void run_strips(Net* net) noexcept nogil:
+    """Run all strips of weights."""
+    parallel_for(parameters_strip, net, net.n_strips, threads_for(net, <double> net.size * net.n_weights))
 
 
 cdef inline double batch_weight(const Net* net, Py_ssize_t start, Py_ssize_t size) noexcept nogil:

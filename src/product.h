@@ -24,13 +24,14 @@
 #define ROWS 6
 #endif
 #define STRIP_VECTORS 2
+#define BLOCK_ROWS (5 * ROWS)   /* rows of W whose gradient is made at a time: whole register blocks */
 #define MOST_VECTORS 8
 #define STRIP (STRIP_VECTORS * LANES)
 #define IN_STRIPS 0   /* in place of the distance between rows of B */
 
 /* One block: c (rows, width), (vectors - 1) * LANES < width <= vectors * LANES. The sums start from C with
-   `accumulate`, else from the row `start`, else (NULL) from zero. Strips of B are `strip` elements apart. B is read in
-   whole vectors: up to LANES - 1 elements beyond a row must be readable, and their products are never stored. */
+   `accumulate`, else from the row `start`, else (NULL) from zero. Strips of B are `strip` elements apart. B is read
+   in whole vectors: up to LANES - 1 elements beyond a row must be readable; their products are never stored. */
 static inline __attribute__((always_inline)) void product_block(
     const int rows, const int vectors, real *restrict c, ptrdiff_t ldc, const real *restrict a, ptrdiff_t a_row,
     ptrdiff_t a_step, const real *restrict b, ptrdiff_t ldb, ptrdiff_t strip, ptrdiff_t k, const real *restrict start,
@@ -73,7 +74,8 @@ static inline __attribute__((always_inline)) void product_block(
 }
 
 /* Where the rows of A stand beside each other, the compiler is told so, and needs no addresses but one. */
-#define BLOCK_OF(R, V, A_ROW) product_block(R, V, c, ldc, a, A_ROW, a_step, b, ldb, strip, k, start, accumulate, width)
+#define BLOCK_OF(R, V, A_ROW) \
+    product_block(R, V, c, ldc, a, A_ROW, a_step, b, ldb, strip, k, start, accumulate, width)
 #define BLOCK(R, V) if (a_row == 1) BLOCK_OF(R, V, 1); else BLOCK_OF(R, V, a_row)
 
 /* One strip: c (m, width), its rows shared out evenly over the blocks, so that no block is thin. */
@@ -183,7 +185,8 @@ static void product_few_rows(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_
 #undef ONE_ROW
 }
 
-/* c (m, n) with row distance ldc; a[i * a_row + p * a_step] is A(i, p); B (k, n) has rows ldb apart or is IN_STRIPS. */
+/* c (m, n) with row distance ldc; a[i * a_row + p * a_step] is A(i, p); rows of B (k, n) are ldb apart, or it is
+   IN_STRIPS. */
 static void product(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b,
                     ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
 {

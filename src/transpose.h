@@ -7,7 +7,8 @@
 typedef real_bits lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
 
 #if LANES == 16
-#define EACH_LANE(F) F(0), F(1), F(2), F(3), F(4), F(5), F(6), F(7), F(8), F(9), F(10), F(11), F(12), F(13), F(14), F(15)
+#define EACH_LANE(F) \
+    F(0), F(1), F(2), F(3), F(4), F(5), F(6), F(7), F(8), F(9), F(10), F(11), F(12), F(13), F(14), F(15)
 #elif LANES == 8
 #define EACH_LANE(F) F(0), F(1), F(2), F(3), F(4), F(5), F(6), F(7)
 #elif LANES == 4
@@ -24,7 +25,7 @@ static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const re
 #pragma GCC unroll 16
     for (int r = 0; r < LANES; r++) row[r] = load(from + r * from_row);
 #pragma GCC unroll 4
-    for (int apart = 1; apart < LANES; apart *= 2) {   /* exchange the off-diagonal elements of every 2 x 2 of blocks */
+    for (int apart = 1; apart < LANES; apart *= 2) {   /* exchange what is off the diagonal of all 2 x 2 of blocks */
 #define UPPER(i) i & apart ? LANES + i - apart : i
 #define LOWER(i) i & apart ? LANES + i : i + apart
         const lane_numbers upper = {EACH_LANE(UPPER)}, lower = {EACH_LANE(LOWER)};

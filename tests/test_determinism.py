@@ -27,9 +27,9 @@ NETS = {
     "340-400-5": ((340, 400, 5), "tanh", "identity", "half_squared_error"),
     "20-260-140-10": ((20, 260, 140, 10), "silu", "softmax", "cross_entropy"),
 }
-# One row, a few, a tile of 64 and one, a group of 256 and two.
+# One row, a few, more than a tile of 64, more than a group of 256.
 ROWS = (1, 3, 65, 258)
-FOR_FOUR_THREADS = "20-260-140-10"  # with 257 rows or more
+FOR_FOUR_THREADS = "340-400-5"  # with 257 rows or more
 
 
 def data_for(name, dtype, m):
