@@ -38,7 +38,7 @@ from peers_libraries import CASES, EPOCHS, LIBRARIES, PACKAGES, Case, environmen
 
 RESULTS = run.HERE / "results"
 THREADS = (1, 2)
-GENERATIONS = 3
+GENERATIONS = 2
 TURNS = 6
 SECONDS = 0.03
 ROUND = 2e-4  # what is shorter is called several times between two looks at the clock
