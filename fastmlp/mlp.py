@@ -253,7 +253,10 @@ class MLP:
 
     @property
     def parameters(self) -> Array:
-        """The flat, live view (n_parameters,) of all parameters: W^1 by rows, b^1, W^2, ... Assigning copies in."""
+        """The flat, live view (n_parameters,) of all parameters: W^1 by rows, b^1, W^2, ... Assigning copies in.
+
+        An epoch of `fit` reads it at its beginning and writes it at its end.
+        """
         return self._network.parameters[:]
 
     @parameters.setter

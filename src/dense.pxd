@@ -2,8 +2,8 @@
 
 b is (n_out,). W (n_in, n_out) is stored by rows where the user sees it, and in strips of columns, the order in which
 product.h reads it, where the core works with it often; W^T always in strips. Matrices of samples have a sample in
-each row and the row distances lda, ldz. All three passes are the one product of product.h; results are exact sums in
-ascending order of the index summed over, so they do not depend on how rows or columns are shared out.
+each row and the row distances lda, ldz. All three passes are the one product of product.h, which says in which order
+it sums.
 """
 from libc.string cimport memcpy
 from real cimport real
@@ -12,6 +12,8 @@ cdef extern from "product.h" nogil:
     const Py_ssize_t STRIP      # columns of a strip
     const Py_ssize_t LANES      # elements of a vector register
     const Py_ssize_t BLOCK_ROWS  # rows of W whose gradient is made at a time
+    enum:
+        SQUARE                  # elements of BLOCK_ROWS rows of a strip
     const Py_ssize_t IN_STRIPS  # in place of the row distance of a matrix in strips
     void product(
         real* c, Py_ssize_t ldc, const real* a, Py_ssize_t a_row, Py_ssize_t a_step, const real* b, Py_ssize_t ldb,
@@ -22,7 +24,6 @@ cdef extern from "transpose.h" nogil:
 
 
 cdef enum:
-    SQUARE = 2240   # elements of BLOCK_ROWS rows of the widest strip
     SLACK = 64      # elements that a vector load may read beyond the end of a buffer
     BIG = 131072    # elements of a W that is read faster from strips than by rows: it does not stay in the cache
     CHUNK = 128     # rows of such a W that come into strips at a time

@@ -83,6 +83,7 @@ cdef class Network:
     cdef pthread_mutex_t lock           # one call at a time uses the workspace
     cdef list workspace                 # the arrays that net points into
     cdef real* free                     # where the workspace is not laid out yet
+    cdef bint can_train                 # whether there is all that allocate_backward makes
     cdef Py_ssize_t n_in, n_out, n_parameters
     cdef double products                # done since the last look at the clock
     cdef unsigned int mode              # of the processor, outside
@@ -180,8 +181,9 @@ cdef class Network:
 
     cdef allocate_backward(self):
         """Made at the first call that needs it."""
-        if self.net.gradient == NULL:
+        if not self.can_train:
             self.allocate(True)
+            self.can_train = True
 
     cdef int acquire(self) except -1:
         """Wait for the workspace; Ctrl-C ends the wait."""
@@ -205,7 +207,7 @@ cdef class Network:
         self.owner = 0
         pthread_mutex_unlock(&self.lock)
 
-    cdef int use(self, X, targets, sample_weight, order, int threads) except -1:
+    cdef int use(self, X, targets, sample_weight, order, int threads, bint backward) except -1:
         """Point the net at the data of one call; the arrays must outlive it."""
         cdef Net* net = &self.net
         net.X = <const real*> data(X)
@@ -216,7 +218,8 @@ cdef class Network:
             net.targets = <const real*> data(targets)
         net.sample_weight = <const real*> data(sample_weight)
         net.order = <const int64_t*> data(order)
-        net.x_distance = self.n_in if order is None else row_distance(self.n_in)
+        net.backward = backward
+        net.x_distance = row_distance(self.n_in) if backward or order is not None else self.n_in
         net.threads = threads
         net.outputs = NULL
         net.inputs_gradient = NULL
@@ -255,7 +258,7 @@ cdef class Network:
                 return None
         self.acquire()
         try:
-            self.use(x, None, None, None, threads)
+            self.use(x, None, None, None, threads, False)
             self.net.outputs = <real*> np.PyArray_DATA(y)
             if <double> rows * self.n_parameters < ALONE:
                 self.predict(rows)
@@ -288,7 +291,7 @@ cdef class Network:
         self.acquire()
         try:
             self.allocate_backward()
-            self.use(X, targets, sample_weight, None, threads)
+            self.use(X, targets, sample_weight, None, threads, False)
             with nogil:
                 self.mode = flush_subnormals()
                 try:
@@ -311,7 +314,7 @@ cdef class Network:
         self.acquire()
         try:
             self.allocate_backward()
-            self.use(X, targets, sample_weight, None, threads)
+            self.use(X, targets, sample_weight, None, threads, True)
             self.net.inputs_gradient = <real*> data(inputs)
             with nogil:
                 self.mode = flush_subnormals()
@@ -371,7 +374,7 @@ cdef class Network:
         self.acquire()
         try:
             self.allocate_backward()
-            self.use(X, targets, sample_weight, order, threads)
+            self.use(X, targets, sample_weight, order, threads, True)
             self.set_optimizer(optimizer)
             with nogil:
                 self.mode = flush_subnormals()
@@ -418,26 +421,38 @@ cdef class Network:
     @property
     def optimizer_state(self):
         """(beta_1^t, beta_2^t, first moments, second moments): what a later step needs of the earlier ones."""
-        self.allocate_backward()
         first, second = numpy.empty_like(self.parameters), numpy.empty_like(self.parameters)
-        from_strips_all(&self.net, <real*> data(first), self.net.first)
-        from_strips_all(&self.net, <real*> data(second), self.net.second)
-        return self.beta_1_power, self.beta_2_power, first, second
+        self.acquire()
+        try:
+            self.allocate_backward()
+            from_strips_all(&self.net, <real*> data(first), self.net.first)
+            from_strips_all(&self.net, <real*> data(second), self.net.second)
+            return self.beta_1_power, self.beta_2_power, first, second
+        finally:
+            self.release()
 
     @optimizer_state.setter
     def optimizer_state(self, state):
-        self.allocate_backward()
-        self.beta_1_power, self.beta_2_power = state[:2]
         first, second = (numpy.ascontiguousarray(moments, self.dtype) for moments in state[2:])
-        to_strips_all(&self.net, self.net.first, <real*> data(first))
-        to_strips_all(&self.net, self.net.second, <real*> data(second))
+        self.acquire()
+        try:
+            self.allocate_backward()
+            self.beta_1_power, self.beta_2_power = state[:2]
+            to_strips_all(&self.net, self.net.first, <real*> data(first))
+            to_strips_all(&self.net, self.net.second, <real*> data(second))
+        finally:
+            self.release()
 
     def reset_optimizer(self):
         """Forget the steps taken so far."""
-        self.beta_1_power = self.beta_2_power = 1
-        if self.net.first != NULL:
-            memset(self.net.first, 0, self.n_parameters * sizeof(real))
-            memset(self.net.second, 0, self.n_parameters * sizeof(real))
+        self.acquire()
+        try:
+            self.beta_1_power = self.beta_2_power = 1
+            if self.can_train:
+                memset(self.net.first, 0, self.n_parameters * sizeof(real))
+                memset(self.net.second, 0, self.n_parameters * sizeof(real))
+        finally:
+            self.release()
 
 
 cdef bint usable(np.ndarray x) noexcept:

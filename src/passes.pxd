@@ -7,7 +7,7 @@ grow with the data and a tile's activations stay in the cache from the forward t
                       for each strip of weights: gradient (+ optimizer step)  items independent of each other
 
 The items of a line may run on any thread in any order: each writes its own part of the buffers, and every sum has
-one fixed order. That is why results are the same bits for any number of threads.
+one fixed order, however a group is cut into tiles. That is why results are the same bits for any number of threads.
 """
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
@@ -21,6 +21,13 @@ from dense cimport (
 from losses cimport loss_backward, loss_forward, softmax_forward
 from optimizers cimport Step, optimizer_step
 
+cdef extern from *:
+    """
+    #define PACKED (256 * STRIP)
+    """
+    enum:
+        PACKED      # elements of a strip of GROUP samples
+
 cdef extern from "threads.h" nogil:
     void parallel_for(void (*work)(void* context, Py_ssize_t item) noexcept nogil, void* context, Py_ssize_t items,
                       int threads)
@@ -28,7 +35,6 @@ cdef extern from "threads.h" nogil:
 cdef enum:
     TILE = 64       # samples that go through all layers together
     GROUP = 256     # samples whose activations are kept for one product A^T dZ
-    WIDEST = 32     # columns of the widest strip
     PER_THREAD = 1500000    # products that are worth another thread
 
 cdef struct Layer:
@@ -75,6 +81,7 @@ cdef struct Net:
     real* outputs               # (rows, n_out) where predictions go, or NULL
     real* inputs_gradient       # (rows, n_in) where dC/dX goes, or NULL
     # workspace, a row per sample of the group
+    bint backward               # whether a gradient is wanted
     real* x                     # inputs, where they are gathered
     Py_ssize_t x_distance       # elements from row to row of the inputs, gathered or not
     real* t
@@ -85,16 +92,17 @@ cdef struct Net:
 
 
 cdef inline const real* gather(
-    const Net* net, real* buffer, Py_ssize_t distance, const real* data, Py_ssize_t n, Py_ssize_t lo, Py_ssize_t hi
+    const Net* net, real* buffer, Py_ssize_t distance, const real* data, Py_ssize_t n, Py_ssize_t lo, Py_ssize_t hi,
+    bint always
 ) noexcept nogil:
-    """The rows of data (rows, n) of samples lo..hi: copied to the buffer, or in place if they stand in order."""
+    """The rows of data (rows, n) of samples lo..hi: in place if they stand in order and not `always`, else copied."""
     cdef Py_ssize_t i, j
     cdef const real* row
     cdef real* to
-    if net.order == NULL:
+    if net.order == NULL and not always:
         return data + (net.start + lo) * n
     for i in range(lo, hi):
-        row = data + net.order[net.start + i] * n
+        row = data + (net.start + i if net.order == NULL else net.order[net.start + i]) * n
         to = buffer + i * distance
         for j in range(n):
             to[j] = row[j]
@@ -102,15 +110,15 @@ cdef inline const real* gather(
 
 
 cdef inline const real* gather_inputs(const Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """The rows of X of samples lo..hi."""
-    return gather(net, net.x, net.x_distance, net.X, net.layers[0].n_in, lo, hi)
+    """The rows of X of samples lo..hi; with `backward` always a copy, for the way back reads beyond its end."""
+    return gather(net, net.x, net.x_distance, net.X, net.layers[0].n_in, lo, hi, net.backward)
 
 
 cdef inline const real* gather_targets(const Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     """The targets of samples lo..hi; a label becomes a one-hot row."""
     cdef Py_ssize_t n = net.layers[net.depth - 1].n_out, i
     if net.labels == NULL:
-        return gather(net, net.t, n, net.targets, n, lo, hi)
+        return gather(net, net.t, n, net.targets, n, lo, hi, False)
     for i in range(lo * n, hi * n):
         net.t[i] = 0
     for i in range(lo, hi):
@@ -122,7 +130,7 @@ cdef inline const real* gather_weights(const Net* net, Py_ssize_t lo, Py_ssize_t
     """The sample weights of samples lo..hi, NULL for ones."""
     if net.sample_weight == NULL:
         return NULL
-    return gather(net, net.w, 1, net.sample_weight, 1, lo, hi)
+    return gather(net, net.w, 1, net.sample_weight, 1, lo, hi, False)
 
 
 cdef inline void forward_rows(
@@ -300,19 +308,14 @@ cdef inline void parameters_strip(void* context, Py_ssize_t strip) noexcept nogi
     cdef const real* a
     cdef const real* delta
     cdef real[SQUARE + SLACK] square
-    cdef real[GROUP * WIDEST + SLACK] packed
+    cdef real[PACKED + SLACK] packed
     cdef real* gradient
     cdef Py_ssize_t lo = 0, rows, first, at, lda, ldz, o, width
     while layer + 1 < net.layers + net.depth and (layer + 1).first_strip <= strip:
         layer += 1
-    lda = net.x_distance
+    a, lda = net.x, net.x_distance
     if layer != net.layers:
-        a = (layer - 1).a
-        lda = (layer - 1).distance
-    else:
-        a = net.X + net.start * layer.n_in
-        if net.order != NULL:
-            a = net.x
+        a, lda = (layer - 1).a, (layer - 1).distance
     o = (strip - layer.first_strip) * STRIP
     width = strip_width(o, layer.n_out)
     delta, ldz = layer.delta + o, layer.distance

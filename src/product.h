@@ -10,7 +10,7 @@
    It is written in C because the block of accumulators must live in registers, which needs a vector type, constant
    sizes and complete unrolling; Cython has no way to ask for the last two. Every element of C is one sum over k in
    ascending order, whatever the block it falls in, so results do not depend on how the work is divided. The exception
-   is a C of one row, which depends on its size alone. */
+   is a C of one row, which is summed in another order, by the sizes and the storage of B. */
 #ifndef FASTMLP_PRODUCT_H
 #define FASTMLP_PRODUCT_H
 
@@ -25,6 +25,7 @@
 #endif
 #define STRIP_VECTORS 2
 #define BLOCK_ROWS (5 * ROWS)   /* rows of W whose gradient is made at a time: whole register blocks */
+#define SQUARE (BLOCK_ROWS * STRIP)
 #define MOST_VECTORS 8
 #define STRIP (STRIP_VECTORS * LANES)
 #define IN_STRIPS 0   /* in place of the distance between rows of B */
@@ -41,7 +42,7 @@ static inline __attribute__((always_inline)) void product_block(
 #define EACH_ROW _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++)
 #define EACH_VECTOR _Pragma("GCC unroll 16") for (int v = 0; v < vectors; v++)
     if (accumulate) {
-        EACH_ROW EACH_VECTOR sum[r][v] = *(const vec *)(c + r * ldc + v * LANES);
+        EACH_ROW EACH_VECTOR sum[r][v] = load_part(c + r * ldc + v * LANES, width - v * LANES);
     } else if (start) {
         EACH_ROW EACH_VECTOR sum[r][v] = *(const vec *)(start + v * LANES);
     } else {
@@ -142,7 +143,7 @@ static inline __attribute__((always_inline)) void product_one_row(
 #define EACH_PART _Pragma("GCC unroll 4") for (int q = 0; q < parts; q++)
 #define AT(Q) load(b + (Q) * ldb + v / STRIP_VECTORS * strip + v % STRIP_VECTORS * LANES)
     EACH_PART EACH_VECTOR sum[q][v] = (vec){0};
-    if (accumulate) EACH_VECTOR sum[0][v] = load(c + v * LANES);
+    if (accumulate) EACH_VECTOR sum[0][v] = load_part(c + v * LANES, width - v * LANES);
     else if (start) EACH_VECTOR sum[0][v] = load(start + v * LANES);
     for (; k >= parts; k -= parts, a += parts * a_step, b += parts * ldb)
         EACH_PART EACH_VECTOR sum[q][v] += a[q * a_step] * AT(q);

@@ -1,7 +1,7 @@
 /* The scalar type, its bits, and the processor's treatment of subnormal numbers.
 
    REAL_IS_DOUBLE is set by setup.py, once per compiled module. Nothing else in the core knows
-   the precision: constants are cast to `real`, and the vector type in product.h follows from it. */
+   the precision: constants are cast to `real`, and the vector type in vector.h follows from it. */
 #ifndef FASTMLP_REAL_H
 #define FASTMLP_REAL_H
 
@@ -16,6 +16,7 @@ typedef int64_t real_bits;
 #define EXPONENT_BIAS 1023
 #define REAL_EPSILON 2.220446049250313e-16
 #define REAL_MIN 2.2250738585072014e-308   /* the smallest normal number */
+#define REAL_MAX 1.7976931348623157e308
 #define absolute __builtin_fabs
 #define copy_sign __builtin_copysign
 #else
@@ -25,6 +26,7 @@ typedef int32_t real_bits;
 #define EXPONENT_BIAS 127
 #define REAL_EPSILON 1.1920929e-7f
 #define REAL_MIN 1.17549435e-38f
+#define REAL_MAX 3.40282347e38f
 #define absolute __builtin_fabsf
 #define copy_sign __builtin_copysignf
 #endif

@@ -28,9 +28,9 @@ static struct {
     void *context;
     int parts;                       /* the caller's and one for each worker that may take part */
     struct {
-        _Atomic ptrdiff_t next;      /* the first item of the part that nobody has taken */
+        /* the first item of the part that nobody has taken, in a cache line of its own */
+        _Alignas(64) _Atomic ptrdiff_t next;
         ptrdiff_t end;
-        char alone[48];              /* in its cache line */
     } part[MOST_WORKERS + 1];
     /* 1 while the job is open, plus 2 for each worker in it */
     _Atomic int state;

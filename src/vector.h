@@ -38,7 +38,8 @@ static inline vec load_lanes(const real *p, ptrdiff_t n)
     return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 #else
     vec v = {0};
-    for (ptrdiff_t i = 0; i < n; i++) v[i] = p[i];
+    for (ptrdiff_t i = 0; i < LANES; i++)
+        if (i < n) v[i] = p[i];
     return v;
 #endif
 }
@@ -53,6 +54,9 @@ static inline void store_lanes(real *p, vec v, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i++) p[i] = v[i];
 #endif
 }
+
+/* n lanes, or all if there are more. */
+static inline vec load_part(const real *p, ptrdiff_t n) { return n < LANES ? load_lanes(p, n) : load(p); }
 
 /* 1 / x and the root of x >= 0, within 2 units in the last place: where the processor has an estimate of 11 or 14
    bits, Newton's steps from there take a third of the time of its division and root. */
@@ -79,21 +83,25 @@ static inline vec reciprocal(vec x)
 static inline vec root(vec x)
 {
 #if defined(__AVX512F__) && REAL_IS_DOUBLE
+    x = (vec)_mm512_min_pd(_mm512_set1_pd(REAL_MAX), (__m512d)x);   /* the order of the two lets NaN through */
     const vec half = (real)0.5 * x;
     vec y = (vec)_mm512_rsqrt14_pd(_mm512_max_pd((__m512d)x, _mm512_set1_pd(REAL_MIN)));
     y *= (real)1.5 - half * y * y;
     return x * (y * ((real)1.5 - half * y * y));
 #elif defined(__AVX512F__)
+    x = (vec)_mm512_min_ps(_mm512_set1_ps(REAL_MAX), (__m512)x);
     const vec y = (vec)_mm512_rsqrt14_ps(_mm512_max_ps((__m512)x, _mm512_set1_ps(REAL_MIN)));
     return x * (y * ((real)1.5 - (real)0.5 * x * y * y));
 #elif defined(__AVX2__) && REAL_IS_DOUBLE
     return (vec)_mm256_sqrt_pd((__m256d)x);
 #elif defined(__AVX2__)
+    x = (vec)_mm256_min_ps(_mm256_set1_ps(REAL_MAX), (__m256)x);
     const vec y = (vec)_mm256_rsqrt_ps(_mm256_max_ps((__m256)x, _mm256_set1_ps(REAL_MIN)));
     return x * (y * ((real)1.5 - (real)0.5 * x * y * y));
 #elif defined(__SSE2__) && REAL_IS_DOUBLE
     return (vec)_mm_sqrt_pd((__m128d)x);
 #elif defined(__SSE2__)
+    x = (vec)_mm_min_ps(_mm_set1_ps(REAL_MAX), (__m128)x);
     const vec y = (vec)_mm_rsqrt_ps(_mm_max_ps((__m128)x, _mm_set1_ps(REAL_MIN)));
     return x * (y * ((real)1.5 - (real)0.5 * x * y * y));
 #else

@@ -17,7 +17,7 @@ from processes import output_of
 
 THREADS = (1, 2, 3, 4)
 # Sizes, hidden activation, output, loss. From one neuron to layers that are wide enough for several threads, for
-# copies of W in another order, too big for a cache, and for blocks of weights that do not come out even.
+# copies of W in another order, too big for a cache, and for strips of weights that do not come out even.
 NETS = {
     "1-1": ((1, 1), "tanh", "identity", "half_squared_error"),
     "17-64-64-6": ((17, 64, 64, 6), "tanh", "identity", "squared_error"),
