@@ -59,21 +59,40 @@ static inline void store_lanes(real *p, vec v, ptrdiff_t n)
 static inline vec load_part(const real *p, ptrdiff_t n) { return n < LANES ? load_lanes(p, n) : load(p); }
 
 /* 1 / x and the root of x >= 0, within 2 units in the last place: where the processor has an estimate of 11 or 14
-   bits, Newton's steps from there take a third of the time of its division and root. */
+   bits, Newton's steps from there take a third of the time of its division and root. The steps take x from the normal
+   numbers; the order in `within` lets NaN through. */
+#if defined(__AVX512F__) && REAL_IS_DOUBLE
+#define ESTIMATE(OF, x) ((vec)_mm512_##OF##14_pd((__m512d)(x)))
+static inline vec within(vec x)
+{
+    return (vec)_mm512_max_pd(_mm512_set1_pd(REAL_MIN), _mm512_min_pd(_mm512_set1_pd(REAL_MAX), (__m512d)x));
+}
+#elif defined(__AVX512F__)
+#define ESTIMATE(OF, x) ((vec)_mm512_##OF##14_ps((__m512)(x)))
+static inline vec within(vec x)
+{
+    return (vec)_mm512_max_ps(_mm512_set1_ps(REAL_MIN), _mm512_min_ps(_mm512_set1_ps(REAL_MAX), (__m512)x));
+}
+#elif defined(__AVX2__) && !REAL_IS_DOUBLE
+#define ESTIMATE(OF, x) ((vec)_mm256_##OF##_ps((__m256)(x)))
+static inline vec within(vec x)
+{
+    return (vec)_mm256_max_ps(_mm256_set1_ps(REAL_MIN), _mm256_min_ps(_mm256_set1_ps(REAL_MAX), (__m256)x));
+}
+#elif defined(__SSE2__) && !REAL_IS_DOUBLE
+#define ESTIMATE(OF, x) ((vec)_mm_##OF##_ps((__m128)(x)))
+static inline vec within(vec x)
+{
+    return (vec)_mm_max_ps(_mm_set1_ps(REAL_MIN), _mm_min_ps(_mm_set1_ps(REAL_MAX), (__m128)x));
+}
+#endif
+
 static inline vec reciprocal(vec x)
 {
-#if defined(__AVX512F__) && REAL_IS_DOUBLE
-    vec y = (vec)_mm512_rcp14_pd((__m512d)x);
-    y += y * (1 - x * y);
-    return y + y * (1 - x * y);
-#elif defined(__AVX512F__)
-    const vec y = (vec)_mm512_rcp14_ps((__m512)x);
-    return y + y * (1 - x * y);
-#elif defined(__AVX2__) && !REAL_IS_DOUBLE
-    const vec y = (vec)_mm256_rcp_ps((__m256)x);
-    return y + y * (1 - x * y);
-#elif defined(__SSE2__) && !REAL_IS_DOUBLE
-    const vec y = (vec)_mm_rcp_ps((__m128)x);
+#ifdef ESTIMATE
+    x = within(x);
+    vec y = ESTIMATE(rcp, x);
+    if (REAL_IS_DOUBLE) y += y * (1 - x * y);
     return y + y * (1 - x * y);
 #else
     return 1 / x;
@@ -82,28 +101,15 @@ static inline vec reciprocal(vec x)
 
 static inline vec root(vec x)
 {
-#if defined(__AVX512F__) && REAL_IS_DOUBLE
-    x = (vec)_mm512_min_pd(_mm512_set1_pd(REAL_MAX), (__m512d)x);   /* the order of the two lets NaN through */
-    const vec half = (real)0.5 * x;
-    vec y = (vec)_mm512_rsqrt14_pd(_mm512_max_pd((__m512d)x, _mm512_set1_pd(REAL_MIN)));
-    y *= (real)1.5 - half * y * y;
+#ifdef ESTIMATE
+    const vec normal = within(x), half = (real)0.5 * normal;
+    vec y = ESTIMATE(rsqrt, normal);
+    if (REAL_IS_DOUBLE) y *= (real)1.5 - half * y * y;
     return x * (y * ((real)1.5 - half * y * y));
-#elif defined(__AVX512F__)
-    x = (vec)_mm512_min_ps(_mm512_set1_ps(REAL_MAX), (__m512)x);
-    const vec y = (vec)_mm512_rsqrt14_ps(_mm512_max_ps((__m512)x, _mm512_set1_ps(REAL_MIN)));
-    return x * (y * ((real)1.5 - (real)0.5 * x * y * y));
-#elif defined(__AVX2__) && REAL_IS_DOUBLE
-    return (vec)_mm256_sqrt_pd((__m256d)x);
 #elif defined(__AVX2__)
-    x = (vec)_mm256_min_ps(_mm256_set1_ps(REAL_MAX), (__m256)x);
-    const vec y = (vec)_mm256_rsqrt_ps(_mm256_max_ps((__m256)x, _mm256_set1_ps(REAL_MIN)));
-    return x * (y * ((real)1.5 - (real)0.5 * x * y * y));
-#elif defined(__SSE2__) && REAL_IS_DOUBLE
-    return (vec)_mm_sqrt_pd((__m128d)x);
+    return (vec)_mm256_sqrt_pd((__m256d)x);
 #elif defined(__SSE2__)
-    x = (vec)_mm_min_ps(_mm_set1_ps(REAL_MAX), (__m128)x);
-    const vec y = (vec)_mm_rsqrt_ps(_mm_max_ps((__m128)x, _mm_set1_ps(REAL_MIN)));
-    return x * (y * ((real)1.5 - (real)0.5 * x * y * y));
+    return (vec)_mm_sqrt_pd((__m128d)x);
 #else
     for (ptrdiff_t i = 0; i < LANES; i++) x[i] = (real)__builtin_sqrt(x[i]);
     return x;

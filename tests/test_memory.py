@@ -48,3 +48,28 @@ print("no fault")
 
 def test_no_argument_is_read_or_written_beyond_its_end():
     assert output_of("-c", SCRIPT).strip() == "no fault"
+
+
+WITHOUT_MEMORY = """
+import resource
+import numpy as np
+import fastmlp
+
+net = fastmlp.MLP((300, 1000, 10), seed=0)
+X, y = np.ones((4, 300), np.float32), np.ones((4, 10), np.float32)
+in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+limits = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**20, limits[1]))
+failures = 0
+for _ in range(2):
+    try:
+        net.evaluate(X, y)
+    except MemoryError:
+        failures += 1
+resource.setrlimit(resource.RLIMIT_AS, limits)
+print(failures, np.isfinite(net.evaluate(X, y)))
+"""
+
+
+def test_a_net_that_found_no_memory_works_when_there_is_some():
+    assert output_of("-c", WITHOUT_MEMORY) == "2 True"

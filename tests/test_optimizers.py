@@ -129,3 +129,14 @@ def test_the_hyperparameters_of_an_optimizer_cannot_be_changed(optimizer):
         optimizer.learning_rate = 1.0
     assert optimizer == type(optimizer)(learning_rate=optimizer.learning_rate)
     assert "learning_rate" in repr(optimizer)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_adam_makes_no_move_where_the_square_of_a_gradient_overflows(build, dtype):
+    # The second moment is infinite, and what is divided by its root is nothing.
+    network = make(build, dtype, (1, 1), "tanh", "identity", "half_squared_error", False, np.zeros(1))
+    large = np.full((1, 1), 10.0 ** (21 if dtype == "float32" else 160), dtype)
+    with np.errstate(over="ignore"):
+        network.train(large, np.ones((1, 1), dtype), None, None, 1, fastmlp.Adam())
+    assert abs(network.parameters[0]) < 1e-3
