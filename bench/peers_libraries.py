@@ -365,9 +365,11 @@ def compiled_train(case, threads):
     def run():
         return [compiled(layers, first, second, powers, x, y) for x, y in batches()]
 
+    def answer(losses):
+        return torch.stack(losses).mean().item(), flat(layers)
+
     with torch.no_grad():
         run()
-    answer = lambda losses: (torch.stack(losses).mean().item(), flat(layers))  # noqa: E731
     return Job(run, answer, reset, partial(torch_unguarded, torch.no_grad))
 
 
@@ -448,7 +450,10 @@ def jax_train(case, threads):
         return (jax.block_until_ready(jax.tree.map(jnp.array, state)),)
 
     X, y = jax.device_put(case.data)
-    run = lambda state: jax.block_until_ready(epoch(state, X, y, order))  # noqa: E731
+
+    def run(state):
+        return jax.block_until_ready(epoch(state, X, y, order))
+
     return Job(run, lambda result: (float(result[1]), flat(result[0][0])), reset)
 
 

@@ -59,8 +59,8 @@ static inline void store_lanes(real *p, vec v, ptrdiff_t n)
 static inline vec load_part(const real *p, ptrdiff_t n) { return n < LANES ? load_lanes(p, n) : load(p); }
 
 /* 1 / x and the root of x >= 0, within 2 units in the last place: where the processor has an estimate of 11 or 14
-   bits, Newton's steps from there take a third of the time of its division and root. The steps take x from the normal
-   numbers; the order in `within` lets NaN through. */
+   bits, Newton's steps from there are faster than its division and root. The steps take x from the normal numbers; the
+   order in `within` lets NaN through. */
 #if defined(__AVX512F__) && REAL_IS_DOUBLE
 #define ESTIMATE(OF, x) ((vec)_mm512_##OF##14_pd((__m512d)(x)))
 static inline vec within(vec x)
