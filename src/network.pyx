@@ -15,12 +15,13 @@ from libc.math cimport isfinite, sqrt
 from libc.string cimport memset
 from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
 from activations cimport activation_code, keeps_input
-from dense cimport BIG, SLACK, row_distance, strips
+from dense cimport BIG, SLACK, row_distance
 from losses cimport loss_code
+from net cimport COPIES, GROUP, Layer, Net, groups, take_group, take_window, threads_for, tiles_of, windows
 from optimizers cimport optimizer_code
 from passes cimport (
-    GROUP, Layer, Net, backward_tile, batch_weight, choose_weights, evaluate_tile, from_strips_all, group_loss,
-    groups, predict_tile, run_strips, run_tiles, to_strips_all, transpose_weights,
+    batch_weight, choose_weights, from_strips_all, group_loss, predict_tile, run, run_backward, run_evaluate,
+    run_panels, to_strips_all, transpose_weights,
 )
 
 cdef extern from "<pthread.h>" nogil:
@@ -82,6 +83,7 @@ cdef class Network:
     cdef Net net
     cdef pthread_mutex_t lock           # one call at a time uses the workspace
     cdef list workspace                 # the arrays that net points into
+    cdef np.ndarray inputs              # one more, where their place grew
     cdef real* free                     # where the workspace is not laid out yet
     cdef bint can_train                 # whether there is all that allocate_backward makes
     cdef Py_ssize_t n_in, n_out, n_parameters
@@ -119,8 +121,7 @@ cdef class Network:
             self.net.n_weights += layer.n_in * layer.n_out
             layer.biases = at if bias else -1
             at += layer.n_out if bias else 0
-            layer.first_strip = self.net.n_strips
-            self.net.n_strips += strips(layer.n_out)
+            self.net.widest = max(self.net.widest, layer.n_in)
             self.net.big = self.net.big or layer.n_in * layer.n_out >= BIG
         self.n_parameters = at
         self.beta_1_power = self.beta_2_power = 1
@@ -170,7 +171,7 @@ cdef class Network:
                 layer.z = self.take(GROUP * layer.distance)
             layer.delta = self.take(GROUP * layer.distance)
             layer.transposed = self.take(layer.n_out * layer.n_in)
-        self.net.x = self.take(GROUP * row_distance(self.n_in))
+        self.net.x = self.take(self.net.copies * GROUP * row_distance(self.n_in))
         self.net.t = self.take(GROUP * self.n_out)
         self.net.cost = self.take(GROUP * self.n_out)
         self.net.w = self.take(GROUP)
@@ -179,11 +180,19 @@ cdef class Network:
         self.net.first = self.take(self.n_parameters)
         self.net.second = self.take(self.n_parameters)
 
-    cdef allocate_backward(self):
-        """Made at the first call that needs it."""
+    cdef allocate_backward(self, int threads=1):
+        """Made at the first call that needs it; the inputs' place anew, where more threads want a copy each."""
+        cdef int copies
+        self.net.threads = threads
+        copies = min(threads_for(&self.net, <double> GROUP * self.net.n_weights), COPIES)
         if not self.can_train:
+            self.net.copies = copies
             self.allocate(True)
             self.can_train = True
+        elif copies > self.net.copies:
+            self.inputs = buffer(copies * GROUP * row_distance(self.n_in))
+            self.net.x = <real*> data(self.inputs)
+            self.net.copies = copies
 
     cdef int acquire(self) except -1:
         """Wait for the workspace; Ctrl-C ends the wait."""
@@ -272,14 +281,17 @@ cdef class Network:
         return y
 
     cdef int predict(self, Py_ssize_t rows) except -1 nogil:
-        """Outputs of all rows, group by group."""
-        cdef Py_ssize_t group
+        """Outputs of all rows, window by window."""
+        cdef Net* net = &self.net
+        cdef Py_ssize_t window, of = windows(net, rows)
         self.mode = flush_subnormals()
         try:
-            choose_weights(&self.net, rows, False)
-            for group in range(groups(rows)):
-                run_tiles(&self.net, predict_tile, 0, rows, group)
-                self.look_for_signals(self.net.size)
+            take_window(net, rows, 0, of)
+            choose_weights(net, False, of > 1 or net.tiles > 1)
+            for window in range(of):
+                take_window(net, rows, window, of)
+                run(net, predict_tile, net.tiles)
+                self.look_for_signals(net.size)
         finally:
             restore_subnormals(self.mode)
         return 0
@@ -290,15 +302,16 @@ cdef class Network:
         cdef double total = 0, weight
         self.acquire()
         try:
-            self.allocate_backward()
+            self.allocate_backward(threads)
             self.use(X, targets, sample_weight, None, threads, False)
             with nogil:
                 self.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
-                    choose_weights(&self.net, rows, False)
+                    choose_weights(&self.net, False, rows > GROUP or tiles_of(&self.net, rows) > 1)
                     for group in range(groups(rows)):
-                        run_tiles(&self.net, evaluate_tile, 0, rows, group)
+                        take_group(&self.net, 0, rows, group)
+                        run_evaluate(&self.net)
                         total += group_loss(&self.net)
                         self.look_for_signals(self.net.size)
                 finally:
@@ -313,14 +326,14 @@ cdef class Network:
         cdef double total, weight
         self.acquire()
         try:
-            self.allocate_backward()
+            self.allocate_backward(threads)
             self.use(X, targets, sample_weight, None, threads, True)
             self.net.inputs_gradient = <real*> data(inputs)
             with nogil:
                 self.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
-                    choose_weights(&self.net, rows, True)
+                    choose_weights(&self.net, True, False)
                     transpose_weights(&self.net, 1 if self.net.inputs_gradient == NULL else 0)
                     total = self.batch(0, rows, weight, False)
                 finally:
@@ -337,11 +350,12 @@ cdef class Network:
         cdef double total = 0
         net.scale = <real> (1 / weight)
         for group in range(groups(size)):
-            run_tiles(net, backward_tile, start, size, group)
+            take_group(net, start, size, group)
+            run_backward(net)
             total += group_loss(net)
             net.accumulate = group > 0
             net.update = update and group == groups(size) - 1 and isfinite(total)
-            run_strips(net)
+            run_panels(net)
             self.look_for_signals(3 * net.size)
         return total
 
@@ -373,13 +387,13 @@ cdef class Network:
         cdef double learning_rate = optimizer.learning_rate
         self.acquire()
         try:
-            self.allocate_backward()
+            self.allocate_backward(threads)
             self.use(X, targets, sample_weight, order, threads, True)
             self.set_optimizer(optimizer)
             with nogil:
                 self.mode = flush_subnormals()
                 try:
-                    choose_weights(&self.net, rows, True)
+                    choose_weights(&self.net, True, False)
                     transpose_weights(&self.net, 1)
                     for step in range((rows + batch_size - 1) // batch_size):
                         start = step * batch_size

@@ -1,15 +1,21 @@
 """The passes through all layers: rows forward, rows backward, parameters updated; and the step made of them.
 
-A batch is walked in groups of GROUP samples at most, a group in tiles of TILE samples, so that the workspace does not
-grow with the data and a tile's activations stay in the cache from the forward to the backward pass. One step is
+One step is
 
-    for each group:   for each tile: forward, loss, delta of every layer      items independent of each other
-                      for each strip of weights: gradient (+ optimizer step)  items independent of each other
+    for each group:   for each tile: forward, loss, delta of every layer       items independent of each other
+                      for each panel of weights: gradient (+ optimizer step)   items independent of each other
+
+or, where the weights are many and the samples few, so that threads had better share out columns (columns_pay):
+
+    for each group:   for each layer but the last: for each strip: a strip of Z and A
+                      for each tile: the last layer forward, loss, its delta
+                      for each layer but the last, backward: for each strip: a strip of delta
+                      for each panel of weights: gradient (+ optimizer step)
 
 The items of a line may run on any thread in any order: each writes its own part of the buffers, and every sum has
-one fixed order, however a group is cut into tiles. That is why results are the same bits for any number of threads.
+one fixed order, however a group is cut into tiles or a layer into strips. That is why results are the same bits for
+any number of threads.
 """
-from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward
@@ -19,76 +25,14 @@ from dense cimport (
     transpose_strip,
 )
 from losses cimport loss_backward, loss_forward, softmax_forward
-from optimizers cimport Step, optimizer_step
-
-cdef extern from *:
-    """
-    #define PACKED (256 * STRIP)
-    """
-    enum:
-        PACKED      # elements of a strip of GROUP samples
+from net cimport (
+    GROUP, PACKED, Layer, Net, columns_pay, owned_panel, panel_strips, panels, share, threads_for,
+)
+from optimizers cimport optimizer_step
 
 cdef extern from "threads.h" nogil:
-    void parallel_for(void (*work)(void* context, Py_ssize_t item) noexcept nogil, void* context, Py_ssize_t items,
-                      int threads)
-
-cdef enum:
-    TILE = 64       # samples that go through all layers together
-    GROUP = 256     # samples whose activations are kept for one product A^T dZ
-    PER_THREAD = 1500000    # products that are worth another thread
-
-cdef struct Layer:
-    Py_ssize_t n_in, n_out
-    int activation
-    Py_ssize_t weights          # where W (n_in, n_out) stands in the flat buffers
-    Py_ssize_t biases           # where b (n_out,) stands, -1 for none
-    Py_ssize_t first_strip      # number of the layer's first strip of weights
-    Py_ssize_t distance         # elements from row to row in z, a and delta; n_out in the output layer
-    bint in_strips              # whether the core reads W and b from theta, else from the parameters
-    real* transposed            # W^T in strips
-    real* z                     # (GROUP, distance); NULL where the derivative needs only a
-    real* a                     # (GROUP, distance)
-    real* delta                 # (GROUP, distance)
-
-cdef struct Net:
-    # the net
-    Py_ssize_t depth, n_strips
-    Layer* layers
-    int loss
-    real slope
-    int threads                 # that may be used at most
-    Py_ssize_t n_weights
-    bint big                    # whether there is a W that does not stay in the cache
-    real* parameters            # flat, W by rows: what the user sees
-    real* theta                 # the same with every W in strips: what the core works with; and beside it, alike:
-    real* gradient
-    real* first                 # the optimizer's moments
-    real* second
-    # the data
-    const real* X               # (rows, n_in of the first layer)
-    const real* targets         # (rows, n_out of the last layer), or NULL:
-    const int64_t* labels       # (rows,)
-    const real* sample_weight   # (rows,), or NULL for ones
-    const int64_t* order        # the i-th sample is row order[i], or NULL: row i
-    # the group in work
-    Py_ssize_t start, size      # its samples: start .. start + size
-    Py_ssize_t tiles            # it is shared out in
-    real scale                  # 1 / sum of the weights of the batch
-    bint accumulate             # whether the batch had a group before
-    bint update                 # whether the gradient is complete and the optimizer's turn has come
-    Step step
-    real decay
-    real* outputs               # (rows, n_out) where predictions go, or NULL
-    real* inputs_gradient       # (rows, n_in) where dC/dX goes, or NULL
-    # workspace, a row per sample of the group
-    bint backward               # whether a gradient is wanted
-    real* x                     # inputs, where they are gathered
-    Py_ssize_t x_distance       # elements from row to row of the inputs, gathered or not
-    real* t
-    real* w
-    real* cost
-    real* log_sum
-    real* row_loss
+    void parallel_for(void (*work)(void* context, Py_ssize_t item, int part) noexcept nogil, void* context,
+                      Py_ssize_t items, int threads)
 
 
 cdef inline const real* gather(
@@ -114,6 +58,26 @@ cdef inline const real* gather_inputs(const Net* net, Py_ssize_t lo, Py_ssize_t 
     return gather(net, net.x, net.x_distance, net.X, net.layers[0].n_in, lo, hi, net.backward)
 
 
+cdef inline const real* inputs_of(Net* net, Py_ssize_t l, int part, Py_ssize_t* distance) noexcept nogil:
+    """The inputs of layer l for all samples of the group.
+
+    Those of the first layer were gathered tile by tile; but where it is shared out by columns, every thread gathers
+    them for itself, for a core reads what another one has just written slower than X.
+    """
+    cdef real* x
+    if l > 0:
+        distance[0] = net.layers[l - 1].distance
+        return net.layers[l - 1].a
+    distance[0] = net.x_distance
+    if net.by_columns == 0:
+        return net.x
+    x = net.x + part * GROUP * net.x_distance
+    if net.copied[part] != net.number:
+        gather(net, x, net.x_distance, net.X, net.layers[0].n_in, 0, net.size, True)
+        net.copied[part] = net.number
+    return x
+
+
 cdef inline const real* gather_targets(const Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     """The targets of samples lo..hi; a label becomes a one-hot row."""
     cdef Py_ssize_t n = net.layers[net.depth - 1].n_out, i
@@ -133,57 +97,69 @@ cdef inline const real* gather_weights(const Net* net, Py_ssize_t lo, Py_ssize_t
     return gather(net, net.w, 1, net.sample_weight, 1, lo, hi, False)
 
 
-cdef inline void forward_rows(
-    Net* net, const real* x, Py_ssize_t lo, Py_ssize_t hi, bint keep
+cdef inline void forward_layer(
+    const Net* net, Layer* layer, real* z, const real* x, Py_ssize_t distance, Py_ssize_t m
 ) noexcept nogil:
-    """A^l = g^l(A^(l-1) W^l + b^l) for samples lo..hi and every layer; with `keep`, z too where it is needed."""
-    cdef Py_ssize_t l, m = hi - lo, distance = net.x_distance
-    cdef const real* b
+    """Z^l = A^(l-1) W^l + b^l for m samples."""
+    cdef const real* theta = net.theta if layer.in_strips else net.parameters
+    cdef const real* b = theta + layer.biases if layer.biases >= 0 else NULL
+    if layer.in_strips:
+        dense_forward(z, layer.distance, x, distance, theta + layer.weights, b, m, layer.n_in, layer.n_out)
+    else:
+        dense_forward_by_rows(
+            z, layer.distance, x, distance, theta + layer.weights, net.theta + layer.weights, b, m, layer.n_in,
+            layer.n_out)
+
+
+cdef inline void forward_rows(
+    const Net* net, Py_ssize_t first, const real* x, Py_ssize_t distance, Py_ssize_t at, Py_ssize_t m, real* outputs,
+    bint keep
+) noexcept nogil:
+    """A^l = g^l(A^(l-1) W^l + b^l) for m samples and every layer from `first` on, whose inputs x are.
+
+    They take the rows `at` and following of the buffers; outputs go to `outputs` unless it is NULL. With `keep`, z is
+    kept, too, where it is needed.
+    """
+    cdef Py_ssize_t l
     cdef Layer* layer
     cdef real* a
     cdef real* z
-    for l in range(net.depth):
+    for l in range(first, net.depth):
         layer = &net.layers[l]
-        a = layer.a + lo * layer.distance
-        if l == net.depth - 1 and net.outputs != NULL:
-            a = net.outputs + (net.start + lo) * layer.n_out
-        z = layer.z + lo * layer.distance if keep and layer.z != NULL else a
-        b = net.parameters + layer.biases if layer.biases >= 0 else NULL
-        if layer.in_strips:
-            b = net.theta + layer.biases if layer.biases >= 0 else NULL
-            dense_forward(
-                z, layer.distance, x, distance, net.theta + layer.weights, b, m, layer.n_in, layer.n_out)
-        else:
-            dense_forward_by_rows(
-                z, layer.distance, x, distance, net.parameters + layer.weights, net.theta + layer.weights, b, m,
-                layer.n_in, layer.n_out)
+        a = layer.a + at * layer.distance
+        if l == net.depth - 1 and outputs != NULL:
+            a = outputs
+        z = layer.z + at * layer.distance if keep and layer.z != NULL else a
+        forward_layer(net, layer, z, x, distance, m)
         if layer.activation == SOFTMAX:
-            softmax_forward(a, net.log_sum + lo, z, m, layer.n_out)
+            softmax_forward(a, net.log_sum + at, z, m, layer.n_out)
         else:
             activation_forward(layer.activation, a, z, m * layer.distance, net.slope)
         x, distance = a, layer.distance
 
 
-cdef inline void tile_bounds(const Net* net, Py_ssize_t tile, Py_ssize_t* lo, Py_ssize_t* hi) noexcept nogil:
-    """The samples lo..hi of a tile; all tiles of a group are equally large, within one."""
-    lo[0] = tile * net.size // net.tiles
-    hi[0] = (tile + 1) * net.size // net.tiles
-
-
-cdef inline void predict_tile(void* context, Py_ssize_t tile) noexcept nogil:
-    """Outputs of one tile."""
+cdef inline void predict_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
+    """Outputs of one tile; every thread has rows of the buffers for itself."""
     cdef Net* net = <Net*> context
-    cdef Py_ssize_t lo, hi
-    tile_bounds(net, tile, &lo, &hi)
-    forward_rows(net, gather_inputs(net, lo, hi), lo, hi, False)
+    cdef Py_ssize_t lo, hi, n_in = net.layers[0].n_in, n_out = net.layers[net.depth - 1].n_out
+    lo, hi = share(net.size, tile, net.tiles)
+    forward_rows(
+        net, 0, net.X + (net.start + lo) * n_in, n_in, part * net.room, hi - lo,
+        net.outputs + (net.start + lo) * n_out, False)
 
 
 cdef inline void forward_tile(Net* net, Py_ssize_t tile, const real** t, const real** w) noexcept nogil:
-    """Losses of the rows of one tile, its targets and its sample weights."""
+    """Losses of the rows of one tile, its targets and its sample weights; by_columns layers are done."""
     cdef Layer* last = &net.layers[net.depth - 1]
-    cdef Py_ssize_t lo, hi, at
-    tile_bounds(net, tile, &lo, &hi)
-    forward_rows(net, gather_inputs(net, lo, hi), lo, hi, True)
+    cdef Py_ssize_t lo, hi, at, distance = net.x_distance
+    cdef const real* x
+    lo, hi = share(net.size, tile, net.tiles)
+    if net.by_columns == 0:
+        x = gather_inputs(net, lo, hi)
+    else:
+        distance = net.layers[net.by_columns - 1].distance
+        x = net.layers[net.by_columns - 1].a + lo * distance
+    forward_rows(net, net.by_columns, x, distance, lo, hi - lo, NULL, True)
     t[0], w[0] = gather_targets(net, lo, hi), gather_weights(net, lo, hi)
     at = lo * last.n_out
     loss_forward(
@@ -191,15 +167,15 @@ cdef inline void forward_tile(Net* net, Py_ssize_t tile, const real** t, const r
         w[0], hi - lo, last.n_out)
 
 
-cdef inline void evaluate_tile(void* context, Py_ssize_t tile) noexcept nogil:
+cdef inline void evaluate_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
     """Losses of one tile."""
     cdef const real* t
     cdef const real* w
     forward_tile(<Net*> context, tile, &t, &w)
 
 
-cdef inline void backward_tile(void* context, Py_ssize_t tile) noexcept nogil:
-    """Losses of one tile, and delta^l = g'^l(Z^l) * (delta^(l+1) W^(l+1)^T) of every layer."""
+cdef inline void backward_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
+    """Losses of one tile, and delta^l = g'^l(Z^l) * (delta^(l+1) W^(l+1)^T); by_columns layers are done elsewhere."""
     cdef Net* net = <Net*> context
     cdef Layer* layer = &net.layers[net.depth - 1]
     cdef Layer* below
@@ -207,12 +183,12 @@ cdef inline void backward_tile(void* context, Py_ssize_t tile) noexcept nogil:
     cdef const real* t
     cdef const real* w
     forward_tile(net, tile, &t, &w)
-    tile_bounds(net, tile, &lo, &hi)
+    lo, hi = share(net.size, tile, net.tiles)
     at = lo * layer.n_out
     loss_backward(
         net.loss, layer.activation, layer.delta + at, layer.a + at, layer.z + at, t, w, net.scale, hi - lo,
         layer.n_out, net.slope)
-    for l in range(net.depth - 1, 0, -1):
+    for l in range(net.depth - 1, net.by_columns, -1):
         layer = &net.layers[l]
         below = &net.layers[l - 1]
         at = lo * below.distance
@@ -227,6 +203,37 @@ cdef inline void backward_tile(void* context, Py_ssize_t tile) noexcept nogil:
         dense_backward_input(
             net.inputs_gradient + (net.start + lo) * layer.n_in, layer.n_in, layer.delta + lo * layer.distance,
             layer.distance, layer.transposed, hi - lo, layer.n_in, layer.n_out)
+
+
+cdef inline void forward_columns(void* context, Py_ssize_t strip, int part) noexcept nogil:
+    """A strip of Z and A of the layer in work, for all samples of the group."""
+    cdef Net* net = <Net*> context
+    cdef Layer* layer = &net.layers[net.layer]
+    cdef Py_ssize_t i, distance, o = strip * STRIP, width = strip_width(o, layer.n_out)
+    cdef const real* x = inputs_of(net, net.layer, part, &distance)
+    cdef const real* b = net.theta + layer.biases + o if layer.biases >= 0 else NULL
+    cdef real* a = layer.a + o
+    cdef real* z = layer.z + o if layer.z != NULL else a
+    dense_forward(
+        z, layer.distance, x, distance, net.theta + layer.weights + o * layer.n_in, b, net.size, layer.n_in, width)
+    for i in range(net.size):
+        activation_forward(layer.activation, a + i * layer.distance, z + i * layer.distance, width, net.slope)
+
+
+cdef inline void backward_columns(void* context, Py_ssize_t strip, int part) noexcept nogil:
+    """A strip of delta of the layer in work, for all samples of the group."""
+    cdef Net* net = <Net*> context
+    cdef Layer* layer = &net.layers[net.layer]
+    cdef Layer* above = layer + 1
+    cdef Py_ssize_t i, at, o = strip * STRIP, width = strip_width(o, layer.n_out)
+    dense_backward_input(
+        layer.delta + o, layer.distance, above.delta, above.distance, above.transposed + o * above.n_out, net.size,
+        width, above.n_out)
+    for i in range(net.size):
+        at = i * layer.distance + o
+        activation_backward(
+            layer.activation, layer.delta + at, layer.a + at, layer.z + at if layer.z != NULL else NULL, width,
+            net.slope)
 
 
 cdef inline void to_strips(const Net* net, real* to, const real* parameters, Py_ssize_t l) noexcept nogil:
@@ -257,25 +264,13 @@ cdef inline void from_strips_all(const Net* net, real* to, const real* theta) no
         from_strips(net, to, theta, l)
 
 
-cdef inline int threads_for(const Net* net, double products) noexcept nogil:
-    """How many threads pay for so many products."""
-    cdef double most = products / PER_THREAD
-    return net.threads if most > net.threads else <int> most if most > 1 else 1
-
-
-cdef inline Py_ssize_t tiles_of(const Net* net, Py_ssize_t size) noexcept nogil:
-    """How many tiles a group is shared out in: with a big W, which every tile reads anew, one for each thread."""
-    cdef Py_ssize_t tiles = (size + TILE - 1) // TILE, threads = threads_for(net, <double> size * net.n_weights)
-    return threads if net.big and tiles > threads else tiles
-
-
-cdef inline void choose_weights(Net* net, Py_ssize_t rows, bint train) noexcept nogil:
-    """Decide where to read each W from, and bring it there: from strips to train, else a big W for several tiles."""
+cdef inline void choose_weights(Net* net, bint train, bint shared) noexcept nogil:
+    """Decide where to read each W from, and bring it there: from strips to train, else a big W that tiles share."""
     cdef Layer* layer
     cdef Py_ssize_t l
     for l in range(net.depth):
         layer = &net.layers[l]
-        layer.in_strips = train or (layer.n_in * layer.n_out >= BIG and (rows > GROUP or tiles_of(net, rows) > 1))
+        layer.in_strips = train or (shared and layer.n_in * layer.n_out >= BIG)
         if layer.in_strips:
             to_strips(net, net.theta, net.parameters, l)
 
@@ -297,65 +292,77 @@ cdef inline void update(Net* net, Py_ssize_t at, const real* gradient, real deca
     optimizer_step(&net.step, net.theta + at, net.first + at, net.second + at, gradient, decay, n)
 
 
-cdef inline void parameters_strip(void* context, Py_ssize_t strip) noexcept nogil:
-    """dW and db of one strip of one layer; then, if due, their optimizer step and W^T.
+cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noexcept nogil:
+    """dW and db of some strips of one layer; then, if due, their optimizer step and W^T.
 
     It goes by BLOCK_ROWS rows of W: where the batch is one group, a gradient is used while it is in the nearest
-    cache, and never stored elsewhere; the strip of delta stays there, too.
+    cache, and never stored elsewhere; the strips of delta stay near, too.
     """
     cdef Net* net = <Net*> context
-    cdef Layer* layer = net.layers
-    cdef const real* a
-    cdef const real* delta
     cdef real[SQUARE + SLACK] square
     cdef real[PACKED + SLACK] packed
     cdef real* gradient
-    cdef Py_ssize_t lo = 0, rows, first, at, lda, ldz, o, width
-    while layer + 1 < net.layers + net.depth and (layer + 1).first_strip <= strip:
-        layer += 1
-    a, lda = net.x, net.x_distance
-    if layer != net.layers:
-        a, lda = (layer - 1).a, (layer - 1).distance
-    o = (strip - layer.first_strip) * STRIP
-    width = strip_width(o, layer.n_out)
-    delta, ldz = layer.delta + o, layer.distance
-    if layer.n_in > BLOCK_ROWS and layer.n_out > STRIP:
-        pack_columns(packed, delta, ldz, net.size, width)
-        delta, ldz = packed, width
-    first = layer.weights + o * layer.n_in
+    cdef Py_ssize_t lo = 0, l, rows, at, lda, ldz, strip, width, o, panel = owned_panel(net, item, &l)
+    cdef Layer* layer = &net.layers[l]
+    cdef Py_ssize_t first = panel * panel_strips(net, l)
+    cdef Py_ssize_t last = min(first + panel_strips(net, l), strips(layer.n_out))
+    cdef const real* a = inputs_of(net, l, part, &lda)
+    cdef const real* delta
+    cdef bint pack = layer.n_in > BLOCK_ROWS and layer.n_out > STRIP
+    if pack:
+        for strip in range(first, last):
+            o = strip * STRIP
+            pack_columns(
+                packed + (strip - first) * STRIP * GROUP, layer.delta + o, layer.distance, net.size,
+                strip_width(o, layer.n_out))
     while lo < layer.n_in:
         rows = BLOCK_ROWS if layer.n_in - lo > BLOCK_ROWS else layer.n_in - lo
-        at = first + lo * width
-        gradient = net.gradient + at
-        if net.update and not net.accumulate:
-            gradient = &square[0]
-        dense_backward_weights(gradient, a + lo, lda, delta, ldz, net.size, rows, width, net.accumulate)
-        if net.update:
-            update(net, at, gradient, net.decay, rows * width)
+        for strip in range(first, last):
+            o = strip * STRIP
+            width = strip_width(o, layer.n_out)
+            delta, ldz = layer.delta + o, layer.distance
+            if pack:
+                delta, ldz = packed + (strip - first) * STRIP * GROUP, width
+            if lo == 0 and layer.biases >= 0:
+                at = layer.biases + o
+                dense_backward_bias(net.gradient + at, delta, ldz, net.size, width, net.accumulate)
+                if net.update:
+                    update(net, at, net.gradient + at, 0, width)
+            at = layer.weights + o * layer.n_in + lo * width
+            gradient = net.gradient + at
+            if net.update and not net.accumulate:
+                gradient = &square[0]
+            dense_backward_weights(gradient, a + lo, lda, delta, ldz, net.size, rows, width, net.accumulate)
+            if net.update:
+                update(net, at, gradient, net.decay, rows * width)
         lo += rows
-    if net.update and layer != net.layers:
-        transpose_strip(layer.transposed, net.theta + first, o, layer.n_in, layer.n_out)
-    if layer.biases >= 0:
-        at = layer.biases + o
-        dense_backward_bias(net.gradient + at, delta, ldz, net.size, width, net.accumulate)
-        if net.update:
-            update(net, at, net.gradient + at, 0, width)
+    if net.update and l > 0:
+        for strip in range(first, last):
+            o = strip * STRIP
+            transpose_strip(layer.transposed, net.theta + layer.weights + o * layer.n_in, o, layer.n_in, layer.n_out)
 
 
-cdef inline Py_ssize_t groups(Py_ssize_t samples) noexcept nogil:
-    """How many groups so many samples make; all are equally large, within one."""
-    return (samples + GROUP - 1) // GROUP
-
-
-cdef inline void run_tiles(
-    Net* net, void (*work)(void*, Py_ssize_t) noexcept nogil, Py_ssize_t start, Py_ssize_t size, Py_ssize_t group
+cdef inline void run(
+    Net* net, void (*work)(void*, Py_ssize_t, int) noexcept nogil, Py_ssize_t items
 ) noexcept nogil:
-    """Run the tiles of one group of the samples start .. start + size."""
-    cdef Py_ssize_t lo = group * size // groups(size), hi = (group + 1) * size // groups(size)
-    net.start = start + lo
-    net.size = hi - lo
-    net.tiles = tiles_of(net, net.size)
-    parallel_for(work, net, net.tiles, threads_for(net, <double> net.size * net.n_weights))
+    """Run the items of one line, on as many threads as pay for the group."""
+    parallel_for(work, net, items, threads_for(net, <double> net.size * net.n_weights))
+
+
+cdef inline void run_evaluate(Net* net) noexcept nogil:
+    """The losses of the group's rows."""
+    net.by_columns = 0
+    run(net, evaluate_tile, net.tiles)
+
+
+cdef inline void run_backward(Net* net) noexcept nogil:
+    """The losses of the group's rows, and delta of every layer."""
+    net.by_columns = net.depth - 1 if columns_pay(net) else 0
+    for net.layer in range(net.by_columns):
+        run(net, forward_columns, strips(net.layers[net.layer].n_out))
+    run(net, backward_tile, net.tiles)
+    for net.layer in range(net.by_columns - 1, -1, -1):
+        run(net, backward_columns, strips(net.layers[net.layer].n_out))
 
 
 cdef inline double group_loss(const Net* net) noexcept nogil:
@@ -367,9 +374,12 @@ cdef inline double group_loss(const Net* net) noexcept nogil:
     return total
 
 
-cdef inline void run_strips(Net* net) noexcept nogil:
-    """Run all strips of weights."""
-    parallel_for(parameters_strip, net, net.n_strips, threads_for(net, <double> net.size * net.n_weights))
+cdef inline void run_panels(Net* net) noexcept nogil:
+    """Run all panels of weights."""
+    cdef Py_ssize_t l, items = 0
+    for l in range(net.depth):
+        items += panels(net, l)
+    run(net, parameters_panel, items)
 
 
 cdef inline double batch_weight(const Net* net, Py_ssize_t start, Py_ssize_t size) noexcept nogil:

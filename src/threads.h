@@ -24,7 +24,7 @@
 
 static struct {
     /* the job; written while `state` is 0 */
-    void (*work)(void *context, ptrdiff_t item);
+    void (*work)(void *context, ptrdiff_t item, int part);
     void *context;
     int parts;                       /* the caller's and one for each worker that may take part */
     struct {
@@ -55,7 +55,7 @@ static void take_items(int own)
     for (int i = 0; i < pool.parts; i++) {
         const int part = (own + i) % pool.parts;
         for (ptrdiff_t item; (item = atomic_fetch_add(&pool.part[part].next, 1)) < pool.part[part].end;)
-            pool.work(pool.context, item);
+            pool.work(pool.context, item, own);
     }
 }
 
@@ -138,13 +138,14 @@ static void start_workers(int wanted)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* work(context, item) for every item, on at most `threads` threads. */
-static void parallel_for(void (*work)(void *context, ptrdiff_t item), void *context, ptrdiff_t items, int threads)
+/* work(context, item, part) for every item, on at most `threads` threads: part is the number of the one that does it. */
+static void parallel_for(void (*work)(void *context, ptrdiff_t item, int part), void *context, ptrdiff_t items,
+                         int threads)
 {
     int workers = (items < threads ? (int)items : threads) - 1;
     if (workers > MOST_WORKERS) workers = MOST_WORKERS;
     if (workers < 1 || atomic_exchange(&pool.owned, 1)) {
-        for (ptrdiff_t item = 0; item < items; item++) work(context, item);
+        for (ptrdiff_t item = 0; item < items; item++) work(context, item, 0);
         return;
     }
     if (pool.started < workers) start_workers(workers);

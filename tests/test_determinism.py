@@ -17,7 +17,8 @@ from processes import output_of
 
 THREADS = (1, 2, 3, 4)
 # Sizes, hidden activation, output, loss. From one neuron to layers that are wide enough for several threads, for
-# copies of W in another order, too big for a cache, and for strips of weights that do not come out even.
+# copies of W in another order, too big for a cache, for strips of weights that do not come out even, and so wide that
+# the threads share out columns and not samples (the last two).
 NETS = {
     "1-1": ((1, 1), "tanh", "identity", "half_squared_error"),
     "17-64-64-6": ((17, 64, 64, 6), "tanh", "identity", "squared_error"),
@@ -25,6 +26,7 @@ NETS = {
     "5-300-3": ((5, 300, 3), "mish", "softmax", "cross_entropy"),
     "258-90-4": ((258, 90, 4), "gelu", "sigmoid", "binary_cross_entropy"),
     "340-400-5": ((340, 400, 5), "tanh", "identity", "half_squared_error"),
+    "300-260-256-9": ((300, 260, 256, 9), "gelu", "softmax", "cross_entropy"),
     "20-260-140-10": ((20, 260, 140, 10), "silu", "softmax", "cross_entropy"),
 }
 # One row, a few, more than a tile of 64, more than a group of 256.
@@ -178,6 +180,17 @@ def test_a_fit_with_any_number_of_threads_ends_with_the_same_bits(build, dtype):
             history = net.fit(X, y, epochs=3, batch_size=300, threads=threads, validation=0.1, patience=2)
             ends.append((net.parameters.tobytes(), history.loss, history.validation_loss))
     assert all(end == ends[0] for end in ends)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", COMPILED)
+def test_many_rows_are_predicted_as_few_are(build, dtype):
+    """More rows than go without a look for Ctrl-C, on any number of threads, against 500 at a time on one."""
+    network = network_for("340-400-5", build, dtype)
+    X = cast(random_inputs(15_000, 340, np.random.default_rng(1)), dtype)
+    few = np.concatenate([network.forward(X[i : i + 500], None, 1) for i in range(0, len(X), 500)])
+    for threads in THREADS:
+        assert network.forward(X, None, threads).tobytes() == few.tobytes(), threads
 
 
 def test_the_number_of_threads_of_the_process_can_be_read_back_and_does_not_change_a_bit():

@@ -1,0 +1,194 @@
+"""A net as the core holds it, the batch in work, and how that is shared out: groups, tiles, strips, panels, threads.
+
+A batch is walked in groups of GROUP samples at most, a group in tiles of TILE samples, so that the workspace does not
+grow with the data and a tile's activations stay in the cache from the forward to the backward pass. A W is cut into
+strips of columns, and these make panels. No result depends on any of the numbers here but GROUP.
+"""
+from libc.stdint cimport int64_t
+from real cimport real
+from dense cimport STRIP, strips
+from optimizers cimport Step
+
+cdef extern from *:
+    """
+    #define PANEL 4
+    #define PACKED (256 * PANEL * STRIP)
+    #define CACHED ((1 << 20) / (ptrdiff_t)sizeof(real))
+    """
+    const Py_ssize_t CACHED     # elements of a matrix that stays in the second cache while it is read several times
+    enum:
+        PANEL       # strips at most
+        PACKED      # elements of a panel of GROUP samples
+
+cdef enum:
+    TILE = 64       # samples that go through all layers together
+    GROUP = 256     # samples whose activations are kept for one product A^T dZ
+    MOST_THREADS = 64       # a group has 4 rows for each
+    COPIES = 8              # of a group's inputs at most: threads that share out columns
+    PER_THREAD = 1500000    # products that are worth another thread
+    WINDOW = 1000000000     # products of a prediction between two looks for Ctrl-C
+
+cdef struct Layer:
+    Py_ssize_t n_in, n_out
+    int activation
+    Py_ssize_t weights          # where W (n_in, n_out) stands in the flat buffers
+    Py_ssize_t biases           # where b (n_out,) stands, -1 for none
+    Py_ssize_t distance         # elements from row to row in z, a and delta; n_out in the output layer
+    bint in_strips              # whether the core reads W and b from theta, else from the parameters
+    real* transposed            # W^T in strips
+    real* z                     # (GROUP, distance); NULL where the derivative needs only a
+    real* a                     # (GROUP, distance)
+    real* delta                 # (GROUP, distance)
+
+cdef struct Net:
+    # the net
+    Py_ssize_t depth
+    Layer* layers
+    int loss
+    real slope
+    int threads                 # that may be used at most
+    Py_ssize_t n_weights
+    bint big                    # whether there is a W that does not stay in the cache
+    Py_ssize_t widest           # inputs of a layer
+    real* parameters            # flat, W by rows: what the user sees
+    real* theta                 # the same with every W in strips: what the core works with; and beside it, alike:
+    real* gradient
+    real* first                 # the optimizer's moments
+    real* second
+    # the data
+    const real* X               # (rows, n_in of the first layer)
+    const real* targets         # (rows, n_out of the last layer), or NULL:
+    const int64_t* labels       # (rows,)
+    const real* sample_weight   # (rows,), or NULL for ones
+    const int64_t* order        # the i-th sample is row order[i], or NULL: row i
+    # the group in work
+    Py_ssize_t start, size      # its samples: start .. start + size
+    Py_ssize_t tiles            # it is shared out in
+    Py_ssize_t room             # rows of the buffers for each thread, in a prediction
+    Py_ssize_t by_columns       # layers, from the first, whose columns are shared out and not its samples
+    Py_ssize_t layer            # the one in work, where they are
+    Py_ssize_t number           # of the group since the net was made
+    real scale                  # 1 / sum of the weights of the batch
+    bint accumulate             # whether the batch had a group before
+    bint update                 # whether the gradient is complete and the optimizer's turn has come
+    Step step
+    real decay
+    real* outputs               # (rows, n_out) where predictions go, or NULL
+    real* inputs_gradient       # (rows, n_in) where dC/dX goes, or NULL
+    # workspace, a row per sample of the group
+    bint backward               # whether a gradient is wanted
+    real* x                     # inputs, where they are gathered; a copy for each of so many threads:
+    int copies
+    Py_ssize_t[COPIES] copied   # the number of the group that is in each
+    Py_ssize_t x_distance       # elements from row to row of the inputs, gathered or not
+    real* t
+    real* w
+    real* cost
+    real* log_sum
+    real* row_loss
+
+
+cdef inline (Py_ssize_t, Py_ssize_t) share(Py_ssize_t n, Py_ssize_t i, Py_ssize_t shares) noexcept nogil:
+    """From where to where the i-th of so many shares of n things goes; all are equally large, within one."""
+    if shares == 1:
+        return 0, n
+    return i * n // shares, (i + 1) * n // shares
+
+
+cdef inline int threads_for(const Net* net, double products) noexcept nogil:
+    """How many threads pay for so many products."""
+    cdef int most = net.threads if net.threads < MOST_THREADS else MOST_THREADS
+    if products < 2 * PER_THREAD:
+        return 1
+    return <int> (products / PER_THREAD) if products < <double> most * PER_THREAD else most
+
+
+cdef inline Py_ssize_t tiles_of(const Net* net, Py_ssize_t size) noexcept nogil:
+    """How many tiles so many samples are shared out in.
+
+    With a big W, which every tile reads anew, it is one for each thread, or as many as keep its inputs in the cache.
+    """
+    cdef Py_ssize_t tiles = (size + TILE - 1) // TILE, threads = threads_for(net, <double> size * net.n_weights), few
+    if not net.big:
+        return tiles
+    few = (size * net.widest + CACHED - 1) // CACHED
+    few = threads if few < threads else few
+    return few if few < tiles else tiles
+
+
+cdef inline Py_ssize_t groups(Py_ssize_t samples) noexcept nogil:
+    """How many groups so many samples make; all are equally large, within one."""
+    return (samples + GROUP - 1) // GROUP
+
+
+cdef inline void take_group(Net* net, Py_ssize_t start, Py_ssize_t size, Py_ssize_t group) noexcept nogil:
+    """Take one group of the samples start .. start + size in work."""
+    cdef Py_ssize_t lo, hi
+    lo, hi = share(size, group, groups(size))
+    net.start = start + lo
+    net.size = hi - lo
+    net.tiles = tiles_of(net, net.size)
+    net.number += 1
+
+
+cdef inline Py_ssize_t windows(const Net* net, Py_ssize_t rows) noexcept nogil:
+    """How many parts, with WINDOW products or a group each, the prediction of so many rows has."""
+    cdef Py_ssize_t most = GROUP
+    if rows <= GROUP:
+        return 1
+    if WINDOW // net.n_weights > GROUP:
+        most = WINDOW // net.n_weights
+    return (rows + most - 1) // most
+
+
+cdef inline void take_window(Net* net, Py_ssize_t rows, Py_ssize_t window, Py_ssize_t of) noexcept nogil:
+    """Take one window of the rows in work. Every thread has `room` rows of the buffers for its tile."""
+    cdef Py_ssize_t end, threads
+    net.start, end = share(rows, window, of)
+    net.size = end - net.start
+    threads = threads_for(net, <double> net.size * net.n_weights)
+    net.room = GROUP // threads if threads > 1 else GROUP
+    net.tiles = tiles_of(net, net.size)
+    if net.tiles * net.room < net.size:
+        net.tiles = (net.size + net.room - 1) // net.room
+
+
+cdef inline Py_ssize_t panel_strips(const Net* net, Py_ssize_t l) noexcept nogil:
+    """How many strips are worked on together: several where the inputs, which every panel reads, leave the cache."""
+    return PANEL if net.layers[l].n_in * net.size > CACHED else 1
+
+
+cdef inline Py_ssize_t panels(const Net* net, Py_ssize_t l) noexcept nogil:
+    """How many panels of strips a layer has."""
+    return (strips(net.layers[l].n_out) + panel_strips(net, l) - 1) // panel_strips(net, l)
+
+
+cdef inline Py_ssize_t owned_panel(const Net* net, Py_ssize_t item, Py_ssize_t* l) noexcept nogil:
+    """The layer and the number in it of the item-th panel, in the order of the threads that own them.
+
+    A thread owns the same share of every layer, of which it makes Z, delta and the new W: they stay in its cache.
+    """
+    cdef Py_ssize_t threads = threads_for(net, <double> net.size * net.n_weights), t = 0, lo, hi
+    l[0] = 0
+    while True:
+        lo, hi = share(panels(net, l[0]), t, threads)
+        if item < hi - lo:
+            return lo + item
+        item -= hi - lo
+        l[0] += 1
+        if l[0] == net.depth:
+            l[0] = 0
+            t += 1
+
+
+cdef inline bint columns_pay(const Net* net) noexcept nogil:
+    """Whether threads had better share out columns than samples: they then exchange less, and have equal shares."""
+    cdef Py_ssize_t threads = threads_for(net, <double> net.size * net.n_weights), l, n, width = 0
+    for l in range(net.depth - 1):
+        n = strips(net.layers[l].n_out)
+        if (n + threads - 1) // threads * threads * 4 > n * 5:
+            return False
+        width += net.layers[l].n_out
+    return (
+        threads > 1 and threads <= net.copies and net.size > 1 and width > 0
+        and net.n_weights > 2 * net.size * width and net.inputs_gradient == NULL)
