@@ -22,11 +22,12 @@ since the machine may change its speed at any time (run.py has more on that). Th
 new nets in other places of the memory; what breaks a rule then has AGAIN turns more, and neighbours are timed in turn
 for that, as they were not before. Of the ratios of all turns the median counts, of rates the greatest. So what is
 reported is no accident, as far as one thread is concerned; a second thread can only gain where the second core is
-free.
+free, which nets that work side by side and share nothing show.
 """
 
 import argparse
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise, product
 from pathlib import Path
@@ -68,6 +69,7 @@ ROWS = tuple(10**n for n in range(7))
 ROW_NETS = (nets.NETS[0], nets.NETS[2])
 SQUARES = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)  # w-w-w-w
 SQUARE_BATCH = 128
+SIDE_BY_SIDE = 0.02  # seconds of nets beside each other, so that starting their threads does not count
 
 
 def in_turn(calls, clock, seconds):
@@ -241,15 +243,44 @@ class Grid:
         return {points[:2]: found[points] for points in sorted(found, key=lambda points: found[points].ratio)}
 
 
+class Speedup(NamedTuple):
+    """Work a second on THREADS threads, as a multiple of that on one."""
+
+    together: float  # one net on all of them
+    apart: float  # as many nets side by side, which share nothing: what the machine allows
+
+
+def apart(net, batches, X, times):
+    """For predict and a training step: a call in which THREADS nets work side by side, so many times each."""
+    others = [twins.Training(net, nets.make(net, "fastmlp"), batches) for _ in range(THREADS)]
+
+    def all_at_once(calls):
+        def repeat(call):
+            for _ in range(times):
+                call()
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(repeat, calls))
+
+    yield partial(all_at_once, [partial(other.mlp._network.forward, X) for other in others])
+    yield partial(all_at_once, [other.run for other in others])
+
+
 def speedups():
-    """{case: {net: time on one thread / time on THREADS}} of the nets of nets.py."""
+    """{case: {net: Speedup}} of the nets of nets.py."""
     found = {case: {} for case in (f"predict {MANY_ROWS:,} rows", "training step")}
     for net in (*nets.NETS, nets.FULL_BATCH):
-        fast = twins.verified(net, (32,), max(2, min(16, MANY_ROWS // net.batch)))["fastmlp"]
-        X = nets.inputs(net, MANY_ROWS)
-        for case, calls in zip(found, (per_thread(fast, X), per_thread(fast)), strict=True):
-            times = [in_turn(calls, perf_counter, 10 * SECONDS) for _ in range(PASSES)]
-            found[case][net] = min(t[1] for t in times) / min(t[THREADS] for t in times)
+        batches = max(2, min(16, MANY_ROWS // net.batch))
+        fast = twins.verified(net, (32,), batches)["fastmlp"]
+        X, repeats = nets.inputs(net, MANY_ROWS), max(1, round(SIDE_BY_SIDE / fast.seconds))
+        cases = zip(found, (per_thread(fast, X), per_thread(fast)), apart(net, batches, X, repeats), strict=True)
+        for case, calls, side_by_side in cases:
+            calls["apart"] = None, side_by_side
+            times = [in_turn(calls, perf_counter, 20 * SECONDS) for _ in range(PASSES)]
+            found[case][net] = Speedup(
+                median(t[1] / t[THREADS] for t in times),
+                median(THREADS * repeats * t[1] / t["apart"] for t in times),
+            )
     fastmlp.set_num_threads(1)
     return found
 
@@ -327,11 +358,14 @@ def draw_scaling(gains, rows, parameters, path):
     bars, markers = ("#0072b2", "#e69f00"), "os"  # from Okabe and Ito's palette for every eye
     for i, (case, gain) in enumerate(gains.items()):
         at = np.arange(len(gain)) + 0.4 * (i - 0.5)
-        left.bar_label(left.bar(at, gain.values(), 0.38, label=case, color=bars[i]), fmt="%.2f", padding=2)
+        together, apart = zip(*gain.values(), strict=True)
+        left.bar_label(left.bar(at, together, 0.38, label=case, color=bars[i]), fmt="%.2f", label_type="center")
+        label = f"{THREADS} nets side by side" if i == 0 else None
+        left.scatter(at, apart, s=300, marker="_", color="black", label=label)
     left.axhline(1, color="grey", lw=1)
     left.set_xticks(range(len(gain)), [net.name for net in gain], rotation=20)
-    left.set(ylim=(0, THREADS + 0.4), title=f"Time on one thread / on {THREADS}")
-    left.legend(loc="upper left", ncols=2, frameon=False)
+    left.set(ylim=(0, THREADS + 0.6), title=f"Time on one thread / on {THREADS}")
+    left.legend(loc="upper left", ncols=3, frameon=False)
     for (net, seconds), colour, marker in zip(rows.items(), bars, markers, strict=True):
         middle.loglog(ROWS, seconds, marker=marker, color=colour, label=net.title)
         middle.loglog(ROWS, [seconds[-1] * m / ROWS[-1] for m in ROWS], ":", color=colour, lw=1)
