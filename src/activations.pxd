@@ -6,8 +6,8 @@ NumPy, and the tests compare the two. Formulas: Activations in MATH.md and the p
 Most derivatives are functions of the output a alone, so z is overwritten. `keeps_input` names the three that bend
 back on themselves (gelu, silu, mish): for them the layer keeps z beside a.
 """
-from real cimport copy_sign, absolute, real
-from elementary cimport exp, expm1, log1p, normal_density, normal_tail
+from real cimport REAL_IS_DOUBLE, copy_sign, absolute, real
+from elementary cimport exp, exp_square, expm1, log1p, normal_density, normal_tail
 
 cdef enum Activation:
     IDENTITY
@@ -66,15 +66,25 @@ cdef inline real softplus(real z) noexcept nogil:
 
 cdef inline real normal_cdf(real z) noexcept nogil:
     """P(Z <= z) for a standard normal Z."""
-    cdef real tail = normal_tail(z)
+    cdef real size = absolute(z)
+    cdef real half = <real> 1 / (<real> 2 + size)
+    cdef real tail = normal_tail(size, <real> 1 - (half + half), half)
     return tail if z < 0 else <real> 1 - tail
 
 
+cdef inline real gelu(real z) noexcept nogil:
+    """z P(Z <= z) = z - z P(Z > z) for a standard normal Z: z / 2 near 0, where z P may be flushed to 0."""
+    cdef real most = <real> 40 if REAL_IS_DOUBLE else <real> 15
+    cdef real low = most if z > most else z
+    cdef real n = low / (<real> 2 + absolute(low))
+    cdef real below = normal_tail(absolute(low), absolute(n), n)
+    return choose(z < <real> 1e-30, below, z - below)
+
+
 cdef inline real mish_ratio(real z) noexcept nogil:
-    """tanh(softplus(z)) = n / (n + 2) with n = e^(2z) + 2 e^z."""
-    cdef real e = exp(<real> 22 if z > <real> 22 else z)
-    cdef real n = e * e + (e + e)
-    return n / (n + <real> 2)
+    """tanh(softplus(z)) = n / (n + 2) with n = (1 + e^z)^2 - 1; both times 5/4."""
+    cdef real n = exp_square(<real> 22 if z > <real> 22 else z)
+    return n / (n + <real> 2.5)
 
 
 cdef inline real leaky_relu(real z, real slope) noexcept nogil:
@@ -149,7 +159,7 @@ cdef inline void activation_forward(int code, real* a, const real* z, Py_ssize_t
             a[i] = softplus(z[i])
     elif code == GELU:
         for i in range(n):
-            a[i] = z[i] * normal_cdf(z[i])
+            a[i] = gelu(z[i])
     elif code == SILU:
         for i in range(n):
             a[i] = z[i] * sigmoid(z[i])

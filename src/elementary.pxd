@@ -19,11 +19,18 @@ cdef inline real_bits powers_of_two(real x, real* n) noexcept nogil:
     return to_bits(shifted) - to_bits(ROUNDING_SHIFT)
 
 
+# ln 2 in two parts, the first so short that its product with n is exact; functions because a .pxd holds no constants
+cdef inline real upper_log_2() noexcept nogil:
+    return <real> 0.6931471803691238 if REAL_IS_DOUBLE else <real> 0.693359375
+
+
+cdef inline real lower_log_2() noexcept nogil:
+    return <real> 1.9082149292705878e-10 if REAL_IS_DOUBLE else <real> -0.000212194440055
+
+
 cdef inline real rest_of(real x, real n) noexcept nogil:
-    """x - n ln 2, where ln 2 has two parts, the first so short that its product with n is exact."""
-    if REAL_IS_DOUBLE:
-        return (x - n * <real> 0.6931471803691238) - n * <real> 1.9082149292705878e-10
-    return (x - n * <real> 0.693359375) + n * <real> 0.000212194440055
+    """x - n ln 2."""
+    return (x - n * upper_log_2()) - n * lower_log_2()
 
 
 cdef inline real expm1_reduced(real r) noexcept nogil:
@@ -49,22 +56,41 @@ cdef inline real expm1_reduced(real r) noexcept nogil:
     return r + r * r * p
 
 
-cdef inline real exp_sum(real x, real y) noexcept nogil:
-    """e^(x + y) for x + y <= 80, y a correction of x that would be rounded away; 0 where it is below all normals."""
-    cdef real lowest = <real> -708.3 if REAL_IS_DOUBLE else <real> -87.3
-    cdef real n
-    cdef real_bits power = powers_of_two(x + y, &n)
-    cdef real value = (<real> 1 + expm1_reduced(rest_of(x, n) + y)) * power_of_two(power)
-    return <real> 0 if x + y < lowest else value
+cdef inline real log_of_smallest() noexcept nogil:
+    """The logarithm of the smallest normal number, rounded up: below it the functions here take e^x for 0."""
+    return <real> -708.39 if REAL_IS_DOUBLE else <real> -87.33
 
 
 cdef inline real exp(real x) noexcept nogil:
     """e^x for x <= 80; 0 where it is below all normal numbers."""
-    cdef real lowest = <real> -708.3 if REAL_IS_DOUBLE else <real> -87.3
     cdef real n
     cdef real_bits power = powers_of_two(x, &n)
     cdef real value = (<real> 1 + expm1_reduced(rest_of(x, n))) * power_of_two(power)
-    return <real> 0 if x < lowest else value
+    return <real> 0 if x < log_of_smallest() else value
+
+
+cdef inline real exp_square(real x) noexcept nogil:
+    """5/4 ((1 + e^x)^2 - 1) for x <= 40, and 0 as in exp: 2^n (5/2 + 5/4 (2 m + e^x (1 + m))), m = e^r - 1.
+
+    So a small e^x is not rounded twice. 5/4 keeps this value, what its user adds and the quotient from lying just
+    above a power of two all at once, where a rounding counts most.
+    """
+    cdef real n
+    cdef real_bits power = powers_of_two(x, &n)
+    cdef real scale = power_of_two(power)
+    cdef real m = expm1_reduced(rest_of(x, n))
+    cdef real whole = <real> 1 + m
+    cdef real value = scale * (<real> 2.5 + <real> 1.25 * ((m + m) + scale * whole * whole))
+    return <real> 0 if x < log_of_smallest() else value
+
+
+cdef inline real exp_times(real factor, real x, real y) noexcept nogil:
+    """factor e^(x + y) for x + y <= 80, y a correction of x that would be rounded away; 0 as in exp."""
+    cdef real n
+    cdef real_bits power = powers_of_two(x + y, &n)
+    cdef real r = (x - n * upper_log_2()) + (y - n * lower_log_2())
+    cdef real value = (factor + factor * expm1_reduced(r)) * power_of_two(power)
+    return <real> 0 if x + y < log_of_smallest() else value
 
 
 cdef inline real expm1(real x) noexcept nogil:
@@ -111,56 +137,60 @@ cdef inline real log(real x) noexcept nogil:
     return exponent * <real> 0.693147180559945309 + double_artanh((m - <real> 1) / (m + <real> 1))
 
 
-cdef inline real normal_tail(real z) noexcept nogil:
-    """P(Z > |z|) = erfc(|z| / sqrt 2) / 2 for a standard normal Z, accurate far into the tail.
+cdef inline real normal_tail(real size, real n, real factor) noexcept nogil:
+    """factor (2 + z) P(Z > z) for a standard normal Z and z = size, where n = z / (2 + z); accurate in the far tail.
 
-    erfc(x) = t e^(-x^2 + p(t)) with t = 1 / (1 + 0.4 x); z^2 is formed exactly in two parts.
+    P(Z > z) = erfc(z / sqrt 2) / 2 = e^(-z^2 / 2 + n p(n)) / (2 + z), with p from Remez' exchange (mpmath). z^2 is
+    formed exactly in two parts. In float32, which has one unit less to lose, p also makes up for the rounding of the
+    sum 2 + z in n and in the factor: what it lost, times a line near the logarithm's derivative by the sum.
     """
-    cdef real most = <real> 40 if REAL_IS_DOUBLE else <real> 15
-    cdef real size = absolute(z)
-    cdef real upper, t, s, p
-    size = most if size > most else size
-    upper = upper_half(size)
-    t = <real> 1 / (<real> 1 + <real> 0.282842712474619010 * size)
-    s = t - <real> 0.5
+    cdef real upper = upper_half(size)
+    cdef real lower = size - upper
+    cdef real s = <real> 0.5 - n
+    cdef real p
     if REAL_IS_DOUBLE:
-        p = <real> -0.0280356913703028738
-        p = p * s + <real> 0.121017669546268648
-        p = p * s - <real> 0.035021129771573667
-        p = p * s - <real> 0.248990948545411265
-        p = p * s + <real> 0.140058341810715233
-        p = p * s + <real> 0.308544273195372284
-        p = p * s - <real> 0.218133695348859398
-        p = p * s - <real> 0.313480172052102357
-        p = p * s + <real> 0.25610821786653182
-        p = p * s + <real> 0.293739091640129227
-        p = p * s - <real> 0.260551780574075867
-        p = p * s - <real> 0.271638440834063141
-        p = p * s + <real> 0.240213541231075301
-        p = p * s + <real> 0.260630611862018501
-        p = p * s - <real> 0.202340351694104202
-        p = p * s - <real> 0.268278394027302509
-        p = p * s + <real> 0.148164493012097456
-        p = p * s + <real> 0.302142530448810918
-        p = p * s - <real> 0.0622826106380850508
-        p = p * s - <real> 0.380607749164292975
-        p = p * s - <real> 0.143870479025223361
-        p = p * s + <real> 0.557011627858232654
-        p = p * s + <real> 1.52680750986391287
-        p = p * s - <real> 0.863668092167319085
+        p = <real> 6.73925329559782225
+        p = p * s + <real> 0.198977900904929602
+        p = p * s - <real> 14.9440415609736227
+        p = p * s + <real> 4.84846188890752939
+        p = p * s + <real> 11.2394581249764753
+        p = p * s - <real> 7.73416397237377746
+        p = p * s - <real> 1.57031049221796221
+        p = p * s + <real> 3.80601044373762953
+        p = p * s - <real> 2.402738640228096
+        p = p * s + <real> 0.694230697616558953
+        p = p * s + <real> 0.838845329141453369
+        p = p * s - <real> 1.4342349443891398
+        p = p * s + <real> 0.836938296156712642
+        p = p * s + <real> 0.1880010489528648
+        p = p * s - <real> 0.746938871032486774
+        p = p * s + <real> 0.556563560118339117
+        p = p * s + <real> 0.0184239999753099729
+        p = p * s - <real> 0.412179468586334297
+        p = p * s + <real> 0.345746180403156065
+        p = p * s + <real> 0.0153023813052883004
+        p = p * s - <real> 0.286159757983050361
+        p = p * s + <real> 0.223842134025962633
+        p = p * s + <real> 0.0795262211871126509
+        p = p * s - <real> 0.295436652902054841
+        p = p * s + <real> 0.138742646004205559
+        p = p * s + <real> 0.383888634916879283
+        p = p * s - <real> 0.793779945124282748
     else:
-        p = <real> 0.06833472421
-        p = p * s - <real> 0.2732570113
-        p = p * s + <real> 0.09839366827
-        p = p * s + <real> 0.3092218874
-        p = p * s - <real> 0.05890068915
-        p = p * s - <real> 0.3811566148
-        p = p * s - <real> 0.1439623661
-        p = p * s + <real> 0.5570233951
-        p = p * s + <real> 1.52680826
-        p = p * s - <real> 0.863668129
-    p = p - <real> 0.5 * (size - upper) * (size + upper)
-    return <real> 0.5 * t * exp_sum(<real> -0.5 * upper * upper, p)
+        p = <real> -0.1955657572
+        p = p * s + <real> 0.3024562112
+        p = p * s - <real> 0.01733369012
+        p = p * s - <real> 0.2789225972
+        p = p * s + <real> 0.2261883075
+        p = p * s + <real> 0.07912627482
+        p = p * s - <real> 0.2955112005
+        p = p * s + <real> 0.1387495131
+        p = p * s + <real> 0.3838893302
+        p = p * s - <real> 0.7937799612
+    p = n * p - lower * (upper + <real> 0.5 * lower)
+    if not REAL_IS_DOUBLE:
+        p = p - (size - ((<real> 2 + size) - <real> 2)) * (<real> 0.1725 + <real> 0.575 * s)
+    return exp_times(factor, <real> -0.5 * upper * upper, p)
 
 
 cdef inline real normal_density(real z) noexcept nogil:

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from cases import COMPILED, DTYPES, HIDDEN, make
-from tolerances import IN_ULPS, IN_ULPS_OF
+from tolerances import IN_ULPS
 
 DIGITS = mpmath.MPContext()
 DIGITS.dps = 60
@@ -70,7 +70,7 @@ FORMULAS = {
     "mish": lambda m, z: z * m.tanh(m.most(z, 0) + m.log1p(m.exp(-abs(z)))),
 }
 
-# In smallest normal numbers: a result below may be 0. The core's exp is 0 from 1.1 of them on, as it compares with a
+# In smallest normal numbers: a result below may be 0. The core's exp is 0 from 1.01 of them on, as it compares with a
 # rounded logarithm, and log(1 + u) halves its argument on the way.
 FLUSHED_BELOW = 2.3
 
@@ -190,10 +190,9 @@ def test_the_arguments_reach_every_exponent_and_both_signs():
 @pytest.mark.parametrize("build", COMPILED)
 def test_an_activation_is_right_to_a_few_ulp_for_every_exponent(build, dtype, name):
     z = arguments(dtype)
-    limit = IN_ULPS_OF.get(name, IN_ULPS)[dtype]
-    # gelu, silu and mish are products with z, and only they may be 0 for a large z.
-    factor = z if name in {"gelu", "silu", "mish"} else 1
-    assert_within(values(build, name, z), exact_activation(name, dtype), z, f"{build} {name}", limit, factor)
+    # silu and mish are products of z and a factor that may be flushed, so that only they may be 0 for a large z.
+    factor = z if name in {"silu", "mish"} else 1
+    assert_within(values(build, name, z), exact_activation(name, dtype), z, f"{build} {name}", factor=factor)
 
 
 @pytest.mark.parametrize("build", COMPILED)

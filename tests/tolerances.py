@@ -33,10 +33,6 @@ IN_EPSILONS = {
 # How many units in the last place a compiled activation may be off: a handful of roundings, each half a unit, after
 # an exp or log that is itself good to one. float64 has one unit more, as its polynomials are longer.
 IN_ULPS = {"float32": 3, "float64": 4}
-# gelu takes the exponential of a polynomial of degree 9 or 23, whose rounding is relative to its largest term, about
-# two units of the exponential; next to 1/2, where the result is in a lower binade, they count double. mish has two
-# roundings more than silu, in n = e^(2z) + 2 e^z.
-IN_ULPS_OF = {"gelu": {"float32": 7, "float64": 6}, "mish": {"float32": 4, "float64": 4}}
 
 # Central differences in float64: with this step truncation, h^2 f'''/6, and rounding, eps/h, are near 1e-10.
 DIFFERENCE_STEP = 1e-5
