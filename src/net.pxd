@@ -6,19 +6,21 @@ strips of columns, and these make panels. No result depends on any of the number
 """
 from libc.stdint cimport int64_t
 from real cimport real
-from dense cimport STRIP, strips
+from dense cimport BIG, BLOCK_ROWS, STRIP, strips
 from optimizers cimport Step
 
 cdef extern from *:
     """
     #define PANEL 4
     #define PACKED (256 * PANEL * STRIP)
+    #define PACKED_INPUTS (256 * BLOCK_ROWS)
     #define CACHED ((1 << 20) / (ptrdiff_t)sizeof(real))
     """
     const Py_ssize_t CACHED     # elements of a matrix that stays in the second cache while it is read several times
     enum:
         PANEL       # strips at most
-        PACKED      # elements of a panel of GROUP samples
+        PACKED      # elements of a panel of delta for GROUP samples
+        PACKED_INPUTS   # and of BLOCK_ROWS columns of their inputs
 
 cdef enum:
     TILE = 64       # samples that go through all layers together
@@ -154,8 +156,8 @@ cdef inline void take_window(Net* net, Py_ssize_t rows, Py_ssize_t window, Py_ss
 
 
 cdef inline Py_ssize_t panel_strips(const Net* net, Py_ssize_t l) noexcept nogil:
-    """How many strips are worked on together: several where the inputs, which every panel reads, leave the cache."""
-    return PANEL if net.layers[l].n_in * net.size > CACHED else 1
+    """How many strips are worked on together: several where the inputs, which every panel reads, are big."""
+    return PANEL if net.layers[l].n_in * net.size > BIG else 1
 
 
 cdef inline Py_ssize_t panels(const Net* net, Py_ssize_t l) noexcept nogil:

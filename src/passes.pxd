@@ -26,7 +26,7 @@ from dense cimport (
 )
 from losses cimport loss_backward, loss_forward, softmax_forward
 from net cimport (
-    GROUP, PACKED, Layer, Net, columns_pay, owned_panel, panel_strips, panels, share, threads_for,
+    GROUP, PACKED, PACKED_INPUTS, Layer, Net, columns_pay, owned_panel, panel_strips, panels, share, threads_for,
 )
 from optimizers cimport optimizer_step
 
@@ -296,17 +296,19 @@ cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noex
     """dW and db of some strips of one layer; then, if due, their optimizer step and W^T.
 
     It goes by BLOCK_ROWS rows of W: where the batch is one group, a gradient is used while it is in the nearest
-    cache, and never stored elsewhere; the strips of delta stay near, too.
+    cache, and never stored elsewhere; the strips of delta stay near, too. Where there are several, so do the inputs.
     """
     cdef Net* net = <Net*> context
     cdef real[SQUARE + SLACK] square
     cdef real[PACKED + SLACK] packed
+    cdef real[PACKED_INPUTS + SLACK] packed_inputs
     cdef real* gradient
-    cdef Py_ssize_t lo = 0, l, rows, at, lda, ldz, strip, width, o, panel = owned_panel(net, item, &l)
+    cdef Py_ssize_t lo = 0, l, rows, at, distance, lda, ldz, strip, width, o, panel = owned_panel(net, item, &l)
     cdef Layer* layer = &net.layers[l]
     cdef Py_ssize_t first = panel * panel_strips(net, l)
     cdef Py_ssize_t last = min(first + panel_strips(net, l), strips(layer.n_out))
-    cdef const real* a = inputs_of(net, l, part, &lda)
+    cdef const real* inputs = inputs_of(net, l, part, &distance)
+    cdef const real* a
     cdef const real* delta
     cdef bint pack = layer.n_in > BLOCK_ROWS and layer.n_out > STRIP
     if pack:
@@ -317,6 +319,10 @@ cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noex
                 strip_width(o, layer.n_out))
     while lo < layer.n_in:
         rows = BLOCK_ROWS if layer.n_in - lo > BLOCK_ROWS else layer.n_in - lo
+        a, lda = inputs + lo, distance
+        if last - first > 1:
+            pack_columns(packed_inputs, inputs + lo, distance, net.size, rows)
+            a, lda = packed_inputs, rows
         for strip in range(first, last):
             o = strip * STRIP
             width = strip_width(o, layer.n_out)
@@ -332,7 +338,7 @@ cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noex
             gradient = net.gradient + at
             if net.update and not net.accumulate:
                 gradient = &square[0]
-            dense_backward_weights(gradient, a + lo, lda, delta, ldz, net.size, rows, width, net.accumulate)
+            dense_backward_weights(gradient, a, lda, delta, ldz, net.size, rows, width, net.accumulate)
             if net.update:
                 update(net, at, gradient, net.decay, rows * width)
         lo += rows

@@ -20,6 +20,7 @@
 #include "real.h"
 
 #define MOST_WORKERS 255
+#define STACK (1 << 20)            /* bytes: some systems give much less than the panels of passes.pxd take */
 #define LOOKS_BEFORE_SLEEP 20000   /* some 20 to 100 microseconds */
 
 static struct {
@@ -129,13 +130,17 @@ static void start_workers(int wanted)
 {
     sigset_t all, before;
     pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (pool.started < wanted && !pthread_create(&thread, NULL, worker, (void *)(ptrdiff_t)(pool.started + 1))) {
+    while (pool.started < wanted && !pthread_create(&thread, &attributes, worker, (void *)(ptrdiff_t)(pool.started + 1))) {
         pthread_detach(thread);
         pool.started++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
 }
 
 /* work(context, item, part) for every item, on at most `threads` threads: part is the number of the one that does it. */
