@@ -358,10 +358,10 @@ def draw_scaling(gains, rows, parameters, path):
     bars, markers = ("#0072b2", "#e69f00"), "os"  # from Okabe and Ito's palette for every eye
     for i, (case, gain) in enumerate(gains.items()):
         at = np.arange(len(gain)) + 0.4 * (i - 0.5)
-        together, apart = zip(*gain.values(), strict=True)
+        together, side_by_side = zip(*gain.values(), strict=True)
         left.bar_label(left.bar(at, together, 0.38, label=case, color=bars[i]), fmt="%.2f", label_type="center")
         label = f"{THREADS} nets side by side" if i == 0 else None
-        left.scatter(at, apart, s=300, marker="_", color="black", label=label)
+        left.scatter(at, side_by_side, s=300, marker="_", color="black", label=label)
     left.axhline(1, color="grey", lw=1)
     left.set_xticks(range(len(gain)), [net.name for net in gain], rotation=20)
     left.set(ylim=(0, THREADS + 0.6), title=f"Time on one thread / on {THREADS}")

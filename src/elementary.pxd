@@ -4,7 +4,7 @@ Each function is straight-line code without a branch or a call, so that the comp
 vector instructions in every build. The C library's functions would be called element by element.
 
 Method: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial in r, then a multiplication by 2^n. The polynomials are
-Chebyshev fits (mpmath, 60 digits) to below half a unit in the last place of their precision. NaN stays NaN.
+fits by Chebyshev or Remez (mpmath, 60 digits) to below half a unit in the last place. NaN stays NaN.
 """
 from real cimport (
     REAL_IS_DOUBLE, ROUNDING_SHIFT, absolute, exponent_of, from_bits, power_of_two, real, real_bits, to_bits,

@@ -11,24 +11,25 @@ from optimizers cimport Step
 
 cdef extern from *:
     """
+    #define GROUP 256
     #define PANEL 4
-    #define PACKED (256 * PANEL * STRIP)
-    #define PACKED_INPUTS (256 * BLOCK_ROWS)
+    #define PACKED (GROUP * PANEL * STRIP)
+    #define PACKED_INPUTS (GROUP * BLOCK_ROWS)
     #define CACHED ((1 << 20) / (ptrdiff_t)sizeof(real))
     """
     const Py_ssize_t CACHED     # elements of a matrix that stays in the second cache while it is read several times
     enum:
+        GROUP       # samples whose activations are kept for one product A^T dZ
         PANEL       # strips at most
         PACKED      # elements of a panel of delta for GROUP samples
         PACKED_INPUTS   # and of BLOCK_ROWS columns of their inputs
 
 cdef enum:
     TILE = 64       # samples that go through all layers together
-    GROUP = 256     # samples whose activations are kept for one product A^T dZ
     MOST_THREADS = 64       # a group has 4 rows for each
     COPIES = 8              # of a group's inputs at most: threads that share out columns
     PER_THREAD = 1500000    # products that are worth another thread
-    WINDOW = 1000000000     # products of a prediction between two looks for Ctrl-C
+    WINDOW = 100000000      # products of a prediction between two looks for Ctrl-C
 
 cdef struct Layer:
     Py_ssize_t n_in, n_out
@@ -66,7 +67,8 @@ cdef struct Net:
     # the group in work
     Py_ssize_t start, size      # its samples: start .. start + size
     Py_ssize_t tiles            # it is shared out in
-    Py_ssize_t room             # rows of the buffers for each thread, in a prediction
+    int team                    # threads that work on it
+    Py_ssize_t room             # rows of the buffers for each thread, in a prediction; 0: each sample has its own
     Py_ssize_t by_columns       # layers, from the first, whose columns are shared out and not its samples
     Py_ssize_t layer            # the one in work, where they are
     Py_ssize_t number           # of the group since the net was made
@@ -110,11 +112,10 @@ cdef inline Py_ssize_t tiles_of(const Net* net, Py_ssize_t size) noexcept nogil:
 
     With a big W, which every tile reads anew, it is one for each thread, or as many as keep its inputs in the cache.
     """
-    cdef Py_ssize_t tiles = (size + TILE - 1) // TILE, threads = threads_for(net, <double> size * net.n_weights), few
+    cdef Py_ssize_t tiles = (size + TILE - 1) // TILE, few
     if not net.big:
         return tiles
-    few = (size * net.widest + CACHED - 1) // CACHED
-    few = threads if few < threads else few
+    few = max((size * net.widest + CACHED - 1) // CACHED, threads_for(net, <double> size * net.n_weights))
     return few if few < tiles else tiles
 
 
@@ -129,6 +130,7 @@ cdef inline void take_group(Net* net, Py_ssize_t start, Py_ssize_t size, Py_ssiz
     lo, hi = share(size, group, groups(size))
     net.start = start + lo
     net.size = hi - lo
+    net.team = threads_for(net, <double> net.size * net.n_weights)
     net.tiles = tiles_of(net, net.size)
     net.number += 1
 
@@ -144,20 +146,26 @@ cdef inline Py_ssize_t windows(const Net* net, Py_ssize_t rows) noexcept nogil:
 
 
 cdef inline void take_window(Net* net, Py_ssize_t rows, Py_ssize_t window, Py_ssize_t of) noexcept nogil:
-    """Take one window of the rows in work. Every thread has `room` rows of the buffers for its tile."""
-    cdef Py_ssize_t end, threads
+    """Take one window of the rows in work; beyond a group, every thread has `room` rows of the buffers for a tile."""
+    cdef Py_ssize_t end
     net.start, end = share(rows, window, of)
     net.size = end - net.start
-    threads = threads_for(net, <double> net.size * net.n_weights)
-    net.room = GROUP // threads if threads > 1 else GROUP
+    net.team = threads_for(net, <double> net.size * net.n_weights)
     net.tiles = tiles_of(net, net.size)
+    if net.size <= GROUP:
+        net.room = 0
+        return
+    net.room = GROUP // net.team
     if net.tiles * net.room < net.size:
         net.tiles = (net.size + net.room - 1) // net.room
 
 
 cdef inline Py_ssize_t panel_strips(const Net* net, Py_ssize_t l) noexcept nogil:
-    """How many strips are worked on together: several where the inputs, which every panel reads, are big."""
-    return PANEL if net.layers[l].n_in * net.size > BIG else 1
+    """How many strips are worked on together: several where the inputs are big, if every thread still has a panel."""
+    cdef Py_ssize_t most = strips(net.layers[l].n_out) // net.team
+    if net.layers[l].n_in * net.size <= BIG or most < 2:
+        return 1
+    return PANEL if most > PANEL else most
 
 
 cdef inline Py_ssize_t panels(const Net* net, Py_ssize_t l) noexcept nogil:
@@ -170,10 +178,10 @@ cdef inline Py_ssize_t owned_panel(const Net* net, Py_ssize_t item, Py_ssize_t* 
 
     A thread owns the same share of every layer, of which it makes Z, delta and the new W: they stay in its cache.
     """
-    cdef Py_ssize_t threads = threads_for(net, <double> net.size * net.n_weights), t = 0, lo, hi
+    cdef Py_ssize_t t = 0, lo, hi
     l[0] = 0
     while True:
-        lo, hi = share(panels(net, l[0]), t, threads)
+        lo, hi = share(panels(net, l[0]), t, net.team)
         if item < hi - lo:
             return lo + item
         item -= hi - lo
@@ -183,14 +191,33 @@ cdef inline Py_ssize_t owned_panel(const Net* net, Py_ssize_t item, Py_ssize_t* 
             t += 1
 
 
-cdef inline bint columns_pay(const Net* net) noexcept nogil:
-    """Whether threads had better share out columns than samples: they then exchange less, and have equal shares."""
-    cdef Py_ssize_t threads = threads_for(net, <double> net.size * net.n_weights), l, n, width = 0
+cdef inline bint is_even(const Net* net, int team) noexcept nogil:
+    """Whether so many threads have equal shares of the strips of every layer but the last, within a quarter."""
+    cdef Py_ssize_t l, n
     for l in range(net.depth - 1):
         n = strips(net.layers[l].n_out)
-        if (n + threads - 1) // threads * threads * 4 > n * 5:
+        if (n + team - 1) // team * team * 4 > n * 5:
             return False
+    return True
+
+
+cdef inline int team_for_columns(const Net* net) noexcept nogil:
+    """How many threads had better share out columns than samples, as they exchange less then; 1 for none."""
+    cdef Py_ssize_t l, width = 0
+    cdef int team = net.team if net.team < net.copies else net.copies
+    for l in range(net.depth - 1):
         width += net.layers[l].n_out
-    return (
-        threads > 1 and threads <= net.copies and net.size > 1 and width > 0
-        and net.n_weights > 2 * net.size * width and net.inputs_gradient == NULL)
+    if width == 0 or net.size == 1 or net.n_weights <= 2 * net.size * width or net.inputs_gradient != NULL:
+        return 1
+    while team > 1 and not is_even(net, team):
+        team -= 1
+    return team
+
+
+cdef inline int copies_for(const Net* net) noexcept nogil:
+    """How many threads may want the inputs for themselves: those that may share out columns."""
+    cdef int team = threads_for(net, <double> GROUP * net.n_weights)
+    team = team if team < COPIES else COPIES
+    while team > 1 and (net.depth == 1 or not is_even(net, team)):
+        team -= 1
+    return team

@@ -17,7 +17,7 @@ from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_su
 from activations cimport activation_code, keeps_input
 from dense cimport BIG, SLACK, row_distance
 from losses cimport loss_code
-from net cimport COPIES, GROUP, Layer, Net, groups, take_group, take_window, threads_for, tiles_of, windows
+from net cimport GROUP, Layer, Net, copies_for, groups, take_group, take_window, tiles_of, windows
 from optimizers cimport optimizer_code
 from passes cimport (
     batch_weight, choose_weights, from_strips_all, group_loss, predict_tile, run, run_backward, run_evaluate,
@@ -184,7 +184,7 @@ cdef class Network:
         """Made at the first call that needs it; the inputs' place anew, where more threads want a copy each."""
         cdef int copies
         self.net.threads = threads
-        copies = min(threads_for(&self.net, <double> GROUP * self.net.n_weights), COPIES)
+        copies = copies_for(&self.net)
         if not self.can_train:
             self.net.copies = copies
             self.allocate(True)
@@ -302,7 +302,7 @@ cdef class Network:
         cdef double total = 0, weight
         self.acquire()
         try:
-            self.allocate_backward(threads)
+            self.allocate_backward()
             self.use(X, targets, sample_weight, None, threads, False)
             with nogil:
                 self.mode = flush_subnormals()

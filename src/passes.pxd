@@ -5,7 +5,7 @@ One step is
     for each group:   for each tile: forward, loss, delta of every layer       items independent of each other
                       for each panel of weights: gradient (+ optimizer step)   items independent of each other
 
-or, where the weights are many and the samples few, so that threads had better share out columns (columns_pay):
+or, where the weights are many and the samples few, so that threads had better share out columns (team_for_columns):
 
     for each group:   for each layer but the last: for each strip: a strip of Z and A
                       for each tile: the last layer forward, loss, its delta
@@ -26,7 +26,7 @@ from dense cimport (
 )
 from losses cimport loss_backward, loss_forward, softmax_forward
 from net cimport (
-    GROUP, PACKED, PACKED_INPUTS, Layer, Net, columns_pay, owned_panel, panel_strips, panels, share, threads_for,
+    GROUP, PACKED, PACKED_INPUTS, Layer, Net, owned_panel, panel_strips, panels, share, team_for_columns,
 )
 from optimizers cimport optimizer_step
 
@@ -139,12 +139,12 @@ cdef inline void forward_rows(
 
 
 cdef inline void predict_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
-    """Outputs of one tile; every thread has rows of the buffers for itself."""
+    """Outputs of one tile; where there are more rows than the buffers have, every thread has some for itself."""
     cdef Net* net = <Net*> context
     cdef Py_ssize_t lo, hi, n_in = net.layers[0].n_in, n_out = net.layers[net.depth - 1].n_out
     lo, hi = share(net.size, tile, net.tiles)
     forward_rows(
-        net, 0, net.X + (net.start + lo) * n_in, n_in, part * net.room, hi - lo,
+        net, 0, net.X + (net.start + lo) * n_in, n_in, part * net.room if net.room > 0 else lo, hi - lo,
         net.outputs + (net.start + lo) * n_out, False)
 
 
@@ -351,8 +351,8 @@ cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noex
 cdef inline void run(
     Net* net, void (*work)(void*, Py_ssize_t, int) noexcept nogil, Py_ssize_t items
 ) noexcept nogil:
-    """Run the items of one line, on as many threads as pay for the group."""
-    parallel_for(work, net, items, threads_for(net, <double> net.size * net.n_weights))
+    """Run the items of one line."""
+    parallel_for(work, net, items, net.team)
 
 
 cdef inline void run_evaluate(Net* net) noexcept nogil:
@@ -363,7 +363,10 @@ cdef inline void run_evaluate(Net* net) noexcept nogil:
 
 cdef inline void run_backward(Net* net) noexcept nogil:
     """The losses of the group's rows, and delta of every layer."""
-    net.by_columns = net.depth - 1 if columns_pay(net) else 0
+    cdef int team = team_for_columns(net)
+    net.by_columns = 0
+    if team > 1:
+        net.by_columns, net.team = net.depth - 1, team
     for net.layer in range(net.by_columns):
         run(net, forward_columns, strips(net.layers[net.layer].n_out))
     run(net, backward_tile, net.tiles)

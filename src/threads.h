@@ -135,7 +135,8 @@ static void start_workers(int wanted)
     pthread_attr_setstacksize(&attributes, STACK);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (pool.started < wanted && !pthread_create(&thread, &attributes, worker, (void *)(ptrdiff_t)(pool.started + 1))) {
+    while (pool.started < wanted
+           && !pthread_create(&thread, &attributes, worker, (void *)(ptrdiff_t)(pool.started + 1))) {
         pthread_detach(thread);
         pool.started++;
     }
@@ -143,7 +144,7 @@ static void start_workers(int wanted)
     pthread_attr_destroy(&attributes);
 }
 
-/* work(context, item, part) for every item, on at most `threads` threads: part is the number of the one that does it. */
+/* work(context, item, part) for every item, on at most `threads` threads; part is the number of the one at work. */
 static void parallel_for(void (*work)(void *context, ptrdiff_t item, int part), void *context, ptrdiff_t items,
                          int threads)
 {

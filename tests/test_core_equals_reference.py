@@ -44,7 +44,11 @@ SHAPES = [
     (33, 32, 31, 7),
     (2, 64, 1, 65, 5),
     (5, 257, 3),  # wider than the strips that one row takes at once, in every build
-    (260, 520, 3),  # a W so big that it comes into strips to predict several samples
+    (
+        900,
+        150,
+        3,
+    ),  # a W that comes into strips to predict several samples, and inputs that make panels, if big enough
 ]
 ROWS = (1, 2, 3, 64, 65, 300)
 
@@ -241,6 +245,7 @@ def test_training_a_few_epochs_gives_what_the_reference_gives(build, dtype, name
         ((9, 33, 5), "tanh", "softmax", "cross_entropy", False, 40, 32, False, True),
         ((16, 31, 3), "softplus", "tanh", "squared_error", True, 300, 300, False, False),
         ((2, 1), "tanh", "identity", "half_squared_error", True, 7, 3, False, False),
+        ((900, 150, 3), "tanh", "identity", "half_squared_error", True, 200, 200, False, True),  # panels
     ]
     for number, (*description, m, batch_size, labels, weighted) in enumerate(cases):
         sizes, _, _, loss, bias = description

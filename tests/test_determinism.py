@@ -17,8 +17,8 @@ from processes import output_of
 
 THREADS = (1, 2, 3, 4)
 # Sizes, hidden activation, output, loss. From one neuron to layers that are wide enough for several threads, for
-# copies of W in another order, too big for a cache, for strips of weights that do not come out even, and so wide that
-# the threads share out columns and not samples (the last two).
+# copies of W in another order, too big for a cache, for strips of weights that do not come out even, and so many
+# inputs that strips make panels (1100-150-3); where weights are many for the batch, the threads share out columns.
 NETS = {
     "1-1": ((1, 1), "tanh", "identity", "half_squared_error"),
     "17-64-64-6": ((17, 64, 64, 6), "tanh", "identity", "squared_error"),
@@ -26,6 +26,7 @@ NETS = {
     "5-300-3": ((5, 300, 3), "mish", "softmax", "cross_entropy"),
     "258-90-4": ((258, 90, 4), "gelu", "sigmoid", "binary_cross_entropy"),
     "340-400-5": ((340, 400, 5), "tanh", "identity", "half_squared_error"),
+    "1100-150-3": ((1100, 150, 3), "relu", "identity", "half_squared_error"),
     "300-260-256-9": ((300, 260, 256, 9), "gelu", "softmax", "cross_entropy"),
     "20-260-140-10": ((20, 260, 140, 10), "silu", "softmax", "cross_entropy"),
 }
