@@ -107,16 +107,19 @@ cdef inline int threads_for(const Net* net, double products) noexcept nogil:
     return <int> (products / PER_THREAD) if products < <double> most * PER_THREAD else most
 
 
-cdef inline Py_ssize_t tiles_of(const Net* net, Py_ssize_t size) noexcept nogil:
-    """How many tiles so many samples are shared out in.
+cdef inline void take(Net* net, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+    """Take the samples start .. end in work: how many threads share them, and in how many tiles.
 
     With a big W, which every tile reads anew, it is one for each thread, or as many as keep its inputs in the cache.
     """
-    cdef Py_ssize_t tiles = (size + TILE - 1) // TILE, few
-    if not net.big:
-        return tiles
-    few = max((size * net.widest + CACHED - 1) // CACHED, threads_for(net, <double> size * net.n_weights))
-    return few if few < tiles else tiles
+    cdef Py_ssize_t few
+    net.start = start
+    net.size = end - start
+    net.team = threads_for(net, <double> net.size * net.n_weights)
+    net.tiles = (net.size + TILE - 1) // TILE
+    if net.big:
+        few = max((net.size * net.widest + CACHED - 1) // CACHED, net.team)
+        net.tiles = min(few, net.tiles)
 
 
 cdef inline Py_ssize_t groups(Py_ssize_t samples) noexcept nogil:
@@ -128,10 +131,7 @@ cdef inline void take_group(Net* net, Py_ssize_t start, Py_ssize_t size, Py_ssiz
     """Take one group of the samples start .. start + size in work."""
     cdef Py_ssize_t lo, hi
     lo, hi = share(size, group, groups(size))
-    net.start = start + lo
-    net.size = hi - lo
-    net.team = threads_for(net, <double> net.size * net.n_weights)
-    net.tiles = tiles_of(net, net.size)
+    take(net, start + lo, start + hi)
     net.number += 1
 
 
@@ -147,11 +147,9 @@ cdef inline Py_ssize_t windows(const Net* net, Py_ssize_t rows) noexcept nogil:
 
 cdef inline void take_window(Net* net, Py_ssize_t rows, Py_ssize_t window, Py_ssize_t of) noexcept nogil:
     """Take one window of the rows in work; beyond a group, every thread has `room` rows of the buffers for a tile."""
-    cdef Py_ssize_t end
-    net.start, end = share(rows, window, of)
-    net.size = end - net.start
-    net.team = threads_for(net, <double> net.size * net.n_weights)
-    net.tiles = tiles_of(net, net.size)
+    cdef Py_ssize_t lo, hi
+    lo, hi = share(rows, window, of)
+    take(net, lo, hi)
     if net.size <= GROUP:
         net.room = 0
         return
@@ -201,23 +199,24 @@ cdef inline bint is_even(const Net* net, int team) noexcept nogil:
     return True
 
 
+cdef inline int even_team(const Net* net, int most) noexcept nogil:
+    """How many threads, at most so many, can share out columns evenly; 1 without a hidden layer."""
+    most = most if net.depth > 1 else 1
+    while most > 1 and not is_even(net, most):
+        most -= 1
+    return most
+
+
 cdef inline int team_for_columns(const Net* net) noexcept nogil:
     """How many threads had better share out columns than samples, as they exchange less then; 1 for none."""
     cdef Py_ssize_t l, width = 0
-    cdef int team = net.team if net.team < net.copies else net.copies
     for l in range(net.depth - 1):
         width += net.layers[l].n_out
-    if width == 0 or net.size == 1 or net.n_weights <= 2 * net.size * width or net.inputs_gradient != NULL:
+    if net.size == 1 or net.n_weights <= 2 * net.size * width or net.inputs_gradient != NULL:
         return 1
-    while team > 1 and not is_even(net, team):
-        team -= 1
-    return team
+    return even_team(net, min(net.team, net.copies))
 
 
 cdef inline int copies_for(const Net* net) noexcept nogil:
     """How many threads may want the inputs for themselves: those that may share out columns."""
-    cdef int team = threads_for(net, <double> GROUP * net.n_weights)
-    team = team if team < COPIES else COPIES
-    while team > 1 and (net.depth == 1 or not is_even(net, team)):
-        team -= 1
-    return team
+    return even_team(net, min(threads_for(net, <double> GROUP * net.n_weights), <int> COPIES))

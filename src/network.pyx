@@ -17,7 +17,7 @@ from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_su
 from activations cimport activation_code, keeps_input
 from dense cimport BIG, SLACK, row_distance
 from losses cimport loss_code
-from net cimport GROUP, Layer, Net, copies_for, groups, take_group, take_window, tiles_of, windows
+from net cimport GROUP, Layer, Net, copies_for, groups, take_group, take_window, windows
 from optimizers cimport optimizer_code
 from passes cimport (
     batch_weight, choose_weights, from_strips_all, group_loss, predict_tile, run, run_backward, run_evaluate,
@@ -286,10 +286,10 @@ cdef class Network:
         cdef Py_ssize_t window, of = windows(net, rows)
         self.mode = flush_subnormals()
         try:
-            take_window(net, rows, 0, of)
-            choose_weights(net, False, of > 1 or net.tiles > 1)
             for window in range(of):
                 take_window(net, rows, window, of)
+                if window == 0:
+                    choose_weights(net, False, of > 1 or net.tiles > 1)
                 run(net, predict_tile, net.tiles)
                 self.look_for_signals(net.size)
         finally:
@@ -308,9 +308,10 @@ cdef class Network:
                 self.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
-                    choose_weights(&self.net, False, rows > GROUP or tiles_of(&self.net, rows) > 1)
                     for group in range(groups(rows)):
                         take_group(&self.net, 0, rows, group)
+                        if group == 0:
+                            choose_weights(&self.net, False, rows > GROUP or self.net.tiles > 1)
                         run_evaluate(&self.net)
                         total += group_loss(&self.net)
                         self.look_for_signals(self.net.size)
