@@ -51,7 +51,10 @@ class Adam:
     beta_1, beta_2 : float
         Decay of the means of the gradient and of its square, in [0, 1).
     epsilon : float
-        Added to the root of the mean square after its bias correction, > 0.
+        Added to the root of the mean square, > 0.
+    epsilon_hat : bool
+        Whether epsilon is added before the root's bias correction, as in the shorter form at the end of the paper's
+        section 2 and in scikit-learn, or, by default, after it, as in the paper's algorithm and in PyTorch.
     weight_decay : float
         L2 penalty: adds weight_decay * W to the gradient of the weights, not of the biases. >= 0.
 
@@ -66,12 +69,14 @@ class Adam:
     beta_2: float = 0.999
     epsilon: float = 1e-8
     weight_decay: float = 0.0
+    epsilon_hat: bool = False
 
     def __post_init__(self) -> None:
         number("learning_rate", self.learning_rate, above=0)
         number("beta_1", self.beta_1, least=0, below=1)
         number("beta_2", self.beta_2, least=0, below=1)
         number("epsilon", self.epsilon, above=0)
+        boolean("epsilon_hat", self.epsilon_hat)
         number("weight_decay", self.weight_decay, least=0)
 
 

@@ -190,8 +190,11 @@ def _adam(network: "Network", optimizer: Any, gradient: Array) -> None:
     second *= optimizer.beta_2
     second += (1 - optimizer.beta_2) * np.square(gradient)
     denominator = np.sqrt(second)
+    if optimizer.epsilon_hat:
+        denominator += optimizer.epsilon
     denominator /= math.sqrt(1 - network.beta_2_power)
-    denominator += optimizer.epsilon
+    if not optimizer.epsilon_hat:
+        denominator += optimizer.epsilon
     np.divide(first, denominator, out=denominator)
     denominator *= optimizer.learning_rate / (1 - network.beta_1_power)
     network.parameters -= denominator
@@ -256,6 +259,7 @@ class Network:
         self.parameters = np.zeros(n, self.dtype)
         self.weights, self.biases = layer_views(self.parameters, sizes, bias)
         self._gradient = np.zeros_like(self.parameters)
+        self.penalty = 0.0  # the mean of the penalties of the last epoch, a part of its loss
         self.reset_optimizer()
 
     def _activate(self, name: str, z: Array) -> Array:
@@ -388,13 +392,15 @@ class Network:
         batch_size: int,
         optimizer: Any,
         threads: int = 1,
+        l2: float = 0.0,
     ) -> float:
         """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
 
-        Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
-        stops, and returns that loss. A batch whose weights are all zero makes no step.
+        With l2, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added. Returns the
+        mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it stops, and
+        returns that loss. A batch whose weights are all zero makes no step.
         """
-        total = total_weight = 0.0
+        total = total_weight = total_penalty = 0.0
         step = OPTIMIZERS[type(optimizer).__name__]
         for start in range(0, len(X), batch_size):
             rows = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
@@ -403,16 +409,20 @@ class Network:
             if weight <= 0:
                 continue
             loss = self._backpropagate(x, self._targets(targets, rows), w, self._gradient)
-            total += loss
+            penalty = 0.5 * l2 * sum(float(np.square(W, dtype=np.float64).sum()) for W in self.weights) if l2 else 0.0
+            total += loss + penalty
+            total_penalty += penalty
             total_weight += weight
             if not math.isfinite(loss):
                 break
-            if optimizer.weight_decay:
+            decay = optimizer.weight_decay + l2 / weight
+            if decay:
                 for g, theta in zip(layer_views(self._gradient, self.sizes, self.bias)[0], self.weights, strict=True):
-                    g += optimizer.weight_decay * theta
+                    g += decay * theta
             self.beta_1_power *= getattr(optimizer, "beta_1", 0)
             self.beta_2_power *= getattr(optimizer, "beta_2", 0)
             step(self, optimizer, self._gradient)
+        self.penalty = total_penalty / total_weight
         return total / total_weight
 
     @property

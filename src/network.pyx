@@ -21,7 +21,7 @@ from net cimport GROUP, Layer, Net, copies_for, groups, take_group, take_window,
 from optimizers cimport optimizer_code
 from passes cimport (
     batch_weight, choose_weights, from_strips_all, group_loss, predict_tile, run, run_backward, run_evaluate,
-    run_panels, to_strips_all, transpose_weights,
+    run_panels, squared_weights, to_strips_all, transpose_weights,
 )
 
 cdef extern from "<pthread.h>" nogil:
@@ -94,6 +94,9 @@ cdef class Network:
     cdef int forks                      # how often the process had been forked when the lock was made
     cdef double beta_1, beta_2          # of Adam, and their t-th powers after t steps: not rounded to `real`
     cdef double beta_1_power, beta_2_power
+    cdef double epsilon
+    cdef bint epsilon_hat
+    cdef readonly double penalty        # mean of the penalties of the last epoch, a part of its loss
     cdef readonly np.ndarray parameters
     cdef readonly tuple sizes
 
@@ -377,15 +380,16 @@ cdef class Network:
         flush_subnormals()
         return 0
 
-    def train(self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1):
+    def train(self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1, double l2=0):
         """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
 
-        Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
-        stops, and returns that loss.
+        With l2, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added. Returns the
+        mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it stops, and
+        returns that loss.
         """
         cdef Py_ssize_t rows = len(X), step, start, size
-        cdef double total = 0, total_weight = 0, weight, loss
-        cdef double learning_rate = optimizer.learning_rate
+        cdef double total = 0, total_weight = 0, total_penalty = 0, weight, loss, penalty = 0
+        cdef double learning_rate = optimizer.learning_rate, weight_decay = optimizer.weight_decay
         self.acquire()
         try:
             self.allocate_backward(threads)
@@ -403,8 +407,12 @@ cdef class Network:
                         if weight <= 0:
                             continue
                         self.next_step(learning_rate)
+                        if l2 > 0:
+                            penalty = 0.5 * l2 * squared_weights(&self.net)
+                        self.net.decay = <real> (weight_decay + l2 / weight)
                         loss = self.batch(start, size, weight, True)
-                        total += loss
+                        total += loss + penalty
+                        total_penalty += penalty
                         total_weight += weight
                         if not isfinite(loss):
                             break
@@ -413,6 +421,7 @@ cdef class Network:
                     restore_subnormals(self.mode)
         finally:
             self.release()
+        self.penalty = total_penalty / total_weight
         return total / total_weight
 
     cdef void next_step(self, double learning_rate) noexcept nogil:
@@ -421,17 +430,18 @@ cdef class Network:
         self.beta_2_power *= self.beta_2
         self.net.step.learning_rate = <real> (learning_rate / (1 - self.beta_1_power))
         self.net.step.correction = <real> (1 / sqrt(1 - self.beta_2_power))
+        self.net.step.epsilon = <real> (
+            self.epsilon / sqrt(1 - self.beta_2_power) if self.epsilon_hat else self.epsilon)
 
     cdef set_optimizer(self, optimizer):
         """Take the hyperparameters of an SGD or Adam."""
         self.net.step.optimizer = optimizer_code(type(optimizer).__name__)
-        self.net.decay = <double> optimizer.weight_decay
         self.net.step.momentum = <double> getattr(optimizer, "momentum", 0.0)
         self.net.step.nesterov = getattr(optimizer, "nesterov", False)
         self.beta_1, self.beta_2 = getattr(optimizer, "beta_1", 0.0), getattr(optimizer, "beta_2", 0.0)
         self.net.step.beta_1, self.net.step.beta_2 = <real> self.beta_1, <real> self.beta_2
         self.net.step.add_1, self.net.step.add_2 = <real> (1 - self.beta_1), <real> (1 - self.beta_2)
-        self.net.step.epsilon = <double> getattr(optimizer, "epsilon", 0.0)
+        self.epsilon, self.epsilon_hat = getattr(optimizer, "epsilon", 0.0), getattr(optimizer, "epsilon_hat", False)
 
     @property
     def optimizer_state(self):

@@ -30,6 +30,9 @@ from net cimport (
 )
 from optimizers cimport optimizer_step
 
+cdef extern from "vector.h" nogil:
+    double sum_of_squares(const real* p, Py_ssize_t n)
+
 cdef extern from "threads.h" nogil:
     void parallel_for(void (*work)(void* context, Py_ssize_t item, int part) noexcept nogil, void* context,
                       Py_ssize_t items, int threads)
@@ -285,6 +288,15 @@ cdef inline void transpose_weights(Net* net, Py_ssize_t first) noexcept nogil:
             o = strip * STRIP
             transpose_strip(
                 layer.transposed, net.theta + layer.weights + o * layer.n_in, o, layer.n_in, layer.n_out)
+
+
+cdef inline double squared_weights(const Net* net) noexcept nogil:
+    """The sum of the squares of all weights, which stand in strips; biases do not count."""
+    cdef double total = 0
+    cdef Py_ssize_t l
+    for l in range(net.depth):
+        total += sum_of_squares(net.theta + net.layers[l].weights, net.layers[l].n_in * net.layers[l].n_out)
+    return total
 
 
 cdef inline void update(Net* net, Py_ssize_t at, const real* gradient, real decay, Py_ssize_t n) noexcept nogil:

@@ -58,6 +58,23 @@ static inline void store_lanes(real *p, vec v, ptrdiff_t n)
 /* n lanes, or all if there are more. */
 static inline vec load_part(const real *p, ptrdiff_t n) { return n < LANES ? load_lanes(p, n) : load(p); }
 
+/* The sum of the squares of n elements. */
+static inline double sum_of_squares(const real *p, ptrdiff_t n)
+{
+    double total = 0;
+    for (ptrdiff_t from = 0; from < n; from += 4096) {   /* few enough for lanes of single precision */
+        const ptrdiff_t to = n - from < 4096 ? n : from + 4096;
+        vec sum[4] = {{0}};
+        ptrdiff_t i = from;
+        for (; i + 4 * LANES <= to; i += 4 * LANES)
+            for (int q = 0; q < 4; q++) sum[q] += load(p + i + q * LANES) * load(p + i + q * LANES);
+        for (; i < to; i += LANES) sum[0] += load_part(p + i, to - i) * load_part(p + i, to - i);
+        sum[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        for (int lane = 0; lane < LANES; lane++) total += sum[0][lane];
+    }
+    return total;
+}
+
 /* 1 / x and the root of x >= 0, within 2 units in the last place: where the processor has an estimate of 11 or 14
    bits, Newton's steps from there are faster than its division and root. The steps take x from the normal numbers; the
    order in `within` lets NaN through. */

@@ -225,6 +225,7 @@ OPTIMIZERS = {
     # A large epsilon damps the division by small gradients, so this one holds Adam to the tighter tolerance.
     "damped Adam": (fastmlp.Adam(0.05, beta_1=0.8, beta_2=0.99, epsilon=1e-2), "training"),
     "Adam with weight decay": (fastmlp.Adam(0.05, epsilon=1e-2, weight_decay=0.1), "training"),
+    "Adam with epsilon hat": (fastmlp.Adam(0.05, epsilon=1e-2, epsilon_hat=True), "training"),
 }
 
 
@@ -259,8 +260,12 @@ def test_training_a_few_epochs_gives_what_the_reference_gives(build, dtype, name
         where = f"{name} {description} m={m} batch={batch_size}"
         for epoch in range(3):
             order = rng.permutation(m).astype(np.int64) if epoch != 1 else None  # None: as the rows stand
-            expected = oracle.train(X, y, weight, order, batch_size, optimizer)
-            value = tested.train(*data, order, batch_size, optimizer)
+            l2 = 0.3 * number
+            expected = oracle.train(X, y, weight, order, batch_size, optimizer, l2=l2)
+            value = tested.train(*data, order, batch_size, optimizer, l2=l2)
+            assert_close(
+                tested.penalty, oracle.penalty, tolerance, dtype, f"{where} epoch {epoch} penalty", scale=1e-2
+            )
             assert_close(value, expected, tolerance, dtype, f"{where} epoch {epoch} loss", scale=1e-2)
             for (block, got), (_, wanted) in zip(
                 blocks(tested.parameters, sizes, bias), blocks(oracle.parameters, sizes, bias), strict=True

@@ -40,14 +40,19 @@ def sgd(parameters, X, Y, learning_rate, momentum=0.0, nesterov=False, weight_de
         yield parameters
 
 
-def adam(parameters, X, Y, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.0):
+def adam(
+    parameters, X, Y, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.0, epsilon_hat=False
+):
     mean, square = np.zeros_like(parameters), np.zeros_like(parameters)
     for step in range(1, STEPS + 1):
         g = gradient(parameters, X, Y, weight_decay)
         mean = beta_1 * mean + (1 - beta_1) * g
         square = beta_2 * square + (1 - beta_2) * g**2
         unbiased_mean, unbiased_square = mean / (1 - beta_1**step), square / (1 - beta_2**step)
-        parameters = parameters - learning_rate * unbiased_mean / (np.sqrt(unbiased_square) + epsilon)
+        root = np.sqrt(unbiased_square) + epsilon
+        if epsilon_hat:
+            root = (np.sqrt(square) + epsilon) / np.sqrt(1 - beta_2**step)
+        parameters = parameters - learning_rate * unbiased_mean / root
         yield parameters
 
 
@@ -68,6 +73,7 @@ CASES = {
         adam,
         {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.95, "epsilon": 0.1, "weight_decay": 0.3},
     ),
+    "Adam with epsilon hat": (fastmlp.Adam, adam, {"learning_rate": 0.05, "epsilon": 0.1, "epsilon_hat": True}),
 }
 
 
@@ -83,6 +89,23 @@ def test_ten_steps_of_a_network_follow_the_formula(build, dtype, name):
         network.train(cast(X, dtype), cast(Y, dtype), None, order, M, optimizer(**options))
         assert_close(network.parameters, expected, "optimizer", dtype, f"{name} step {step}")
     assert np.abs(expected - start).max() > 1e-3
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_l2_penalizes_the_loss_of_a_batch_summed_over_its_weighted_samples(build, dtype):
+    X, Y, start = data()
+    weight = np.arange(M, dtype=np.float64)
+    network = make(build, dtype, (N_IN, N_OUT), "identity", "identity", "half_squared_error", True, start)
+    loss = network.train(*(cast(array, dtype) for array in (X, Y, weight)), None, M, fastmlp.SGD(0.1), 1, 0.3)
+    W, b = start[: N_IN * N_OUT].reshape(N_IN, N_OUT), start[N_IN * N_OUT :]
+    error = X @ W + b - Y
+    penalty = 0.5 * 0.3 * np.sum(W * W) / weight.sum()
+    assert_close(network.penalty, penalty, "optimizer", dtype, "penalty")
+    assert_close(loss, 0.5 * np.sum(weight[:, None] * error**2) / weight.sum() + penalty, "optimizer", dtype, "loss")
+    slope = X.T @ (weight[:, None] * error) / weight.sum() + 0.3 * W / weight.sum()
+    assert_close(network.parameters[: W.size], (W - 0.1 * slope).ravel(), "optimizer", dtype, "W")
+    assert_close(network.parameters[W.size :], b - 0.1 * weight @ error / weight.sum(), "optimizer", dtype, "b")
 
 
 @pytest.mark.parametrize("name", list(CASES))
