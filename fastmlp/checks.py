@@ -142,7 +142,7 @@ def targets(
         expected = " or ".join(str(shape) for shape in shapes)
         raise ValueError(f"{name} has shape {array.shape} for {rows} rows of X; expected {expected}")
     result = finite(name, array, dtype).reshape(rows, n_out)
-    if "cross_entropy" in loss:
+    if "cross_entropy" in loss or loss == "poisson":
         most = 1 if loss == "binary_cross_entropy" else math.inf
         bad = (result < 0) | (result > most)
         if bad.any():
@@ -181,13 +181,15 @@ def buffer(name: str, given: object, shape: tuple[int, ...], dtype: np.dtype) ->
     return given
 
 
+def rounded(name: str, value: float, dtype: np.dtype) -> None:
+    """A number that keeps its meaning when it is rounded to dtype: finite, and above 0 or below 1 if it was."""
+    with np.errstate(all="ignore"):
+        near = dtype.type(value)
+    if not np.isfinite(near) or (value < 1 <= near) or (value > 0 and near < np.finfo(dtype).tiny):
+        raise ValueError(f"{name} is {value}, which {dtype} rounds to {near}; use dtype='float64'")
+
+
 def hyperparameters(optimizer: object, dtype: np.dtype) -> None:
     """Numbers of an optimizer that keep their meaning when they are rounded to dtype."""
     for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "weight_decay"):
-        value = getattr(optimizer, name, 0.5)
-        with np.errstate(all="ignore"):
-            rounded = dtype.type(value)
-        if not np.isfinite(rounded) or (value < 1 <= rounded) or (value > 0 and rounded < np.finfo(dtype).tiny):
-            raise ValueError(
-                f"{name} of the optimizer is {value}, which {dtype} rounds to {rounded}; use dtype='float64'"
-            )
+        rounded(f"{name} of the optimizer", getattr(optimizer, name, 0.5), dtype)

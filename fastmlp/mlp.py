@@ -71,16 +71,25 @@ class MLP:
         Neurons of each layer: n_in, hidden layers, n_out; at least two numbers >= 1.
     activation : str or sequence of str
         Of the hidden layers: one name for all, or one for each. identity, sigmoid, tanh, relu, leaky_relu, elu, selu,
-        softplus, gelu, silu or mish.
+        softplus, gelu, silu, mish or exponential.
     output : str
         Activation of the output layer: any of the above, or softmax.
     loss : str, optional
-        half_squared_error, squared_error, binary_cross_entropy or cross_entropy. By default what belongs to the
-        output: sigmoid binary_cross_entropy, softmax cross_entropy, else half_squared_error.
+        half_squared_error, squared_error, binary_cross_entropy, cross_entropy, absolute_error, huber, log_cosh,
+        quantile or poisson (half the deviance of counts, y log(y / a) - y + a). By default what belongs to the
+        output: sigmoid binary_cross_entropy, softmax cross_entropy, exponential poisson, else half_squared_error. The
+        cross entropies need an output between 0 and 1: sigmoid or softmax; poisson one above 0: exponential,
+        softplus, sigmoid or softmax.
     bias : bool
         Whether layers have biases.
     negative_slope : float
         Slope of leaky_relu below zero, 0 to 1.
+    huber_delta : float
+        Of the loss huber, > 0: d^2 / 2 where the error d = a - y is at most so large, beyond it
+        huber_delta (|d| - huber_delta / 2).
+    quantile : float
+        Of the loss quantile, above 0 and below 1: max(quantile d, (quantile - 1) d) with d = y - a, whose mean is
+        least where a is that quantile of y. Its derivative, like that of absolute_error, is taken as 0 at d = 0.
     dtype : {"float32", "float64"}
         Of parameters and results.
     init : str, optional
@@ -118,13 +127,15 @@ class MLP:
         loss: str | None = None,
         bias: bool = True,
         negative_slope: float = 0.01,
+        huber_delta: float = 1.0,
+        quantile: float = 0.5,
         dtype: DTypeLike = "float32",
         init: str | None = None,
         seed: int | np.random.Generator | None = None,
     ) -> None:
         if init is not None:
             checks.choice("init", init, INITIALIZERS)
-        self._describe(sizes, activation, output, loss, bias, negative_slope, dtype, seed)
+        self._describe(sizes, activation, output, loss, bias, negative_slope, huber_delta, quantile, dtype, seed)
         for W, name in zip(self.weights, (*self.activations, self.output), strict=True):
             W[...] = INITIALIZERS[init or DEFAULTS.get(name, "glorot_uniform")](self._rng, *W.shape)
 
@@ -138,6 +149,8 @@ class MLP:
         output: str = "identity",
         loss: str | None = None,
         negative_slope: float = 0.01,
+        huber_delta: float = 1.0,
+        quantile: float = 0.5,
         dtype: DTypeLike = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> MLP:
@@ -149,7 +162,7 @@ class MLP:
             W^l of shape (n_in, n_out) for each layer. A script that writes z = W a, a row per neuron, gives W.T.
         biases : sequence of array_like, optional
             b^l of shape (n_out,) for each layer; None for a net without biases.
-        activation, output, loss, negative_slope, dtype, seed
+        activation, output, loss, negative_slope, huber_delta, quantile, dtype, seed
             As for `MLP`.
 
         Returns
@@ -171,7 +184,8 @@ class MLP:
                 raise ValueError(f"weights[{i}] has shape {shape}; expected ({rows}, n_out)")
         net = cls.__new__(cls)
         sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
-        net._describe(sizes, activation, output, loss, biases is not None, negative_slope, dtype, seed)
+        bias = biases is not None
+        net._describe(sizes, activation, output, loss, bias, negative_slope, huber_delta, quantile, dtype, seed)
         net._assign("weights", matrices)
         if biases is not None:
             net._assign("biases", biases)
@@ -185,6 +199,8 @@ class MLP:
         loss: Any,
         bias: Any,
         negative_slope: Any,
+        huber_delta: Any,
+        quantile: Any,
         dtype: Any,
         seed: Any,
     ) -> None:
@@ -214,15 +230,20 @@ class MLP:
         self._loss = reference.DEFAULT_LOSS[output] if loss is None else checks.choice("loss", loss, reference.LOSSES)
         if not reference.is_defined(self.output, self.loss):
             raise ValueError(
-                f"loss is {loss!r} with output {output!r}; expected output sigmoid or softmax, between 0 and 1"
+                f"loss is {loss!r} with output {output!r}; expected output "
+                f"{' or '.join(reference.NEEDED_OUTPUTS[self.loss])}"
             )
         self._bias = checks.boolean("bias", bias)
         self._negative_slope = checks.number("negative_slope", negative_slope, least=0, most=1)
+        self._huber_delta = checks.number("huber_delta", huber_delta, above=0)
+        self._quantile = checks.number("quantile", quantile, above=0, below=1)
         try:
             name = None if dtype is None else np.dtype(dtype).name
         except TypeError:
             name = dtype
         self._dtype = np.dtype(checks.choice("dtype", name, builds.DTYPES))
+        for argument, value in self._loss_parameter().items():
+            checks.rounded(argument, value, self._dtype)
         try:
             self._rng = np.random.default_rng(seed)
         except (TypeError, ValueError) as problem:
@@ -234,10 +255,22 @@ class MLP:
         self._process = os.getpid()
         network = builds.network(self.dtype.name)
         self._network = network(
-            self.sizes, (*self.activations, self.output), self.loss, self.bias, self.negative_slope
+            self.sizes,
+            (*self.activations, self.output),
+            self.loss,
+            self.bias,
+            self.negative_slope,
+            *self._loss_parameter().values(),
         )
         self._build_name = builds.current()
         self._optimizer: SGD | Adam | None = None
+
+    def _loss_parameter(self) -> dict[str, float]:
+        """The argument that is the loss's parameter, with its value; empty for a loss without."""
+        return {name: getattr(self, name) for loss, name in reference.LOSS_PARAMETERS.items() if loss == self.loss}
+
+    def _loss_in_words(self) -> str:
+        return " ".join([self.loss, *(f"{name}={value:g}" for name, value in self._loss_parameter().items())])
 
     # what the net is
 
@@ -247,6 +280,8 @@ class MLP:
     loss = property(lambda self: self._loss, doc="str: name of the loss.")
     bias = property(lambda self: self._bias, doc="bool: whether layers have biases.")
     negative_slope = property(lambda self: self._negative_slope, doc="float: slope of leaky_relu below zero.")
+    huber_delta = property(lambda self: self._huber_delta, doc="float: threshold of the loss huber.")
+    quantile = property(lambda self: self._quantile, doc="float: level of the loss quantile.")
     dtype = property(lambda self: self._dtype, doc="numpy.dtype: of parameters and results.")
 
     # parameters
@@ -650,7 +685,7 @@ class MLP:
             [str(self.sizes[0]), *(f"{n} {name}" for n, name in zip(self.sizes[1:], names, strict=True))]
         )
         facts = [
-            self.loss,
+            self._loss_in_words(),
             f"{self.n_parameters:,} parameters" + ("" if self.bias else " without biases"),
             f"{self.dtype}",
             f"build {self._build_name}",
@@ -671,7 +706,7 @@ class MLP:
             rows.append(line(number, f"{n_in:,}", f"{n_out:,}", name, f"{(n_in + self.bias) * n_out:,}"))
         rows.append(line("", "", "", "total", f"{self.n_parameters:,}"))
         size = f"{self.parameters.nbytes:,} bytes"
-        return "\n".join([*rows, f"loss {self.loss}, {self.dtype}, {size}, build {self._build_name}"])
+        return "\n".join([*rows, f"loss {self._loss_in_words()}, {self.dtype}, {size}, build {self._build_name}"])
 
     # copies and pickles
 

@@ -91,6 +91,8 @@ ACTIVATIONS = {
     "silu": Activation(lambda z, s: z * _sigmoid(z), _silu_derivative),
     # Misra 2019
     "mish": Activation(lambda z, s: z * _mish_ratio(z), _mish_derivative),
+    # The inverse link of Poisson regression, McCullagh and Nelder 1989
+    "exponential": Activation(lambda z, s: np.exp(z), lambda z, a, s: a),
 }
 
 # What an output layer may have: softmax is no elementwise function, so it is no row above.
@@ -105,10 +107,10 @@ def softmax(z: Array) -> Array:
 
 
 class Loss(NamedTuple):
-    """c, term by term, and dc/da; both (m, K) of outputs a and targets y, both (m, K)."""
+    """c, term by term, and dc/da; both (m, K) of outputs a and targets y, both (m, K), and the loss's parameter p."""
 
-    value: Callable[[Array, Array], Array]
-    gradient: Callable[[Array, Array], Array]
+    value: Callable[[Array, Array, float], Array]
+    gradient: Callable[[Array, Array, float], Array]
 
 
 def _clipped(a: Array) -> Array:
@@ -122,15 +124,59 @@ def _binary_cross_entropy_gradient(a: Array, y: Array) -> Array:
     return gradient
 
 
+def _huber(a: Array, y: Array, p: float) -> Array:
+    """d^2 / 2 where |d| <= p, else p (|d| - p / 2), d = a - y."""
+    size = np.abs(a - y)
+    inside = np.minimum(size, p)
+    terms: Array = inside * (size - 0.5 * inside)
+    return terms
+
+
+def _log_cosh(a: Array, y: Array, p: float) -> Array:
+    """|d| + log((1 + e^(-2|d|)) / 2), d = a - y: finite for a large d, 0 for 0."""
+    size = np.abs(a - y)
+    terms: Array = size + np.log1p(0.5 * np.expm1(-2 * size))
+    return terms
+
+
+def _quantile_gradient(a: Array, y: Array, p: float) -> Array:
+    """-p where y > a, 1 - p where y < a, and 0 where they are equal."""
+    gradient: Array = np.where(y > a, -p, 1 - p).astype(a.dtype) * (y != a)
+    return gradient
+
+
+def _poisson(a: Array, log_a: Array, y: Array) -> Array:
+    """The terms y log(y / a) - y + a, which are a for y = 0."""
+    terms: Array = y * (np.log(np.maximum(y, np.finfo(y.dtype).tiny)) - log_a) + (a - y)
+    return terms
+
+
+def _positive(a: Array) -> Array:
+    b: Array = np.maximum(a, np.finfo(a.dtype).eps)
+    return b
+
+
 LOSSES = {
-    "half_squared_error": Loss(lambda a, y: 0.5 * np.square(a - y), lambda a, y: a - y),
-    "squared_error": Loss(lambda a, y: np.square(a - y), lambda a, y: 2 * (a - y)),
+    "half_squared_error": Loss(lambda a, y, p: 0.5 * np.square(a - y), lambda a, y, p: a - y),
+    "squared_error": Loss(lambda a, y, p: np.square(a - y), lambda a, y, p: 2 * (a - y)),
     "binary_cross_entropy": Loss(
-        lambda a, y: -(y * np.log(_clipped(a)) + (1 - y) * np.log(1 - _clipped(a))),
-        _binary_cross_entropy_gradient,
+        lambda a, y, p: -(y * np.log(_clipped(a)) + (1 - y) * np.log(1 - _clipped(a))),
+        lambda a, y, p: _binary_cross_entropy_gradient(a, y),
     ),
-    "cross_entropy": Loss(lambda a, y: -y * np.log(_clipped(a)), lambda a, y: -y / _clipped(a)),
+    "cross_entropy": Loss(lambda a, y, p: -y * np.log(_clipped(a)), lambda a, y, p: -y / _clipped(a)),
+    "absolute_error": Loss(lambda a, y, p: np.abs(a - y), lambda a, y, p: np.sign(a - y)),
+    # Huber 1964; p is the threshold
+    "huber": Loss(_huber, lambda a, y, p: np.clip(a - y, -p, p)),
+    # Green 1990
+    "log_cosh": Loss(_log_cosh, lambda a, y, p: np.tanh(a - y)),
+    # Koenker and Bassett 1978, the pinball loss; p is the level
+    "quantile": Loss(lambda a, y, p: np.maximum(p * (y - a), (p - 1) * (y - a)), _quantile_gradient),
+    # Half the deviance of Poisson regression, Nelder and Wedderburn 1972
+    "poisson": Loss(lambda a, y, p: _poisson(a, np.log(_positive(a)), y), lambda a, y, p: 1 - y / _positive(a)),
 }
+
+# The argument of MLP that a loss takes as its parameter; the others have none.
+LOSS_PARAMETERS = {"huber": "huber_delta", "quantile": "quantile"}
 
 
 class Canonical(NamedTuple):
@@ -151,6 +197,7 @@ CANONICAL = {
     ("softmax", "cross_entropy"): Canonical(
         lambda z, y: -y * _log_softmax(z), lambda a, y: y.sum(axis=1, keepdims=True) * a - y
     ),
+    ("exponential", "poisson"): Canonical(lambda z, y: _poisson(np.exp(z), z, y), lambda a, y: a - y),
 }
 
 # The loss of an output activation where none is named.
@@ -158,6 +205,7 @@ DEFAULT_LOSS = {
     **dict.fromkeys(OUTPUTS, "half_squared_error"),
     "sigmoid": "binary_cross_entropy",
     "softmax": "cross_entropy",
+    "exponential": "poisson",
 }
 
 
@@ -167,9 +215,17 @@ def _log_softmax(z: Array) -> Array:
     return result
 
 
+# The output activations that a loss is defined for, as it has a logarithm of the output: between 0 and 1, or above 0.
+NEEDED_OUTPUTS = {
+    "binary_cross_entropy": ("sigmoid", "softmax"),
+    "cross_entropy": ("sigmoid", "softmax"),
+    "poisson": ("exponential", "softplus", "sigmoid", "softmax"),
+}
+
+
 def is_defined(output: str, loss: str) -> bool:
-    """Whether a loss makes sense for an output activation: the logarithms need outputs between 0 and 1."""
-    return "cross_entropy" not in loss or output in ("sigmoid", "softmax")
+    """Whether a loss makes sense for an output activation."""
+    return output in NEEDED_OUTPUTS.get(loss, OUTPUTS)
 
 
 def _sgd(network: "Network", optimizer: Any, gradient: Array) -> None:
@@ -238,6 +294,8 @@ class Network:
         Whether layers have biases.
     negative_slope : float
         The slope of leaky_relu below zero.
+    loss_parameter : float
+        The threshold of huber, the level of quantile.
     """
 
     dtype: np.dtype[Any] = np.dtype(np.float64)
@@ -249,11 +307,13 @@ class Network:
         loss: str,
         bias: bool = True,
         negative_slope: float = 0.01,
+        loss_parameter: float = 1.0,
     ) -> None:
         self.sizes = tuple(sizes)
         self.activations = tuple(activations)
         self.loss = loss
         self.negative_slope = negative_slope
+        self.loss_parameter = loss_parameter
         self.bias = bias
         n = sum(n_in * n_out + n_out * bias for n_in, n_out in pairwise(sizes))
         self.parameters = np.zeros(n, self.dtype)
@@ -287,7 +347,10 @@ class Network:
 
     def _loss_sum(self, z: Array, a: Array, y: Array, w: Array | None) -> float:
         pair = (self.activations[-1], self.loss)
-        terms = CANONICAL[pair].value(z, y) if pair in CANONICAL else LOSSES[self.loss].value(a, y)
+        if pair in CANONICAL:
+            terms = CANONICAL[pair].value(z, y)
+        else:
+            terms = LOSSES[self.loss].value(a, y, self.loss_parameter)
         costs = terms.sum(axis=1)
         return float((costs if w is None else costs * w).sum(dtype=np.float64))
 
@@ -295,7 +358,7 @@ class Network:
         name = self.activations[-1]
         if (name, self.loss) in CANONICAL:
             return CANONICAL[name, self.loss].delta(a, y)
-        delta = LOSSES[self.loss].gradient(a, y)
+        delta = LOSSES[self.loss].gradient(a, y, self.loss_parameter)
         if name == "softmax":
             delta = a * (delta - (a * delta).sum(axis=1, keepdims=True))
         else:

@@ -7,7 +7,7 @@ Most derivatives are functions of the output a alone, so z is overwritten. `keep
 back on themselves (gelu, silu, mish): for them the layer keeps z beside a.
 """
 from real cimport REAL_IS_DOUBLE, copy_sign, absolute, real
-from elementary cimport exp, exp_square, expm1, log1p, normal_density, normal_tail
+from elementary cimport exp, exp_anywhere, exp_square, expm1, log1p, normal_density, normal_tail
 
 cdef enum Activation:
     IDENTITY
@@ -21,6 +21,7 @@ cdef enum Activation:
     GELU
     SILU
     MISH
+    EXPONENTIAL
     SOFTMAX         # of the output layer only: couples the columns of a row, see losses.pxd
 
 
@@ -28,7 +29,7 @@ cdef inline int activation_code(str name) except -1:
     """The code of a name. The names are reference.OUTPUTS, in that order."""
     return (
         "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", "gelu", "silu", "mish",
-        "softmax",
+        "exponential", "softmax",
     ).index(name)
 
 
@@ -166,6 +167,9 @@ cdef inline void activation_forward(int code, real* a, const real* z, Py_ssize_t
     elif code == MISH:
         for i in range(n):
             a[i] = z[i] * mish_ratio(z[i])
+    elif code == EXPONENTIAL:
+        for i in range(n):
+            a[i] = exp_anywhere(z[i])
     elif a != z:
         for i in range(n):
             a[i] = z[i]
@@ -206,3 +210,6 @@ cdef inline void activation_backward(
     elif code == MISH:
         for i in range(n):
             delta[i] *= mish_derivative(z[i])
+    elif code == EXPONENTIAL:
+        for i in range(n):
+            delta[i] *= a[i]

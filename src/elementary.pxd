@@ -69,6 +69,17 @@ cdef inline real exp(real x) noexcept nogil:
     return <real> 0 if x < log_of_smallest() else value
 
 
+cdef inline real exp_anywhere(real x) noexcept nogil:
+    """e^x, and infinity beyond the largest number: there 2^n is none, so n is one less and the value doubled."""
+    cdef real most = <real> 710 if REAL_IS_DOUBLE else <real> 89
+    cdef real n
+    cdef real_bits power = powers_of_two(most if x > most else x, &n)
+    cdef real_bits above = x > 0
+    cdef real value = <real> 1 + expm1_reduced(rest_of(most if x > most else x, n))
+    value = value * power_of_two(power - above) * (<real> 2 if x > 0 else <real> 1)
+    return <real> 0 if x < log_of_smallest() else value
+
+
 cdef inline real exp_square(real x) noexcept nogil:
     """5/4 ((1 + e^x)^2 - 1) for x <= 40, and 0 as in exp: 2^n (5/2 + 5/4 (2 m + e^x (1 + m))), m = e^r - 1.
 

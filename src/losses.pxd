@@ -2,36 +2,94 @@
 
 All buffers of the output layer are compact: (m, n) by rows without gaps, so the elementwise loops run over m * n.
 
-The canonical pairs (identity with the squared errors, sigmoid with binary_cross_entropy, softmax with cross_entropy)
-are computed from z and stay finite when the output saturates; their delta is a - t, which needs no g'. Every other
-pair goes through dc/da and the derivative of the output activation, with a kept REAL_EPSILON away from 0 and 1
-where a logarithm or a division needs it. reference.py holds the same table.
+The canonical pairs (identity with the squared errors, sigmoid with binary_cross_entropy, softmax with cross_entropy,
+exponential with poisson) are computed from z and stay finite when the output saturates; their delta is a - t, which
+needs no g'. Every other pair goes through dc/da and the derivative of the output activation, with a kept REAL_EPSILON
+away from 0 and 1 where a logarithm or a division needs it. reference.py holds the same table, with the sources.
+
+`parameter` is the one number that a loss may have: the threshold of huber, the level of quantile.
 """
-from real cimport REAL_EPSILON, absolute, real
-from elementary cimport exp, log, log1p
-from activations cimport IDENTITY, SIGMOID, SOFTMAX, activation_backward, relu
+from real cimport REAL_EPSILON, REAL_MIN, absolute, copy_sign, real
+from elementary cimport double_artanh, exp, expm1, log, log1p
+from activations cimport (
+    EXPONENTIAL, IDENTITY, SIGMOID, SOFTMAX, activation_backward, choose, negative_part, relu, tanh,
+)
 
 cdef enum Loss:
     HALF_SQUARED_ERROR
     SQUARED_ERROR
     BINARY_CROSS_ENTROPY
     CROSS_ENTROPY
+    ABSOLUTE_ERROR
+    HUBER
+    LOG_COSH
+    QUANTILE
+    POISSON
 
 
 cdef inline int loss_code(str name) except -1:
     """The code of a name. The names are reference.LOSSES, in that order."""
-    return ("half_squared_error", "squared_error", "binary_cross_entropy", "cross_entropy").index(name)
+    return (
+        "half_squared_error", "squared_error", "binary_cross_entropy", "cross_entropy", "absolute_error", "huber",
+        "log_cosh", "quantile", "poisson",
+    ).index(name)
 
 
 cdef inline bint is_canonical(int loss, int output) noexcept nogil:
     """Whether the loss and its delta are computed from z in the short form."""
-    return (loss == BINARY_CROSS_ENTROPY and output == SIGMOID) or (loss == CROSS_ENTROPY and output == SOFTMAX)
+    return (
+        (loss == BINARY_CROSS_ENTROPY and output == SIGMOID) or (loss == CROSS_ENTROPY and output == SOFTMAX)
+        or (loss == POISSON and output == EXPONENTIAL))
+
+
+cdef inline real at_least(real x, real least) noexcept nogil:
+    """max(x, least)."""
+    return least if x < least else x
 
 
 cdef inline real clipped(real a) noexcept nogil:
     """a, kept between REAL_EPSILON and 1 - REAL_EPSILON."""
-    a = REAL_EPSILON if a < REAL_EPSILON else a
+    a = at_least(a, REAL_EPSILON)
     return <real> 1 - REAL_EPSILON if a > <real> 1 - REAL_EPSILON else a
+
+
+cdef inline real sign(real x) noexcept nogil:
+    """1 above 0, -1 below, 0 at 0."""
+    return choose(x == 0, x, copy_sign(1, x))
+
+
+cdef inline real huber(real d, real threshold) noexcept nogil:
+    """d^2 / 2 up to the threshold, beyond it threshold (|d| - threshold / 2): s (|d| - s / 2), s = min of the two."""
+    cdef real size = absolute(d)
+    cdef real s = threshold if size > threshold else size
+    return s * (size - <real> 0.5 * s)
+
+
+cdef inline real huber_derivative(real d, real threshold) noexcept nogil:
+    """d, kept between -threshold and threshold."""
+    return copy_sign(threshold, d) if absolute(d) > threshold else d
+
+
+cdef inline real log_cosh(real d) noexcept nogil:
+    """|d| + log((1 + e^(-2|d|)) / 2) = |d| + log((1 + s) / (1 - s)), s = m / (4 + m), m = e^(-2|d|) - 1; 0 at 0."""
+    cdef real size = absolute(d)
+    cdef real m = expm1(negative_part(<real> -2 * size))
+    return size + double_artanh(m / (<real> 4 + m))
+
+
+cdef inline real quantile(real d, real level) noexcept nogil:
+    """max(level d, (level - 1) d), d = t - a."""
+    return d * (level if d > 0 else level - <real> 1)
+
+
+cdef inline real quantile_derivative(real d, real level) noexcept nogil:
+    """By a, d = t - a: -level above 0, 1 - level below, 0 at 0."""
+    return choose(d == 0, d, choose(d > 0, -level, <real> 1 - level))
+
+
+cdef inline real poisson(real a, real log_a, real t) noexcept nogil:
+    """t log(t / a) - t + a; a for t = 0."""
+    return t * (log(at_least(t, REAL_MIN)) - log_a) + (a - t)
 
 
 cdef inline void softmax_forward(real* a, real* log_sum, real* z, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
@@ -58,7 +116,7 @@ cdef inline void softmax_forward(real* a, real* log_sum, real* z, Py_ssize_t m, 
 
 cdef inline void loss_forward(
     int loss, int output, real* row_loss, real* cost, const real* a, const real* z, const real* log_sum,
-    const real* t, const real* sample_weight, Py_ssize_t m, Py_ssize_t n
+    const real* t, const real* sample_weight, real parameter, Py_ssize_t m, Py_ssize_t n
 ) noexcept nogil:
     """row_loss (m,) = c times sample_weight (m,), or times 1 if NULL. cost (m, n) receives the terms of c."""
     cdef Py_ssize_t i, j
@@ -74,6 +132,25 @@ cdef inline void loss_forward(
         else:
             for i in range(m * n):
                 cost[i] = -(t[i] * log(clipped(a[i])) + (<real> 1 - t[i]) * log(<real> 1 - clipped(a[i])))
+    elif loss == ABSOLUTE_ERROR:
+        for i in range(m * n):
+            cost[i] = absolute(a[i] - t[i])
+    elif loss == HUBER:
+        for i in range(m * n):
+            cost[i] = huber(a[i] - t[i], parameter)
+    elif loss == LOG_COSH:
+        for i in range(m * n):
+            cost[i] = log_cosh(a[i] - t[i])
+    elif loss == QUANTILE:
+        for i in range(m * n):
+            cost[i] = quantile(t[i] - a[i], parameter)
+    elif loss == POISSON:
+        if output == EXPONENTIAL:
+            for i in range(m * n):
+                cost[i] = poisson(a[i], z[i], t[i])
+        else:
+            for i in range(m * n):
+                cost[i] = poisson(a[i], log(at_least(a[i], REAL_EPSILON)), t[i])
     else:
         if output == SOFTMAX:
             for i in range(m):
@@ -91,13 +168,13 @@ cdef inline void loss_forward(
 
 cdef inline void loss_backward(
     int loss, int output, real* delta, const real* a, const real* z, const real* t, const real* sample_weight,
-    real scale, Py_ssize_t m, Py_ssize_t n, real slope
+    real scale, real parameter, Py_ssize_t m, Py_ssize_t n, real slope
 ) noexcept nogil:
     """delta (m, n) = dc/dz, each row times scale and its sample_weight (m,), or 1 if NULL."""
     cdef Py_ssize_t i, j
     cdef real total, p
     if is_canonical(loss, output):
-        if output == SIGMOID:
+        if output != SOFTMAX:
             for i in range(m * n):
                 delta[i] = a[i] - t[i]
         else:
@@ -118,9 +195,24 @@ cdef inline void loss_backward(
             for i in range(m * n):
                 p = clipped(a[i])
                 delta[i] = (p - t[i]) / (p * (<real> 1 - p))
-        else:
+        elif loss == CROSS_ENTROPY:
             for i in range(m * n):
                 delta[i] = -t[i] / clipped(a[i])
+        elif loss == ABSOLUTE_ERROR:
+            for i in range(m * n):
+                delta[i] = sign(a[i] - t[i])
+        elif loss == HUBER:
+            for i in range(m * n):
+                delta[i] = huber_derivative(a[i] - t[i], parameter)
+        elif loss == LOG_COSH:
+            for i in range(m * n):
+                delta[i] = tanh(a[i] - t[i])
+        elif loss == QUANTILE:
+            for i in range(m * n):
+                delta[i] = quantile_derivative(t[i] - a[i], parameter)
+        else:
+            for i in range(m * n):
+                delta[i] = <real> 1 - t[i] / at_least(a[i], REAL_EPSILON)
         if output == SOFTMAX:
             softmax_backward(delta, a, m, n)
         elif output != IDENTITY:

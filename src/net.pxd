@@ -48,7 +48,8 @@ cdef struct Net:
     Py_ssize_t depth
     Layer* layers
     int loss
-    real slope
+    real slope                  # of leaky_relu below zero
+    real loss_parameter         # of huber or quantile
     int threads                 # that may be used at most
     Py_ssize_t n_weights
     bint big                    # whether there is a W that does not stay in the cache

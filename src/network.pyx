@@ -102,7 +102,10 @@ cdef class Network:
 
     dtype = numpy.dtype(numpy.float64 if REAL_IS_DOUBLE else numpy.float32)
 
-    def __cinit__(self, tuple sizes, tuple activations, str loss, bint bias=True, double negative_slope=0.01):
+    def __cinit__(
+        self, tuple sizes, tuple activations, str loss, bint bias=True, double negative_slope=0.01,
+        double loss_parameter=1
+    ):
         cdef Py_ssize_t l, at = 0
         cdef Layer* layer
         self.sizes = sizes
@@ -110,6 +113,7 @@ cdef class Network:
         self.net.depth = len(sizes) - 1
         self.net.loss = loss_code(loss)
         self.net.slope = negative_slope
+        self.net.loss_parameter = loss_parameter
         self.net.threads = 1
         self.net.layers = <Layer*> PyMem_Calloc(self.net.depth, sizeof(Layer))
         self.forks = forks_seen()

@@ -167,7 +167,7 @@ cdef inline void forward_tile(Net* net, Py_ssize_t tile, const real** t, const r
     at = lo * last.n_out
     loss_forward(
         net.loss, last.activation, net.row_loss + lo, net.cost + at, last.a + at, last.z + at, net.log_sum + lo, t[0],
-        w[0], hi - lo, last.n_out)
+        w[0], net.loss_parameter, hi - lo, last.n_out)
 
 
 cdef inline void evaluate_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
@@ -189,8 +189,8 @@ cdef inline void backward_tile(void* context, Py_ssize_t tile, int part) noexcep
     lo, hi = share(net.size, tile, net.tiles)
     at = lo * layer.n_out
     loss_backward(
-        net.loss, layer.activation, layer.delta + at, layer.a + at, layer.z + at, t, w, net.scale, hi - lo,
-        layer.n_out, net.slope)
+        net.loss, layer.activation, layer.delta + at, layer.a + at, layer.z + at, t, w, net.scale,
+        net.loss_parameter, hi - lo, layer.n_out, net.slope)
     for l in range(net.depth - 1, net.by_columns, -1):
         layer = &net.layers[l]
         below = &net.layers[l - 1]

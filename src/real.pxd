@@ -10,6 +10,7 @@ cdef extern from "real.h" nogil:
     ctypedef long real_bits                     # a signed integer as wide as a real
     const bint REAL_IS_DOUBLE
     const real REAL_EPSILON                     # distance from 1 to the next real
+    const real REAL_MIN                         # the smallest normal number
     const real ROUNDING_SHIFT                   # x + ROUNDING_SHIFT rounds x to an integer
     real_bits to_bits(real x)
     real from_bits(real_bits b)

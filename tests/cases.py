@@ -16,6 +16,8 @@ HIDDEN = tuple(reference.ACTIVATIONS)
 OUTPUT_AND_LOSS = tuple(
     (output, loss) for output in reference.OUTPUTS for loss in reference.LOSSES if reference.is_defined(output, loss)
 )
+# Of huber and quantile: errors lie on both sides of the threshold, and the level is not that of a sign alone.
+LOSS_PARAMETER = 0.3
 
 
 def random_parameters(sizes, bias, rng):
@@ -47,7 +49,8 @@ def random_inputs(m, n, rng):
 
 
 def random_targets(loss, m, n, rng):
-    """(m, n) float64 targets the loss is defined for: probabilities for the cross entropies, else reals.
+    """(m, n) float64 targets the loss is defined for: probabilities for the cross entropies, counts for poisson, else
+    reals.
 
     Rows for cross_entropy do not sum to 1: only non-negative is asked of them, and the short form
     (prediction - target) is wrong for them unless it carries the row's sum.
@@ -56,6 +59,8 @@ def random_targets(loss, m, n, rng):
         targets = rng.uniform(0.05, 0.95, size=(m, n))
     elif loss == "cross_entropy":
         targets = rng.uniform(0.0, 1.0, size=(m, n))
+    elif loss == "poisson":
+        targets = rng.poisson(1.5, size=(m, n))
     else:
         targets = rng.normal(size=(m, n))
     return targets.astype(np.float32).astype(np.float64)
@@ -72,7 +77,7 @@ def random_sample_weight(m, rng):
 def make(build, dtype, sizes, hidden, output, loss, bias, parameters, negative_slope=0.01):
     """A Network of that build and dtype holding these parameters; all hidden layers have one activation."""
     activations = (hidden,) * (len(sizes) - 2) + (output,)
-    network = builds.network(dtype, build)(tuple(sizes), activations, loss, bias, negative_slope)
+    network = builds.network(dtype, build)(tuple(sizes), activations, loss, bias, negative_slope, LOSS_PARAMETER)
     network.parameters[:] = parameters
     return network
 

@@ -68,6 +68,7 @@ FORMULAS = {
     "gelu": lambda m, z: z * normal_cdf(m, z),
     "silu": lambda m, z: z / (1 + m.exp(-z)),
     "mish": lambda m, z: z * m.tanh(m.most(z, 0) + m.log1p(m.exp(-abs(z)))),
+    "exponential": lambda m, z: m.exp(z),
 }
 
 # In smallest normal numbers: a result below may be 0. The core's exp is 0 from 1.01 of them on, as it compares with a
@@ -228,6 +229,7 @@ LIMITS = {
     "gelu": (np.nan, np.inf),
     "silu": (np.nan, np.inf),
     "mish": (np.nan, np.inf),
+    "exponential": (0, np.inf),
 }
 
 
@@ -245,7 +247,7 @@ def test_infinities_and_nan_get_their_limits_and_nan(build, dtype, name):
 @pytest.mark.parametrize("build", COMPILED)
 def test_a_function_that_rises_through_zero_keeps_the_sign_of_zero(build, dtype):
     z = np.repeat([-0.0, 0.0], 37).astype(dtype)
-    for name in set(HIDDEN) - {"relu", "sigmoid", "softplus"}:
+    for name in set(HIDDEN) - {"relu", "sigmoid", "softplus", "exponential"}:
         answer = values(build, name, z)
         assert (answer == 0).all(), name
         assert np.array_equal(np.signbit(answer), np.signbit(z)), name

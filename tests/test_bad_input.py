@@ -176,6 +176,12 @@ def test_binary_cross_entropy_refuses_targets_outside_0_and_1(value):
             refuses(lambda net=net, call=call, y=y: getattr(net, call)(X, y), r"\by\b", r"\b0\b.*\b1\b", net=net)
 
 
+def test_poisson_refuses_negative_targets():
+    for call in ("fit", "evaluate", "gradient"):
+        net = fastmlp.MLP([4, 5, 3], output="exponential", seed=0)
+        refuses(lambda net=net, call=call: getattr(net, call)(X, Y), r"\by\b", r"poisson", r">= 0", net=net)
+
+
 BAD_WEIGHTS = {
     "too few": (np.ones(5), [r"sample_weight", r"\b5\b", r"\b6\b"]),
     "two dimensions": (np.ones((6, 1)), [r"sample_weight", r"\(6, 1\)|\b2\b"]),
@@ -354,6 +360,26 @@ BAD_NETS = {
         {"output": "tanh", "loss": "binary_cross_entropy"},
         [r"loss", r"binary_cross_entropy", r"tanh", r"sigmoid"],
     ),
+    "poisson of relu, which may be 0": (
+        ([4, 5, 3],),
+        {"output": "relu", "loss": "poisson"},
+        [r"loss", r"poisson", r"relu", r"exponential"],
+    ),
+    "huber_delta of zero": (
+        ([4, 5, 3],),
+        {"loss": "huber", "huber_delta": 0.0},
+        [r"huber_delta", r"\b0\.0\b", r"> 0"],
+    ),
+    "huber_delta negative": (([4, 5, 3],), {"huber_delta": -1.0}, [r"huber_delta", r"-1\.0"]),
+    "huber_delta of text": (([4, 5, 3],), {"huber_delta": "1"}, [r"huber_delta", r"'1'"]),
+    "huber_delta that float32 rounds to 0": (
+        ([4, 5, 3],),
+        {"loss": "huber", "huber_delta": 1e-60},
+        [r"huber_delta", r"1e-60", r"float64"],
+    ),
+    "quantile of everything": (([4, 5, 3],), {"loss": "quantile", "quantile": 1.0}, [r"quantile", r"1\.0", r"< 1"]),
+    "quantile of nothing": (([4, 5, 3],), {"loss": "quantile", "quantile": 0.0}, [r"quantile", r"0\.0", r"> 0"]),
+    "quantile nan": (([4, 5, 3],), {"quantile": float("nan")}, [r"quantile", r"nan"]),
     "a dtype without a core": (
         ([4, 5, 3],),
         {"dtype": "float16"},

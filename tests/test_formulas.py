@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pytest
 
-from cases import DTYPES, EVERY_BUILD, HIDDEN, make
+from cases import DTYPES, EVERY_BUILD, HIDDEN, LOSS_PARAMETER, make
 from fastmlp import reference
 from tolerances import EPSILON, IN_EPSILONS
 
@@ -70,6 +70,7 @@ FORMULAS = {
         lambda z: z * np.tanh(softplus(z)),
         lambda z: np.tanh(softplus(z)) + z * sech_squared(softplus(z)) * logistic(z),
     ),
+    "exponential": (np.exp, np.exp),
 }
 
 
@@ -94,6 +95,11 @@ def test_the_table_of_activations_is_the_one_written_here():
         "squared_error",
         "binary_cross_entropy",
         "cross_entropy",
+        "absolute_error",
+        "huber",
+        "log_cosh",
+        "quantile",
+        "poisson",
     }
     assert set(reference.OPTIMIZERS) == {"SGD", "Adam"}
 
@@ -125,6 +131,7 @@ def test_an_activation_is_its_formula(build, dtype, name):
 @pytest.mark.parametrize("build", EVERY_BUILD)
 def test_a_derivative_is_its_formula(build, dtype, name):
     z = grid(dtype)
+    z = z[z < 40] if name == "exponential" else z  # the square of e^z is a number of either dtype
     value, derivative = FORMULAS[name]
     exact_z = z.astype(np.longdouble)
     # dc/da = a - y is between 1 and 2 (1 + |a|), so it carries the derivative without losing a digit.
@@ -134,7 +141,7 @@ def test_a_derivative_is_its_formula(build, dtype, name):
     flat, inputs = np.empty(1, dtype), np.empty((z.size, 1), dtype)
     network.gradient(z[:, None], target[:, None], None, flat, inputs)
     answer = inputs[:, 0].astype(np.longdouble) * z.size
-    scale = np.maximum(1, np.abs(value(exact_z) - target))
+    scale = np.maximum(1, np.abs(value(exact_z) - target)) * np.maximum(1, np.abs(derivative(exact_z)))
     error = np.abs(answer - expected) / scale / EPSILON[dtype]
     worst = int(np.argmax(error))
     assert error[worst] <= IN_EPSILONS["derivative"], f"{name}' at {z[worst]!r}: {float(error[worst]):.1f} epsilons"
@@ -165,8 +172,9 @@ def test_relu_and_leaky_relu_take_the_left_slope_at_zero(build, dtype):
 @pytest.mark.parametrize("build", EVERY_BUILD)
 def test_an_activation_and_its_derivative_stay_finite_far_out(build, dtype, name):
     z = np.array([-1e30, -1e6, -1e4, -700.0, -100.0, 0.0, 100.0, 700.0, 1e4, 1e6, 1e30], dtype)
+    z = z[z <= 0] if name == "exponential" else z  # which is soon beyond all numbers
     left = {"sigmoid": 0, "tanh": -1, "relu": 0, "elu": -1, "selu": -SELU_SCALE * SELU_ALPHA, "softplus": 0}
-    left |= {"gelu": 0, "silu": 0, "mish": 0}
+    left |= {"gelu": 0, "silu": 0, "mish": 0, "exponential": 0}
     hidden = make(build, dtype, (1, 1, 1), name, "identity", "half_squared_error", False, [1.0, 1.0], SLOPE)
     for network in (one_neuron(build, dtype, name), hidden):
         answer = network.forward(z[:, None])[:, 0]
@@ -175,7 +183,7 @@ def test_an_activation_and_its_derivative_stay_finite_far_out(build, dtype, name
             np.testing.assert_allclose(answer[:4], left[name], rtol=1e-6, atol=1e-30)
         if name in {"sigmoid", "tanh"}:
             assert (answer[-4:] == 1).all()
-        else:
+        elif name != "exponential":
             np.testing.assert_allclose(answer[-4:], z[-4:] * (SELU_SCALE if name == "selu" else 1.0), rtol=1e-6)
         # Row by row, with dc/da = 1, so that the gradient of the row is the derivative alone.
         for row, a in zip(z[1:-1], answer[1:-1], strict=True):
@@ -235,8 +243,17 @@ def loss_by_formula(loss, output, target):
         return sum((o - t) ** 2 for o, t in zip(output, target, strict=True))
     if loss == "binary_cross_entropy":
         return -sum(t * math.log(o) + (1 - t) * math.log(1 - o) for o, t in zip(output, target, strict=True))
-    assert loss == "cross_entropy"
-    return -sum(t * math.log(o) for o, t in zip(output, target, strict=True))
+    if loss == "cross_entropy":
+        return -sum(t * math.log(o) for o, t in zip(output, target, strict=True))
+    p = LOSS_PARAMETER
+    term = {
+        "absolute_error": lambda o, t: abs(o - t),
+        "huber": lambda o, t: 0.5 * (o - t) ** 2 if abs(o - t) <= p else p * (abs(o - t) - 0.5 * p),
+        "log_cosh": lambda o, t: math.log(math.cosh(o - t)),
+        "quantile": lambda o, t: max(p * (t - o), (p - 1) * (t - o)),
+        "poisson": lambda o, t: (t * math.log(t / o) if t > 0 else 0) - t + o,
+    }[loss]
+    return sum(term(o, t) for o, t in zip(output, target, strict=True))
 
 
 @pytest.mark.parametrize("build", EVERY_BUILD)
@@ -246,23 +263,83 @@ def test_every_loss_is_its_formula_and_a_weighted_mean_over_rows(build):
     weight = np.array([1.0, 0.0, 2.0, 0.5, 3.0, 1.0])
     softmax = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
     outputs = {"softmax": softmax, "sigmoid": 1 / (1 + np.exp(-Z)), "identity": Z, "tanh": np.tanh(Z)}
+    outputs |= {"exponential": np.exp(Z), "softplus": np.log1p(np.exp(Z))}
     targets = rng.uniform(0.1, 0.9, size=(6, 3))
-    tried = 0
+    tried = set()
     for output, expected in outputs.items():
         for loss in reference.LOSSES:
             if not reference.is_defined(output, loss):
                 continue
-            tried += 1
+            tried.add(loss)
             network = make(build, "float64", (3, 3), "identity", output, loss, False, np.eye(3).ravel())
             each = np.array([loss_by_formula(loss, o, t) for o, t in zip(expected, targets, strict=True)])
             assert network.evaluate(Z, targets, None) == pytest.approx(each.mean(), rel=1e-13), (output, loss)
             weighted = (weight * each).sum() / weight.sum()
             assert network.evaluate(Z, targets, weight) == pytest.approx(weighted, rel=1e-13), (output, loss)
-    assert tried >= 10
+    assert tried == set(reference.LOSSES)
 
 
-def test_the_cross_entropies_need_probabilities():
+def one_identity(build, dtype, loss):
+    return make(build, dtype, (1, 1), "identity", "identity", loss, False, [1.0])
+
+
+def loss_and_slope(network, z, target, dtype):
+    """The loss of one sample, and its derivative by the input, which is z."""
+    flat, inputs = np.empty(1, dtype), np.empty((1, 1), dtype)
+    loss = network.gradient(np.full((1, 1), z, dtype), np.full((1, 1), target, dtype), None, flat, inputs)
+    return loss, float(inputs[0, 0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_the_losses_with_a_corner_have_the_slope_zero_in_it(build, dtype):
+    p = float(np.dtype(dtype).type(LOSS_PARAMETER))
+    for loss, left, right in (("absolute_error", -1, 1), ("quantile", -p, float(np.dtype(dtype).type(1 - p)))):
+        network = one_identity(build, dtype, loss)
+        assert loss_and_slope(network, 0.5, 0.5, dtype) == (0, 0), loss
+        assert loss_and_slope(network, 0.25, 0.5, dtype)[1] == left, loss
+        assert loss_and_slope(network, 0.75, 0.5, dtype)[1] == pytest.approx(right, rel=1e-6), loss
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_the_losses_that_bend_are_finite_far_out_and_keep_digits_near_zero(build, dtype):
+    log_cosh, huber = one_identity(build, dtype, "log_cosh"), one_identity(build, dtype, "huber")
+    p = LOSS_PARAMETER
+    for side in (1, -1):
+        assert loss_and_slope(log_cosh, side * 1e4, 0, dtype) == (pytest.approx(1e4 - math.log(2)), side)
+        assert loss_and_slope(log_cosh, side * 1e30, 0, dtype) == (pytest.approx(1e30), side)
+        assert loss_and_slope(huber, side * 1e30, 0, dtype) == (pytest.approx(p * 1e30), pytest.approx(side * p))
+        small = math.sqrt(EPSILON[dtype])
+        assert loss_and_slope(huber, side * small, 0, dtype)[0] == pytest.approx(small**2 / 2, rel=1e-5)
+        # log cosh d is d^2 / 2 there, the difference of two numbers near |d|.
+        assert abs(loss_and_slope(log_cosh, side * small, 0, dtype)[0] - small**2 / 2) <= 4 * EPSILON[dtype] * small
+    assert loss_and_slope(log_cosh, 3, 3, dtype) == (0, 0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_poisson_is_finite_where_the_output_vanishes_and_the_output_where_the_target_does(build, dtype):
+    exponential = one_neuron(build, dtype, "exponential", "poisson")
+    assert loss_and_slope(exponential, -1000, 2, dtype) == (pytest.approx(2 * (math.log(2) + 1000) - 2), -2)
+    for output in reference.NEEDED_OUTPUTS["poisson"]:
+        network = make(build, dtype, (1, 2), "identity", output, "poisson", False, [1.0, -1.0])
+        for z in (-40, -3, 1, 40):
+            X = np.full((1, 1), z, dtype)
+            total = network.forward(X).sum(dtype=np.float64)
+            assert network.evaluate(X, np.zeros((1, 2), dtype), None) == pytest.approx(total, rel=1e-6), output
+    softplus = one_neuron(build, dtype, "softplus", "poisson")
+    # a is kept an epsilon away from 0 where it is divided by.
+    assert loss_and_slope(softplus, -1000, 2, dtype)[0] == pytest.approx(2 * math.log(2 / EPSILON[dtype]) - 2)
+
+
+def test_the_logarithms_need_outputs_that_have_one():
     for output in reference.OUTPUTS:
+        for loss in ("absolute_error", "huber", "log_cosh", "quantile"):
+            assert reference.is_defined(output, loss)
+        assert reference.is_defined(output, "poisson") == (
+            output in {"exponential", "softplus", "sigmoid", "softmax"}
+        )
         assert reference.is_defined(output, "half_squared_error")
         assert reference.is_defined(output, "squared_error")
         if output not in {"sigmoid", "softmax"}:

@@ -10,6 +10,7 @@ import pytest
 from cases import (
     EVERY_BUILD,
     HIDDEN,
+    LOSS_PARAMETER,
     OUTPUT_AND_LOSS,
     blocks,
     make,
@@ -24,8 +25,12 @@ from tolerances import DIFFERENCE_STEP, DIFFERENCE_TOLERANCE, KINK_MARGIN, NOT_Z
 SLOPE = 0.2
 
 
-def keeps_away_from_kinks(sizes, bias, parameters, X, hidden, output):
-    """Whether every z is at least KINK_MARGIN from 0 and the z of the output lie on both sides of 0."""
+# The errors |a - y| at which a loss has a kink, or its derivative has one.
+KINKS_OF_LOSS = {"absolute_error": 0.0, "quantile": 0.0, "huber": LOSS_PARAMETER}
+
+
+def keeps_away_from_kinks(sizes, bias, parameters, X, y, hidden, output, loss):
+    """Whether all z keep KINK_MARGIN from 0, errors from kinks of the loss, and z of the output have both signs."""
     A = X
     cut = [block for _, block in blocks(parameters, sizes, bias)]
     weights, biases = (cut[::2], cut[1::2]) if bias else (cut, [0.0] * len(cut))
@@ -35,16 +40,22 @@ def keeps_away_from_kinks(sizes, bias, parameters, X, hidden, output):
             return False
         if layer < len(weights) - 1:
             A = reference.ACTIVATIONS[hidden].value(Z, SLOPE)
+    if loss in KINKS_OF_LOSS:
+        A = reference.softmax(Z) if output == "softmax" else reference.ACTIVATIONS[output].value(Z, SLOPE)
+        if np.abs(np.abs(A - y) - KINKS_OF_LOSS[loss]).min() < KINK_MARGIN:
+            return False
     return output == "softmax" or bool((Z > 0).any() and (Z < 0).any())
 
 
-def case(sizes, hidden, output, loss, bias, rows):
+def case(sizes, hidden, output, loss, bias, rows, labels):
     """Return parameters and data without a kink in reach, from the first seed that has them."""
     for seed in range(1000):
         rng = np.random.default_rng(seed)
         parameters, X = random_parameters(sizes, bias, rng), random_inputs(rows, sizes[0], rng)
-        if keeps_away_from_kinks(sizes, bias, parameters, X, hidden, output):
-            return parameters, X, random_targets(loss, rows, sizes[-1], rng), random_sample_weight(rows, rng)
+        y = np.arange(rows) % sizes[-1] if labels else random_targets(loss, rows, sizes[-1], rng)
+        targets = np.eye(sizes[-1])[y] if labels else y
+        if keeps_away_from_kinks(sizes, bias, parameters, X, targets, hidden, output, loss):
+            return parameters, X, y, random_sample_weight(rows, rng)
     raise AssertionError("no seed keeps away from the kinks")
 
 
@@ -63,9 +74,7 @@ def central_differences(evaluate, array):
 
 
 def check(build, sizes, hidden, output, loss, bias, weighted, labels=False, rows=5):
-    parameters, X, y, weight = case(sizes, hidden, output, loss, bias, rows)
-    if labels:
-        y = np.arange(rows) % sizes[-1]
+    parameters, X, y, weight = case(sizes, hidden, output, loss, bias, rows, labels)
     if not weighted:
         weight = None
     network = make(build, "float64", sizes, hidden, output, loss, bias, parameters, SLOPE)

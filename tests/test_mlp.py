@@ -79,6 +79,7 @@ def test_the_dtype_is_float32_unless_told():
         ("softmax", "cross_entropy"),
         ("tanh", "half_squared_error"),
         ("relu", "half_squared_error"),
+        ("exponential", "poisson"),
     ],
 )
 def test_the_loss_follows_from_the_output_unless_told(output, loss):
@@ -92,12 +93,14 @@ def test_the_loss_follows_from_the_output_unless_told(output, loss):
         "softmax": np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True),
         "tanh": np.tanh(Z),
         "relu": np.maximum(Z, 0),
+        "exponential": np.exp(Z),
     }[output]
     by_formula = {
         "half_squared_error": 0.5 * (prediction - targets) ** 2,
         "binary_cross_entropy": -targets * np.log(np.abs(prediction) + (prediction == 0))
         - (1 - targets) * np.log(np.abs(1 - prediction)),
         "cross_entropy": -targets * np.log(np.abs(prediction) + (prediction == 0)),
+        "poisson": targets * np.log(targets / np.abs(prediction + (prediction == 0))) - targets + prediction,
     }[loss]
     net = fastmlp.MLP.from_parameters([np.eye(3)], None, output=output, dtype="float64")
     assert net.evaluate(Z, targets) == pytest.approx(by_formula.sum(axis=1).mean(), rel=1e-12)
@@ -417,6 +420,25 @@ def test_a_copy_answers_the_same_and_lives_its_own_life(dtype, bias):
         twin.fit(X, y, epochs=2)
         assert net.parameters.tobytes() == before, how
         assert twin.parameters.tobytes() != before, how
+
+
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [("huber", {"huber_delta": 0.25}), ("quantile", {"quantile": 0.75})],
+    ids=["huber", "quantile"],
+)
+def test_the_parameter_of_a_loss_is_used_told_and_copied(loss, options):
+    [(name, value)] = options.items()
+    net = fastmlp.MLP.from_parameters([np.eye(1)], None, loss=loss, dtype="float64", **options)
+    made = fastmlp.MLP([1, 1], loss=loss, bias=False, dtype="float64", **options)
+    made.weights = [np.eye(1)]
+    by_hand = {"huber": 0.25 * (2 - 0.125), "quantile": 0.75 * 2}[loss]
+    for twin in (net, made, *copies(net).values()):
+        assert twin.evaluate([[1.0]], [3.0]) == by_hand
+        assert getattr(twin, name) == value
+        assert f"{loss} {name}={value}" in repr(twin)
+        assert f"{loss} {name}={value}" in twin.summary()
+    assert (fastmlp.MLP([1, 1]).huber_delta, fastmlp.MLP([1, 1]).quantile) == (1.0, 0.5)
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
