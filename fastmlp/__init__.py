@@ -10,7 +10,7 @@
 
 from fastmlp import builds, datasets, reference
 from fastmlp.mlp import MLP, Gradient
-from fastmlp.optimizers import SGD, Adam
+from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.perceptron import Perceptron
 from fastmlp.threads import get_num_threads, set_num_threads
 from fastmlp.training import History
@@ -21,9 +21,11 @@ __all__ = [
     "MLP",
     "SGD",
     "Adam",
+    "AdamW",
     "Gradient",
     "History",
     "Perceptron",
+    "RMSprop",
     "builds",
     "datasets",
     "get_num_threads",

@@ -191,5 +191,6 @@ def rounded(name: str, value: float, dtype: np.dtype) -> None:
 
 def hyperparameters(optimizer: object, dtype: np.dtype) -> None:
     """Numbers of an optimizer that keep their meaning when they are rounded to dtype."""
-    for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "weight_decay"):
-        rounded(f"{name} of the optimizer", getattr(optimizer, name, 0.5), dtype)
+    for name, value in vars(optimizer).items():
+        if isinstance(value, Real):
+            rounded(f"{name} of the optimizer", float(value), dtype)

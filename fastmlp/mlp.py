@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastmlp import builds, checks, reference
 from fastmlp.initializers import DEFAULTS, INITIALIZERS
-from fastmlp.optimizers import SGD, Adam
+from fastmlp.optimizers import Optimizer
 from fastmlp.optimizers import optimizer as as_optimizer
 from fastmlp.progress import Progress
 from fastmlp.reference import Array
@@ -263,7 +263,7 @@ class MLP:
             *self._loss_parameter().values(),
         )
         self._build_name = builds.current()
-        self._optimizer: SGD | Adam | None = None
+        self._optimizer: Optimizer | None = None
 
     def _loss_parameter(self) -> dict[str, float]:
         """The argument that is the loss's parameter, with its value; empty for a loss without."""
@@ -498,7 +498,7 @@ class MLP:
         *,
         epochs: int = 100,
         batch_size: int | None = 32,
-        optimizer: str | SGD | Adam = "adam",
+        optimizer: str | Optimizer = "adam",
         shuffle: bool = True,
         sample_weight: ArrayLike | None = None,
         validation: float | tuple[ArrayLike, ArrayLike] | None = None,
@@ -520,7 +520,7 @@ class MLP:
             Passes over the data, >= 1.
         batch_size : int or None
             Samples a step: 1 is online learning, None takes the whole set. The last batch may be smaller.
-        optimizer : {"adam", "sgd"}, Adam or SGD
+        optimizer : {"adam", "adamw", "rmsprop", "sgd"}, Adam, AdamW, RMSprop or SGD
             A name takes the default hyperparameters.
         shuffle : bool
             Whether each epoch takes the samples in a new order.

@@ -228,18 +228,18 @@ def is_defined(output: str, loss: str) -> bool:
     return output in NEEDED_OUTPUTS.get(loss, OUTPUTS)
 
 
-def _sgd(network: "Network", optimizer: Any, gradient: Array) -> None:
+def _sgd(network: "Network", optimizer: Any, rate: float, gradient: Array) -> None:
     velocity = network.first
     if optimizer.momentum == 0:
-        network.parameters -= optimizer.learning_rate * gradient
+        network.parameters -= rate * gradient
         return
     velocity *= optimizer.momentum
     velocity += gradient
     step = gradient + optimizer.momentum * velocity if optimizer.nesterov else velocity
-    network.parameters -= optimizer.learning_rate * step
+    network.parameters -= rate * step
 
 
-def _adam(network: "Network", optimizer: Any, gradient: Array) -> None:
+def _adam(network: "Network", optimizer: Any, rate: float, gradient: Array) -> None:
     first, second = network.first, network.second
     first *= optimizer.beta_1
     first += (1 - optimizer.beta_1) * gradient
@@ -252,13 +252,28 @@ def _adam(network: "Network", optimizer: Any, gradient: Array) -> None:
     if not optimizer.epsilon_hat:
         denominator += optimizer.epsilon
     np.divide(first, denominator, out=denominator)
-    denominator *= optimizer.learning_rate / (1 - network.beta_1_power)
+    denominator *= rate / (1 - network.beta_1_power)
     network.parameters -= denominator
 
 
+def _adamw(network: "Network", optimizer: Any, rate: float, gradient: Array) -> None:
+    for W in network.weights:
+        W -= rate * optimizer.weight_decay * W
+    _adam(network, optimizer, rate, gradient)
+
+
+def _rmsprop(network: "Network", optimizer: Any, rate: float, gradient: Array) -> None:
+    velocity, square = network.first, network.second
+    square *= optimizer.rho
+    square += (1 - optimizer.rho) * np.square(gradient)
+    velocity *= optimizer.momentum
+    velocity += gradient / (np.sqrt(square) + optimizer.epsilon)
+    network.parameters -= rate * velocity
+
+
 # By class name of fastmlp/optimizers.py. SGD with momentum: Polyak 1964, Nesterov as in Sutskever et al. 2013;
-# Adam: Kingma and Ba 2015.
-OPTIMIZERS = {"SGD": _sgd, "Adam": _adam}
+# Adam: Kingma and Ba 2015; AdamW: Loshchilov and Hutter 2019; RMSprop: Tieleman and Hinton 2012, lecture 6.5.
+OPTIMIZERS = {"SGD": _sgd, "Adam": _adam, "AdamW": _adamw, "RMSprop": _rmsprop}
 
 
 def layer_views(flat: Array, sizes: Sequence[int], bias: bool) -> tuple[list[Array], list[Array]]:
@@ -478,13 +493,13 @@ class Network:
             total_weight += weight
             if not math.isfinite(loss):
                 break
-            decay = optimizer.weight_decay + l2 / weight
+            decay = (0 if optimizer.decoupled else optimizer.weight_decay) + l2 / weight
             if decay:
                 for g, theta in zip(layer_views(self._gradient, self.sizes, self.bias)[0], self.weights, strict=True):
                     g += decay * theta
             self.beta_1_power *= getattr(optimizer, "beta_1", 0)
             self.beta_2_power *= getattr(optimizer, "beta_2", 0)
-            step(self, optimizer, self._gradient)
+            step(self, optimizer, optimizer.learning_rate, self._gradient)
         self.penalty = total_penalty / total_weight
         return total / total_weight
 

@@ -77,7 +77,6 @@ cdef struct Net:
     bint accumulate             # whether the batch had a group before
     bint update                 # whether the gradient is complete and the optimizer's turn has come
     Step step
-    real decay
     real* outputs               # (rows, n_out) where predictions go, or NULL
     real* inputs_gradient       # (rows, n_in) where dC/dX goes, or NULL
     # workspace, a row per sample of the group

@@ -92,7 +92,7 @@ cdef class Network:
     cdef double looked                  # when signals were last looked for, in seconds
     cdef unsigned long owner            # the thread that holds the lock, 0 for none
     cdef int forks                      # how often the process had been forked when the lock was made
-    cdef double beta_1, beta_2          # of Adam, and their t-th powers after t steps: not rounded to `real`
+    cdef double beta_1, beta_2          # of Adam, else 0; their t-th powers after t steps: not rounded to `real`
     cdef double beta_1_power, beta_2_power
     cdef double epsilon
     cdef bint epsilon_hat
@@ -394,6 +394,7 @@ cdef class Network:
         cdef Py_ssize_t rows = len(X), step, start, size
         cdef double total = 0, total_weight = 0, total_penalty = 0, weight, loss, penalty = 0
         cdef double learning_rate = optimizer.learning_rate, weight_decay = optimizer.weight_decay
+        cdef bint decoupled = optimizer.decoupled
         self.acquire()
         try:
             self.allocate_backward(threads)
@@ -413,7 +414,8 @@ cdef class Network:
                         self.next_step(learning_rate)
                         if l2 > 0:
                             penalty = 0.5 * l2 * squared_weights(&self.net)
-                        self.net.decay = <real> (weight_decay + l2 / weight)
+                        self.net.step.decay = <real> ((0 if decoupled else weight_decay) + l2 / weight)
+                        self.net.step.shrink = <real> (learning_rate * weight_decay if decoupled else 0)
                         loss = self.batch(start, size, weight, True)
                         total += loss + penalty
                         total_penalty += penalty
@@ -438,13 +440,15 @@ cdef class Network:
             self.epsilon / sqrt(1 - self.beta_2_power) if self.epsilon_hat else self.epsilon)
 
     cdef set_optimizer(self, optimizer):
-        """Take the hyperparameters of an SGD or Adam."""
+        """Take the hyperparameters of one of fastmlp/optimizers.py; those that it has not, are not used."""
+        cdef double rho
         self.net.step.optimizer = optimizer_code(type(optimizer).__name__)
         self.net.step.momentum = <double> getattr(optimizer, "momentum", 0.0)
         self.net.step.nesterov = getattr(optimizer, "nesterov", False)
         self.beta_1, self.beta_2 = getattr(optimizer, "beta_1", 0.0), getattr(optimizer, "beta_2", 0.0)
-        self.net.step.beta_1, self.net.step.beta_2 = <real> self.beta_1, <real> self.beta_2
-        self.net.step.add_1, self.net.step.add_2 = <real> (1 - self.beta_1), <real> (1 - self.beta_2)
+        rho = getattr(optimizer, "rho", self.beta_2)    # without a bias correction, as in beta_2 = 0
+        self.net.step.beta_1, self.net.step.beta_2 = <real> self.beta_1, <real> rho
+        self.net.step.add_1, self.net.step.add_2 = <real> (1 - self.beta_1), <real> (1 - rho)
         self.epsilon, self.epsilon_hat = getattr(optimizer, "epsilon", 0.0), getattr(optimizer, "epsilon_hat", False)
 
     @property

@@ -1,7 +1,7 @@
 """Every optimizer: one step over flat buffers, elementwise, in one pass.
 
-`decay` is the L2 penalty: its gradient decay * theta is added to the gradient here, so that no other pass over the
-parameters is needed. Hyperparameters come from fastmlp/optimizers.py, where each is described.
+The penalties of weights are part of the step, so that no other pass over the parameters is needed; biases are not
+`penalized`. Hyperparameters come from fastmlp/optimizers.py, where each is described.
 """
 from real cimport real
 
@@ -18,6 +18,8 @@ cdef extern from "vector.h" nogil:
 cdef enum Optimizer:
     SGD
     ADAM
+    ADAMW
+    RMSPROP
 
 cdef struct Step:
     int optimizer
@@ -25,25 +27,27 @@ cdef struct Step:
     real learning_rate      # of this step; for Adam divided by 1 - beta_1^t
     real momentum
     real beta_1
-    real beta_2
+    real beta_2             # rho of RMSprop
     real add_1              # 1 - beta_1 and 1 - beta_2, rounded once
     real add_2
     real epsilon
     real correction         # 1 / sqrt(1 - beta_2^t)
+    real decay              # of the L2 penalty, whose gradient is decay * theta
+    real shrink             # of the decoupled one of AdamW, which takes shrink * theta from theta
 
 
 cdef inline int optimizer_code(str name) except -1:
     """The code of a class name of fastmlp/optimizers.py."""
-    return ("SGD", "Adam").index(name)
+    return ("SGD", "Adam", "AdamW", "RMSprop").index(name)
 
 
 cdef inline void sgd_step(
-    const Step* step, real* theta, real* velocity, const real* gradient, real decay, Py_ssize_t n
+    const Step* step, real* theta, real* velocity, const real* gradient, bint penalized, Py_ssize_t n
 ) noexcept nogil:
     """v = momentum v + g; theta -= learning_rate * v, or for nesterov learning_rate * (g + momentum v)."""
     cdef Py_ssize_t i
     cdef real g
-    cdef real rate = step.learning_rate, momentum = step.momentum
+    cdef real rate = step.learning_rate, momentum = step.momentum, decay = step.decay if penalized else 0
     if momentum == 0:
         for i in range(n):
             theta[i] -= rate * (gradient[i] + decay * theta[i])
@@ -65,33 +69,50 @@ cdef inline vec adam_update(const Step* step, vec* first, vec* second, vec g) no
     return step.learning_rate * first[0] * reciprocal(root(second[0]) * step.correction + step.epsilon)
 
 
-cdef inline void adam_step(
-    const Step* step, real* theta, real* first, real* second, const real* gradient, real decay, Py_ssize_t n
+cdef inline vec rmsprop_update(const Step* step, vec* velocity, vec* square, vec g) noexcept nogil:
+    """s = rho s + (1 - rho) g^2; v = momentum v + g / (sqrt(s) + epsilon); returns rate v."""
+    square[0] = step.beta_2 * square[0] + step.add_2 * g * g
+    velocity[0] = step.momentum * velocity[0] + g * reciprocal(root(square[0]) + step.epsilon)
+    return step.learning_rate * velocity[0]
+
+
+cdef inline vec moments_update(const Step* step, vec theta, vec* first, vec* second, vec g) noexcept nogil:
+    """What is taken from theta, whose gradient without penalties is g."""
+    g += step.decay * theta
+    if step.optimizer == RMSPROP:
+        return rmsprop_update(step, first, second, g)
+    return adam_update(step, first, second, g) + step.shrink * theta
+
+
+cdef inline void moments_step(
+    const Step* step, real* theta, real* first, real* second, const real* gradient, bint penalized, Py_ssize_t n
 ) noexcept nogil:
-    """theta -= adam_update, vector by vector: a plain loop would not get the estimates behind 1 / x and root."""
+    """theta -= moments_update, vector by vector: a plain loop would not get the estimates behind 1 / x and root."""
     cdef Py_ssize_t i, at, whole = n - n % LANES
     cdef Step constants = step[0]
     cdef vec t, m, v
+    if not penalized:
+        constants.decay = constants.shrink = 0
     for i in range(n // LANES):
         at = i * LANES
         t, m, v = load(theta + at), load(first + at), load(second + at)
-        t -= adam_update(&constants, &m, &v, load(gradient + at) + decay * t)
+        t -= moments_update(&constants, t, &m, &v, load(gradient + at))
         store(theta + at, t)
         store(first + at, m)
         store(second + at, v)
     n -= whole
     if n > 0:
         t, m, v = load_lanes(theta + whole, n), load_lanes(first + whole, n), load_lanes(second + whole, n)
-        t -= adam_update(&constants, &m, &v, load_lanes(gradient + whole, n) + decay * t)
+        t -= moments_update(&constants, t, &m, &v, load_lanes(gradient + whole, n))
         store_lanes(theta + whole, t, n)
         store_lanes(first + whole, m, n)
         store_lanes(second + whole, v, n)
 
 
 cdef inline void optimizer_step(
-    const Step* step, real* theta, real* first, real* second, const real* gradient, real decay, Py_ssize_t n
+    const Step* step, real* theta, real* first, real* second, const real* gradient, bint penalized, Py_ssize_t n
 ) noexcept nogil:
-    if step.optimizer == ADAM:
-        adam_step(step, theta, first, second, gradient, decay, n)
+    if step.optimizer == SGD:
+        sgd_step(step, theta, first, gradient, penalized, n)
     else:
-        sgd_step(step, theta, first, gradient, decay, n)
+        moments_step(step, theta, first, second, gradient, penalized, n)

@@ -299,9 +299,9 @@ cdef inline double squared_weights(const Net* net) noexcept nogil:
     return total
 
 
-cdef inline void update(Net* net, Py_ssize_t at, const real* gradient, real decay, Py_ssize_t n) noexcept nogil:
+cdef inline void update(Net* net, Py_ssize_t at, const real* gradient, bint penalized, Py_ssize_t n) noexcept nogil:
     """The optimizer's step of the parameters at .. at + n."""
-    optimizer_step(&net.step, net.theta + at, net.first + at, net.second + at, gradient, decay, n)
+    optimizer_step(&net.step, net.theta + at, net.first + at, net.second + at, gradient, penalized, n)
 
 
 cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noexcept nogil:
@@ -345,14 +345,14 @@ cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noex
                 at = layer.biases + o
                 dense_backward_bias(net.gradient + at, delta, ldz, net.size, width, net.accumulate)
                 if net.update:
-                    update(net, at, net.gradient + at, 0, width)
+                    update(net, at, net.gradient + at, False, width)
             at = layer.weights + o * layer.n_in + lo * width
             gradient = net.gradient + at
             if net.update and not net.accumulate:
                 gradient = &square[0]
             dense_backward_weights(gradient, a, lda, delta, ldz, net.size, rows, width, net.accumulate)
             if net.update:
-                update(net, at, gradient, net.decay, rows * width)
+                update(net, at, gradient, True, rows * width)
         lo += rows
     if net.update and l > 0:
         for strip in range(first, last):

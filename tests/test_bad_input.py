@@ -570,6 +570,13 @@ BAD_OPTIMIZERS = {
     "beta_2 above one": (lambda: fastmlp.Adam(beta_2=1.5), [r"beta_2", r"1\.5"]),
     "a negative epsilon": (lambda: fastmlp.Adam(epsilon=-1e-8), [r"epsilon", r"-1e-08"]),
     "an epsilon of nan": (lambda: fastmlp.Adam(epsilon=float("nan")), [r"epsilon", r"nan"]),
+    "AdamW with a negative decay": (lambda: fastmlp.AdamW(weight_decay=-1.0), [r"weight_decay", r"-1"]),
+    "AdamW with a beta_1 of one": (lambda: fastmlp.AdamW(beta_1=1.0), [r"beta_1", r"1\.0"]),
+    "RMSprop with a rate of zero": (lambda: fastmlp.RMSprop(0.0), [r"learning_rate", r"0\.0"]),
+    "rho of one": (lambda: fastmlp.RMSprop(rho=1.0), [r"rho", r"1\.0"]),
+    "rho of text": (lambda: fastmlp.RMSprop(rho="0.9"), [r"rho", r"'0\.9'"]),
+    "RMSprop with a negative momentum": (lambda: fastmlp.RMSprop(momentum=-0.1), [r"momentum", r"-0\.1"]),
+    "RMSprop with an epsilon of zero": (lambda: fastmlp.RMSprop(epsilon=0.0), [r"epsilon", r"> 0"]),
     "Adam with a negative decay": (lambda: fastmlp.Adam(weight_decay=-1.0), [r"weight_decay", r"-1"]),
 }
 

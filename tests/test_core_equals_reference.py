@@ -227,6 +227,9 @@ OPTIMIZERS = {
     # A large epsilon damps the division by small gradients, so this one holds Adam to the tighter tolerance.
     "damped Adam": (fastmlp.Adam(0.05, beta_1=0.8, beta_2=0.99, epsilon=1e-2), "training"),
     "Adam with weight decay": (fastmlp.Adam(0.05, epsilon=1e-2, weight_decay=0.1), "training"),
+    "AdamW": (fastmlp.AdamW(0.05, epsilon=1e-2, weight_decay=0.3), "training"),
+    "RMSprop": (fastmlp.RMSprop(0.01, epsilon=1e-2), "training"),
+    "RMSprop with all": (fastmlp.RMSprop(0.01, 0.8, 0.5, 1e-2, weight_decay=0.1), "training"),
     "Adam with epsilon hat": (fastmlp.Adam(0.05, epsilon=1e-2, epsilon_hat=True), "training"),
 }
 
@@ -283,7 +286,7 @@ def test_resetting_the_optimizer_forgets_its_state(build, dtype):
     rng = np.random.default_rng(0)
     X, y = (cast(random_inputs(8, n, rng), dtype) for n in (3, 2))
     order = np.arange(8, dtype=np.int64)
-    for optimizer in (fastmlp.SGD(0.05, momentum=0.9), fastmlp.Adam(0.01)):
+    for optimizer in (fastmlp.SGD(0.05, momentum=0.9), fastmlp.Adam(0.01), fastmlp.RMSprop(0.01)):
         network, _ = networks(build, dtype, *description, seed=1)
         start = network.parameters.copy()
         network.train(X, y, None, order, 4, optimizer)

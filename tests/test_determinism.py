@@ -64,7 +64,11 @@ def everything(name, build, dtype, m, threads, data=None):
         "gradient": flat,
         "gradient of inputs": inputs,
     }
-    for batch_size, optimizer in ((100, fastmlp.Adam(0.01)), (m, fastmlp.SGD(0.01, momentum=0.9, weight_decay=0.01))):
+    for batch_size, optimizer in (
+        (100, fastmlp.Adam(0.01)),
+        (m, fastmlp.SGD(0.01, momentum=0.9, weight_decay=0.01)),
+        (m, fastmlp.RMSprop(1e-3, momentum=0.5)),
+    ):
         what = type(optimizer).__name__
         network.reset_optimizer()
         found[f"{what} loss"] = np.float64(network.train(X, y, weight, order, batch_size, optimizer, threads))

@@ -101,7 +101,7 @@ def test_the_table_of_activations_is_the_one_written_here():
         "quantile",
         "poisson",
     }
-    assert set(reference.OPTIMIZERS) == {"SGD", "Adam"}
+    assert set(reference.OPTIMIZERS) == {"SGD", "Adam", "AdamW", "RMSprop"}
 
 
 @pytest.mark.parametrize("name", HIDDEN)

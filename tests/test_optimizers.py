@@ -56,6 +56,29 @@ def adam(
         yield parameters
 
 
+def adamw(parameters, X, Y, learning_rate=1e-3, weight_decay=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    """Adam without a penalty in the gradient, beside which W shrinks (Loshchilov and Hutter 2019, algorithm 2)."""
+    mean, square = np.zeros_like(parameters), np.zeros_like(parameters)
+    decaying = np.arange(parameters.size) < N_IN * N_OUT
+    for step in range(1, STEPS + 1):
+        g = gradient(parameters, X, Y, 0.0)
+        mean = beta_1 * mean + (1 - beta_1) * g
+        square = beta_2 * square + (1 - beta_2) * g**2
+        scaled = mean / (1 - beta_1**step) / (np.sqrt(square / (1 - beta_2**step)) + epsilon)
+        parameters = parameters - learning_rate * (scaled + weight_decay * decaying * parameters)
+        yield parameters
+
+
+def rmsprop(parameters, X, Y, learning_rate=1e-3, rho=0.9, momentum=0.0, epsilon=1e-8, weight_decay=0.0):
+    velocity, square = np.zeros_like(parameters), np.zeros_like(parameters)
+    for _ in range(STEPS):
+        g = gradient(parameters, X, Y, weight_decay)
+        square = rho * square + (1 - rho) * g**2
+        velocity = momentum * velocity + g / (np.sqrt(square) + epsilon)
+        parameters = parameters - learning_rate * velocity
+        yield parameters
+
+
 CASES = {
     "SGD": (fastmlp.SGD, sgd, {"learning_rate": 0.1}),
     "SGD with momentum": (fastmlp.SGD, sgd, {"learning_rate": 0.1, "momentum": 0.9}),
@@ -74,6 +97,18 @@ CASES = {
         {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.95, "epsilon": 0.1, "weight_decay": 0.3},
     ),
     "Adam with epsilon hat": (fastmlp.Adam, adam, {"learning_rate": 0.05, "epsilon": 0.1, "epsilon_hat": True}),
+    "AdamW": (fastmlp.AdamW, adamw, {}),
+    "AdamW with all": (
+        fastmlp.AdamW,
+        adamw,
+        {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.95, "epsilon": 0.1, "weight_decay": 0.3},
+    ),
+    "RMSprop": (fastmlp.RMSprop, rmsprop, {}),
+    "RMSprop with all": (
+        fastmlp.RMSprop,
+        rmsprop,
+        {"learning_rate": 0.02, "rho": 0.8, "momentum": 0.7, "epsilon": 0.1, "weight_decay": 0.3},
+    ),
 }
 
 
@@ -127,26 +162,54 @@ def test_ten_epochs_of_fit_follow_the_formula(name):
         assert_close(got, expected, "optimizer", "float64", f"{name} step {step}")
 
 
-def test_the_names_of_the_optimizers_stand_for_their_defaults():
+def after_three_epochs(**options):
     X, Y, start = data()
     W, b = start[: N_IN * N_OUT].reshape(N_IN, N_OUT), start[N_IN * N_OUT :]
-    answers = []
-    for options in ({"optimizer": "adam"}, {"optimizer": fastmlp.Adam()}, {}):
-        net = fastmlp.MLP.from_parameters([W], [b], output="identity", dtype="float64")
-        net.fit(X, Y, epochs=3, batch_size=None, shuffle=False, **options)
-        answers.append(net.parameters.tobytes())
-    assert answers[0] == answers[1] == answers[2]
+    net = fastmlp.MLP.from_parameters([W], [b], output="identity", dtype="float64")
+    net.fit(X, Y, epochs=3, batch_size=None, shuffle=False, **options)
+    return net.parameters.tobytes()
 
 
-def test_the_defaults_of_adam_are_those_of_its_paper():
+def test_the_names_of_the_optimizers_stand_for_their_defaults():
+    answers = {}
+    for optimizer in (fastmlp.SGD, fastmlp.Adam, fastmlp.AdamW, fastmlp.RMSprop):
+        name = optimizer.__name__.lower()
+        answers[name] = after_three_epochs(optimizer=name)
+        assert answers[name] == after_three_epochs(optimizer=optimizer()), name
+    assert after_three_epochs() == answers["adam"]
+    assert len(set(answers.values())) == 4
+
+
+def test_biases_do_not_decay():
+    X, Y, start = data()
+    biases = []
+    for decay in (0.0, 0.5):
+        net = fastmlp.MLP.from_parameters(
+            [np.zeros((N_IN, N_OUT))], [start[:N_OUT]], output="identity", dtype="float64"
+        )
+        net.fit(X, Y, epochs=1, batch_size=None, optimizer=fastmlp.AdamW(0.1, weight_decay=decay))
+        biases.append(net.biases[0].tolist())
+    assert biases[0] == biases[1]
+
+
+def test_the_defaults_are_those_of_the_papers():
     adam = fastmlp.Adam()
     assert (adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon) == (1e-3, 0.9, 0.999, 1e-8)
     assert adam.weight_decay == 0
+    adamw = fastmlp.AdamW()
+    assert (adamw.learning_rate, adamw.beta_1, adamw.beta_2, adamw.epsilon) == (1e-3, 0.9, 0.999, 1e-8)
+    assert adamw.weight_decay == 0.01
+    rmsprop = fastmlp.RMSprop()
+    assert (rmsprop.rho, rmsprop.momentum, rmsprop.epsilon, rmsprop.weight_decay) == (0.9, 0, 1e-8, 0)
     sgd = fastmlp.SGD(0.1)
     assert (sgd.learning_rate, sgd.momentum, sgd.nesterov, sgd.weight_decay) == (0.1, 0, False, 0)
 
 
-@pytest.mark.parametrize("optimizer", [fastmlp.SGD(0.1), fastmlp.Adam()], ids=["SGD", "Adam"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [fastmlp.SGD(0.1), fastmlp.Adam(), fastmlp.AdamW(), fastmlp.RMSprop()],
+    ids=["SGD", "Adam", "AdamW", "RMSprop"],
+)
 def test_the_hyperparameters_of_an_optimizer_cannot_be_changed(optimizer):
     with pytest.raises(FrozenInstanceError):
         optimizer.learning_rate = 1.0
@@ -156,10 +219,11 @@ def test_the_hyperparameters_of_an_optimizer_cannot_be_changed(optimizer):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("build", EVERY_BUILD)
-def test_adam_makes_no_move_where_the_square_of_a_gradient_overflows(build, dtype):
+def test_no_move_is_made_where_the_square_of_a_gradient_overflows(build, dtype):
     # The second moment is infinite, and what is divided by its root is nothing.
-    network = make(build, dtype, (1, 1), "tanh", "identity", "half_squared_error", False, np.zeros(1))
     large = np.full((1, 1), 10.0 ** (21 if dtype == "float32" else 160), dtype)
-    with np.errstate(over="ignore"):
-        network.train(large, np.ones((1, 1), dtype), None, None, 1, fastmlp.Adam())
-    assert abs(network.parameters[0]) < 1e-3
+    for optimizer in (fastmlp.Adam(), fastmlp.RMSprop()):
+        network = make(build, dtype, (1, 1), "tanh", "identity", "half_squared_error", False, np.zeros(1))
+        with np.errstate(over="ignore"):
+            network.train(large, np.ones((1, 1), dtype), None, None, 1, optimizer)
+        assert abs(network.parameters[0]) < 1e-3
