@@ -16,6 +16,9 @@ class Optimizer:
         The step alpha of the lecture scripts, > 0.
     weight_decay : float
         L2 penalty: adds weight_decay * W to the gradient of the weights, not of the biases. >= 0.
+    l1 : float
+        L1 penalty: adds l1 * sign(W) to the gradient of the weights, not of the biases. >= 0. Neither penalty is part
+        of the loss that is reported.
 
     Raises
     ------
@@ -26,12 +29,14 @@ class Optimizer:
     learning_rate: float = 1e-3
     _: KW_ONLY
     weight_decay: float = 0.0
+    l1: float = 0.0
 
     decoupled: ClassVar[bool] = False  # whether weight_decay acts on the weights and not on the gradient
 
     def __post_init__(self) -> None:
         number("learning_rate", self.learning_rate, above=0)
         number("weight_decay", self.weight_decay, least=0)
+        number("l1", self.l1, least=0)
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate, weight_decay
+    learning_rate, weight_decay, l1
         As for `Optimizer`.
     momentum : float
         v <- momentum * v + g; theta <- theta - learning_rate * v. In [0, 1).
@@ -71,7 +76,7 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate, weight_decay
+    learning_rate, weight_decay, l1
         As for `Optimizer`.
     beta_1, beta_2 : float
         Decay of the means of the gradient and of its square, in [0, 1).
@@ -106,7 +111,7 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate, beta_1, beta_2, epsilon, epsilon_hat
+    learning_rate, beta_1, beta_2, epsilon, epsilon_hat, l1
         As for `Adam`.
     weight_decay : float
         W <- W - learning_rate * weight_decay * W beside Adam's step; biases do not decay. >= 0.
@@ -130,7 +135,7 @@ class RMSprop(Optimizer):
 
     Parameters
     ----------
-    learning_rate, weight_decay
+    learning_rate, weight_decay, l1
         As for `Optimizer`.
     rho : float
         Decay of the mean of the squares, in [0, 1).

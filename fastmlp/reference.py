@@ -494,9 +494,9 @@ class Network:
             if not math.isfinite(loss):
                 break
             decay = (0 if optimizer.decoupled else optimizer.weight_decay) + l2 / weight
-            if decay:
+            if decay or optimizer.l1:
                 for g, theta in zip(layer_views(self._gradient, self.sizes, self.bias)[0], self.weights, strict=True):
-                    g += decay * theta
+                    g += decay * theta + optimizer.l1 * np.sign(theta)
             self.beta_1_power *= getattr(optimizer, "beta_1", 0)
             self.beta_2_power *= getattr(optimizer, "beta_2", 0)
             step(self, optimizer, optimizer.learning_rate, self._gradient)

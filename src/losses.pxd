@@ -9,7 +9,7 @@ away from 0 and 1 where a logarithm or a division needs it. reference.py holds t
 
 `parameter` is the one number that a loss may have: the threshold of huber, the level of quantile.
 """
-from real cimport REAL_EPSILON, REAL_MIN, absolute, copy_sign, real
+from real cimport REAL_EPSILON, REAL_MIN, absolute, copy_sign, real, sign
 from elementary cimport double_artanh, exp, expm1, log, log1p
 from activations cimport (
     EXPONENTIAL, IDENTITY, SIGMOID, SOFTMAX, activation_backward, choose, negative_part, relu, tanh,
@@ -51,11 +51,6 @@ cdef inline real clipped(real a) noexcept nogil:
     """a, kept between REAL_EPSILON and 1 - REAL_EPSILON."""
     a = at_least(a, REAL_EPSILON)
     return <real> 1 - REAL_EPSILON if a > <real> 1 - REAL_EPSILON else a
-
-
-cdef inline real sign(real x) noexcept nogil:
-    """1 above 0, -1 below, 0 at 0."""
-    return choose(x == 0, x, copy_sign(1, x))
 
 
 cdef inline real huber(real d, real threshold) noexcept nogil:

@@ -444,6 +444,7 @@ cdef class Network:
         cdef double rho
         self.net.step.optimizer = optimizer_code(type(optimizer).__name__)
         self.net.step.momentum = <double> getattr(optimizer, "momentum", 0.0)
+        self.net.step.l1 = <double> optimizer.l1
         self.net.step.nesterov = getattr(optimizer, "nesterov", False)
         self.beta_1, self.beta_2 = getattr(optimizer, "beta_1", 0.0), getattr(optimizer, "beta_2", 0.0)
         rho = getattr(optimizer, "rho", self.beta_2)    # without a bias correction, as in beta_2 = 0

@@ -3,7 +3,7 @@
 The penalties of weights are part of the step, so that no other pass over the parameters is needed; biases are not
 `penalized`. Hyperparameters come from fastmlp/optimizers.py, where each is described.
 """
-from real cimport real
+from real cimport real, sign
 
 cdef extern from "vector.h" nogil:
     ctypedef real vec           # LANES elements: arithmetic is by element, a real beside it counts for all
@@ -12,6 +12,7 @@ cdef extern from "vector.h" nogil:
     void store(real* p, vec v)
     vec load_lanes(const real* p, Py_ssize_t n)     # the first n
     void store_lanes(real* p, vec v, Py_ssize_t n)
+    vec signs(vec x)
     vec reciprocal(vec x)
     vec root(vec x)
 
@@ -33,6 +34,7 @@ cdef struct Step:
     real epsilon
     real correction         # 1 / sqrt(1 - beta_2^t)
     real decay              # of the L2 penalty, whose gradient is decay * theta
+    real l1                 # of the L1 penalty, whose gradient is l1 * sign(theta)
     real shrink             # of the decoupled one of AdamW, which takes shrink * theta from theta
 
 
@@ -41,24 +43,30 @@ cdef inline int optimizer_code(str name) except -1:
     return ("SGD", "Adam", "AdamW", "RMSprop").index(name)
 
 
+cdef inline real with_penalties(real g, real theta, real decay, real l1) noexcept nogil:
+    """g + decay theta + l1 sign(theta)."""
+    return g + decay * theta + l1 * sign(theta)
+
+
 cdef inline void sgd_step(
     const Step* step, real* theta, real* velocity, const real* gradient, bint penalized, Py_ssize_t n
 ) noexcept nogil:
     """v = momentum v + g; theta -= learning_rate * v, or for nesterov learning_rate * (g + momentum v)."""
     cdef Py_ssize_t i
     cdef real g
-    cdef real rate = step.learning_rate, momentum = step.momentum, decay = step.decay if penalized else 0
+    cdef real rate = step.learning_rate, momentum = step.momentum
+    cdef real decay = step.decay if penalized else 0, l1 = step.l1 if penalized else 0
     if momentum == 0:
         for i in range(n):
-            theta[i] -= rate * (gradient[i] + decay * theta[i])
+            theta[i] -= rate * with_penalties(gradient[i], theta[i], decay, l1)
     elif step.nesterov:
         for i in range(n):
-            g = gradient[i] + decay * theta[i]
+            g = with_penalties(gradient[i], theta[i], decay, l1)
             velocity[i] = momentum * velocity[i] + g
             theta[i] -= rate * (g + momentum * velocity[i])
     else:
         for i in range(n):
-            velocity[i] = momentum * velocity[i] + (gradient[i] + decay * theta[i])
+            velocity[i] = momentum * velocity[i] + with_penalties(gradient[i], theta[i], decay, l1)
             theta[i] -= rate * velocity[i]
 
 
@@ -79,6 +87,8 @@ cdef inline vec rmsprop_update(const Step* step, vec* velocity, vec* square, vec
 cdef inline vec moments_update(const Step* step, vec theta, vec* first, vec* second, vec g) noexcept nogil:
     """What is taken from theta, whose gradient without penalties is g."""
     g += step.decay * theta
+    if step.l1 != 0:
+        g += step.l1 * signs(theta)
     if step.optimizer == RMSPROP:
         return rmsprop_update(step, first, second, g)
     return adam_update(step, first, second, g) + step.shrink * theta
@@ -92,7 +102,7 @@ cdef inline void moments_step(
     cdef Step constants = step[0]
     cdef vec t, m, v
     if not penalized:
-        constants.decay = constants.shrink = 0
+        constants.decay = constants.l1 = constants.shrink = 0
     for i in range(n // LANES):
         at = i * LANES
         t, m, v = load(theta + at), load(first + at), load(second + at)

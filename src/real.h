@@ -31,6 +31,9 @@ typedef int32_t real_bits;
 #define copy_sign __builtin_copysignf
 #endif
 
+/* 1 above 0, -1 below, 0 at 0. */
+static inline real sign(real x) { return x == 0 ? x : copy_sign(1, x); }
+
 /* 1.5 * 2^MANTISSA_BITS: adding it rounds a small number to an integer, which then stands in the low bits. */
 #define ROUNDING_SHIFT ((real)1.5 * (real)((int64_t)1 << MANTISSA_BITS))
 

@@ -19,6 +19,7 @@ cdef extern from "real.h" nogil:
     real upper_half(real x)                     # x with the lower half of its mantissa cleared
     real absolute(real x)
     real copy_sign(real size, real sign)
+    real sign(real x)                           # 1 above 0, -1 below, 0 at 0
     bint all_finite(const real* x, Py_ssize_t n)
     unsigned int flush_subnormals()             # returns what restore_subnormals takes
     void restore_subnormals(unsigned int before)

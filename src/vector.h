@@ -58,6 +58,9 @@ static inline void store_lanes(real *p, vec v, ptrdiff_t n)
 /* n lanes, or all if there are more. */
 static inline vec load_part(const real *p, ptrdiff_t n) { return n < LANES ? load_lanes(p, n) : load(p); }
 
+/* 1 where x > 0, -1 where x < 0, else 0; a comparison gives -1 where it holds. */
+static inline vec signs(vec x) { return __builtin_convertvector((x < 0) - (x > 0), vec); }
+
 /* The sum of the squares of n elements. */
 static inline double sum_of_squares(const real *p, ptrdiff_t n)
 {

@@ -227,6 +227,8 @@ OPTIMIZERS = {
     # A large epsilon damps the division by small gradients, so this one holds Adam to the tighter tolerance.
     "damped Adam": (fastmlp.Adam(0.05, beta_1=0.8, beta_2=0.99, epsilon=1e-2), "training"),
     "Adam with weight decay": (fastmlp.Adam(0.05, epsilon=1e-2, weight_decay=0.1), "training"),
+    "SGD with an L1 penalty": (fastmlp.SGD(0.05, momentum=0.5, nesterov=True, l1=1e-3), "training"),
+    "Adam with an L1 penalty": (fastmlp.Adam(0.05, epsilon=1e-2, l1=1e-3), "training"),
     "AdamW": (fastmlp.AdamW(0.05, epsilon=1e-2, weight_decay=0.3), "training"),
     "RMSprop": (fastmlp.RMSprop(0.01, epsilon=1e-2), "training"),
     "RMSprop with all": (fastmlp.RMSprop(0.01, 0.8, 0.5, 1e-2, weight_decay=0.1), "training"),

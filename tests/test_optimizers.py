@@ -23,17 +23,17 @@ def data():
     return [array.astype(np.float32).astype(np.float64) for array in numbers]
 
 
-def gradient(parameters, X, Y, weight_decay):
-    """Flat gradient at the flat parameters (W row by row, then b); the decay falls on W alone."""
+def gradient(parameters, X, Y, weight_decay, l1=0.0):
+    """Flat gradient at the flat parameters (W row by row, then b); the penalties fall on W alone."""
     W, b = parameters[: N_IN * N_OUT].reshape(N_IN, N_OUT), parameters[N_IN * N_OUT :]
     error = X @ W + b - Y
-    return np.concatenate([(X.T @ error / M + weight_decay * W).ravel(), error.mean(axis=0)])
+    return np.concatenate([(X.T @ error / M + weight_decay * W + l1 * np.sign(W)).ravel(), error.mean(axis=0)])
 
 
-def sgd(parameters, X, Y, learning_rate, momentum=0.0, nesterov=False, weight_decay=0.0):
+def sgd(parameters, X, Y, learning_rate, momentum=0.0, nesterov=False, weight_decay=0.0, l1=0.0):
     velocity = np.zeros_like(parameters)
     for _ in range(STEPS):
-        g = gradient(parameters, X, Y, weight_decay)
+        g = gradient(parameters, X, Y, weight_decay, l1)
         velocity = momentum * velocity + g
         step = g + momentum * velocity if nesterov else velocity
         parameters = parameters - learning_rate * step
@@ -41,11 +41,20 @@ def sgd(parameters, X, Y, learning_rate, momentum=0.0, nesterov=False, weight_de
 
 
 def adam(
-    parameters, X, Y, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.0, epsilon_hat=False
+    parameters,
+    X,
+    Y,
+    learning_rate=1e-3,
+    beta_1=0.9,
+    beta_2=0.999,
+    epsilon=1e-8,
+    weight_decay=0.0,
+    epsilon_hat=False,
+    l1=0.0,
 ):
     mean, square = np.zeros_like(parameters), np.zeros_like(parameters)
     for step in range(1, STEPS + 1):
-        g = gradient(parameters, X, Y, weight_decay)
+        g = gradient(parameters, X, Y, weight_decay, l1)
         mean = beta_1 * mean + (1 - beta_1) * g
         square = beta_2 * square + (1 - beta_2) * g**2
         unbiased_mean, unbiased_square = mean / (1 - beta_1**step), square / (1 - beta_2**step)
@@ -56,12 +65,12 @@ def adam(
         yield parameters
 
 
-def adamw(parameters, X, Y, learning_rate=1e-3, weight_decay=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+def adamw(parameters, X, Y, learning_rate=1e-3, weight_decay=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-8, l1=0.0):
     """Adam without a penalty in the gradient, beside which W shrinks (Loshchilov and Hutter 2019, algorithm 2)."""
     mean, square = np.zeros_like(parameters), np.zeros_like(parameters)
     decaying = np.arange(parameters.size) < N_IN * N_OUT
     for step in range(1, STEPS + 1):
-        g = gradient(parameters, X, Y, 0.0)
+        g = gradient(parameters, X, Y, 0.0, l1)
         mean = beta_1 * mean + (1 - beta_1) * g
         square = beta_2 * square + (1 - beta_2) * g**2
         scaled = mean / (1 - beta_1**step) / (np.sqrt(square / (1 - beta_2**step)) + epsilon)
@@ -69,10 +78,10 @@ def adamw(parameters, X, Y, learning_rate=1e-3, weight_decay=0.01, beta_1=0.9, b
         yield parameters
 
 
-def rmsprop(parameters, X, Y, learning_rate=1e-3, rho=0.9, momentum=0.0, epsilon=1e-8, weight_decay=0.0):
+def rmsprop(parameters, X, Y, learning_rate=1e-3, rho=0.9, momentum=0.0, epsilon=1e-8, weight_decay=0.0, l1=0.0):
     velocity, square = np.zeros_like(parameters), np.zeros_like(parameters)
     for _ in range(STEPS):
-        g = gradient(parameters, X, Y, weight_decay)
+        g = gradient(parameters, X, Y, weight_decay, l1)
         square = rho * square + (1 - rho) * g**2
         velocity = momentum * velocity + g / (np.sqrt(square) + epsilon)
         parameters = parameters - learning_rate * velocity
@@ -84,10 +93,11 @@ CASES = {
     "SGD with momentum": (fastmlp.SGD, sgd, {"learning_rate": 0.1, "momentum": 0.9}),
     "SGD with Nesterov": (fastmlp.SGD, sgd, {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
     "SGD with decay": (fastmlp.SGD, sgd, {"learning_rate": 0.1, "weight_decay": 0.3}),
+    "SGD with an L1 penalty": (fastmlp.SGD, sgd, {"learning_rate": 0.1, "l1": 0.02}),
     "SGD with all": (
         fastmlp.SGD,
         sgd,
-        {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True, "weight_decay": 0.3},
+        {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True, "weight_decay": 0.3, "l1": 0.1},
     ),
     "Adam": (fastmlp.Adam, adam, {}),
     "Adam with a rate": (fastmlp.Adam, adam, {"learning_rate": 0.05}),
@@ -97,17 +107,18 @@ CASES = {
         {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.95, "epsilon": 0.1, "weight_decay": 0.3},
     ),
     "Adam with epsilon hat": (fastmlp.Adam, adam, {"learning_rate": 0.05, "epsilon": 0.1, "epsilon_hat": True}),
+    "Adam with an L1 penalty": (fastmlp.Adam, adam, {"learning_rate": 0.05, "epsilon": 0.1, "l1": 0.3}),
     "AdamW": (fastmlp.AdamW, adamw, {}),
     "AdamW with all": (
         fastmlp.AdamW,
         adamw,
-        {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.95, "epsilon": 0.1, "weight_decay": 0.3},
+        {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.95, "epsilon": 0.1, "weight_decay": 0.3, "l1": 0.1},
     ),
     "RMSprop": (fastmlp.RMSprop, rmsprop, {}),
     "RMSprop with all": (
         fastmlp.RMSprop,
         rmsprop,
-        {"learning_rate": 0.02, "rho": 0.8, "momentum": 0.7, "epsilon": 0.1, "weight_decay": 0.3},
+        {"learning_rate": 0.02, "rho": 0.8, "momentum": 0.7, "epsilon": 0.1, "weight_decay": 0.3, "l1": 0.1},
     ),
 }
 
@@ -183,13 +194,27 @@ def test_the_names_of_the_optimizers_stand_for_their_defaults():
 def test_biases_do_not_decay():
     X, Y, start = data()
     biases = []
-    for decay in (0.0, 0.5):
+    for penalties in ({}, {"weight_decay": 0.5}, {"l1": 0.5}):
         net = fastmlp.MLP.from_parameters(
             [np.zeros((N_IN, N_OUT))], [start[:N_OUT]], output="identity", dtype="float64"
         )
-        net.fit(X, Y, epochs=1, batch_size=None, optimizer=fastmlp.AdamW(0.1, weight_decay=decay))
+        net.fit(X, Y, epochs=1, batch_size=None, optimizer=fastmlp.AdamW(0.1, **penalties))
         biases.append(net.biases[0].tolist())
-    assert biases[0] == biases[1]
+    assert biases[0] == biases[1] == biases[2]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_the_l1_penalty_pulls_weights_towards_zero_by_a_step_each_and_leaves_those_that_are_zero(build, dtype):
+    # Of a target that the net meets there is no other gradient, and all numbers are exact in binary.
+    sizes, start = (1, 37), np.resize([0.0, 0.5, -0.5, 0.25, -2.0], 37)
+    nothing = np.zeros((1, 1), dtype), np.zeros((1, 37), dtype)
+    network = make(build, dtype, sizes, "identity", "identity", "half_squared_error", False, start)
+    network.train(*nothing, None, None, 1, fastmlp.SGD(0.5, l1=0.25))
+    assert network.parameters.tolist() == (start - 0.125 * np.sign(start)).tolist()
+    network.parameters[:] = start
+    network.train(*nothing, None, None, 1, fastmlp.RMSprop(0.125, rho=0.0, epsilon=1e-30, l1=0.25))
+    np.testing.assert_allclose(network.parameters, start - 0.125 * np.sign(start), rtol=1e-5)
 
 
 def test_the_defaults_are_those_of_the_papers():
