@@ -471,16 +471,18 @@ class Network:
         optimizer: Any,
         threads: int = 1,
         l2: float = 0.0,
+        rates: Array | None = None,
     ) -> float:
         """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
 
-        With l2, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added. Returns the
-        mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it stops, and
-        returns that loss. A batch whose weights are all zero makes no step.
+        With l2, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added. With rates
+        (steps,) of float64, each step has its own learning rate. Returns the mean of the losses seen on the way, over
+        the weighted samples. At a loss that is not finite it stops, and returns that loss. A batch whose weights are
+        all zero makes no step.
         """
         total = total_weight = total_penalty = 0.0
         step = OPTIMIZERS[type(optimizer).__name__]
-        for start in range(0, len(X), batch_size):
+        for number, start in enumerate(range(0, len(X), batch_size)):
             rows = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
             x, w = X[rows], None if sample_weight is None else sample_weight[rows]
             weight = len(x) if w is None else float(w.sum(dtype=np.float64))
@@ -499,7 +501,7 @@ class Network:
                     g += decay * theta + optimizer.l1 * np.sign(theta)
             self.beta_1_power *= getattr(optimizer, "beta_1", 0)
             self.beta_2_power *= getattr(optimizer, "beta_2", 0)
-            step(self, optimizer, optimizer.learning_rate, self._gradient)
+            step(self, optimizer, optimizer.learning_rate if rates is None else float(rates[number]), self._gradient)
         self.penalty = total_penalty / total_weight
         return total / total_weight
 

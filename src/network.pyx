@@ -384,16 +384,20 @@ cdef class Network:
         flush_subnormals()
         return 0
 
-    def train(self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1, double l2=0):
+    def train(
+        self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1, double l2=0,
+        rates=None
+    ):
         """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
 
-        With l2, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added. Returns the
-        mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it stops, and
-        returns that loss.
+        With l2, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added. With rates
+        (steps,) of float64, each step has its own learning rate. Returns the mean of the losses seen on the way, over
+        the weighted samples. At a loss that is not finite it stops, and returns that loss.
         """
         cdef Py_ssize_t rows = len(X), step, start, size
         cdef double total = 0, total_weight = 0, total_penalty = 0, weight, loss, penalty = 0
-        cdef double learning_rate = optimizer.learning_rate, weight_decay = optimizer.weight_decay
+        cdef double rate = optimizer.learning_rate, weight_decay = optimizer.weight_decay
+        cdef const double* rate_of = <const double*> data(rates)
         cdef bint decoupled = optimizer.decoupled
         self.acquire()
         try:
@@ -411,11 +415,13 @@ cdef class Network:
                         weight = batch_weight(&self.net, start, size)
                         if weight <= 0:
                             continue
-                        self.next_step(learning_rate)
+                        if rate_of != NULL:
+                            rate = rate_of[step]
+                        self.next_step(rate)
                         if l2 > 0:
                             penalty = 0.5 * l2 * squared_weights(&self.net)
                         self.net.step.decay = <real> ((0 if decoupled else weight_decay) + l2 / weight)
-                        self.net.step.shrink = <real> (learning_rate * weight_decay if decoupled else 0)
+                        self.net.step.shrink = <real> (rate * weight_decay if decoupled else 0)
                         loss = self.batch(start, size, weight, True)
                         total += loss + penalty
                         total_penalty += penalty

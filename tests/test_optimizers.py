@@ -4,7 +4,7 @@ The net is one linear neuron layer, whose gradient of the mean of half the squar
 m: a formula that needs no backpropagation.
 """
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -152,6 +152,35 @@ def test_l2_penalizes_the_loss_of_a_batch_summed_over_its_weighted_samples(build
     slope = X.T @ (weight[:, None] * error) / weight.sum() + 0.3 * W / weight.sum()
     assert_close(network.parameters[: W.size], (W - 0.1 * slope).ravel(), "optimizer", dtype, "W")
     assert_close(network.parameters[W.size :], b - 0.1 * weight @ error / weight.sum(), "optimizer", dtype, "b")
+
+
+RATES = (0.1, 0.02, 0.3)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        fastmlp.SGD(7.0, momentum=0.9),
+        fastmlp.Adam(7.0),
+        fastmlp.AdamW(7.0, weight_decay=0.3),
+        fastmlp.RMSprop(7.0, momentum=0.5),
+    ],
+    ids=["SGD", "Adam", "AdamW", "RMSprop"],
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_with_rates_each_step_of_an_epoch_has_its_own_learning_rate(build, dtype, optimizer):
+    """Three steps of an epoch against three epochs of one step; a batch without weight uses its rate up."""
+    X, Y, start = (cast(array, dtype) for array in data())
+    weight = np.repeat([1.0, 0.0, 2.0, 1.0], M // 4).astype(dtype)
+    description = (N_IN, N_OUT), "identity", "identity", "half_squared_error", True, start
+    at_once, one_by_one = (make(build, dtype, *description) for _ in range(2))
+    at_once.train(X, Y, weight, None, M // 4, optimizer, rates=np.insert(RATES, 1, 1e9))
+    for rate, part in zip(RATES, (0, 2, 3), strict=True):
+        rows = slice(part * M // 4, (part + 1) * M // 4)
+        one_by_one.train(X[rows], Y[rows], weight[rows], None, M, replace(optimizer, learning_rate=rate))
+    assert at_once.parameters.tobytes() == one_by_one.parameters.tobytes()
+    assert np.abs(at_once.parameters - start).max() > 1e-2
 
 
 @pytest.mark.parametrize("name", list(CASES))
