@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from numbers import Real
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -90,6 +91,10 @@ class MLP:
     quantile : float
         Of the loss quantile, above 0 and below 1: max(quantile d, (quantile - 1) d) with d = y - a, whose mean is
         least where a is that quantile of y. Its derivative, like that of absolute_error, is taken as 0 at d = 0.
+    dropout : float or sequence of float
+        Of the hidden layers, one number for all or one for each, in [0, 1): the probability with which a step of
+        `fit` leaves a unit out (Srivastava et al. 2014). The others are multiplied by 1 / (1 - dropout) there, and
+        elsewhere all of them answer.
     dtype : {"float32", "float64"}
         Of parameters and results.
     init : str, optional
@@ -129,13 +134,16 @@ class MLP:
         negative_slope: float = 0.01,
         huber_delta: float = 1.0,
         quantile: float = 0.5,
+        dropout: float | Sequence[float] = 0.0,
         dtype: DTypeLike = "float32",
         init: str | None = None,
         seed: int | np.random.Generator | None = None,
     ) -> None:
         if init is not None:
             checks.choice("init", init, INITIALIZERS)
-        self._describe(sizes, activation, output, loss, bias, negative_slope, huber_delta, quantile, dtype, seed)
+        self._describe(
+            sizes, activation, output, loss, bias, negative_slope, huber_delta, quantile, dropout, dtype, seed
+        )
         for W, name in zip(self.weights, (*self.activations, self.output), strict=True):
             W[...] = INITIALIZERS[init or DEFAULTS.get(name, "glorot_uniform")](self._rng, *W.shape)
 
@@ -151,6 +159,7 @@ class MLP:
         negative_slope: float = 0.01,
         huber_delta: float = 1.0,
         quantile: float = 0.5,
+        dropout: float | Sequence[float] = 0.0,
         dtype: DTypeLike = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> MLP:
@@ -162,7 +171,7 @@ class MLP:
             W^l of shape (n_in, n_out) for each layer. A script that writes z = W a, a row per neuron, gives W.T.
         biases : sequence of array_like, optional
             b^l of shape (n_out,) for each layer; None for a net without biases.
-        activation, output, loss, negative_slope, huber_delta, quantile, dtype, seed
+        activation, output, loss, negative_slope, huber_delta, quantile, dropout, dtype, seed
             As for `MLP`.
 
         Returns
@@ -185,7 +194,9 @@ class MLP:
         net = cls.__new__(cls)
         sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
         bias = biases is not None
-        net._describe(sizes, activation, output, loss, bias, negative_slope, huber_delta, quantile, dtype, seed)
+        net._describe(
+            sizes, activation, output, loss, bias, negative_slope, huber_delta, quantile, dropout, dtype, seed
+        )
         net._assign("weights", matrices)
         if biases is not None:
             net._assign("biases", biases)
@@ -201,6 +212,7 @@ class MLP:
         negative_slope: Any,
         huber_delta: Any,
         quantile: Any,
+        dropout: Any,
         dtype: Any,
         seed: Any,
     ) -> None:
@@ -242,6 +254,7 @@ class MLP:
         except TypeError:
             name = dtype
         self._dtype = np.dtype(checks.choice("dtype", name, builds.DTYPES))
+        self._dropout = self._dropout_of(dropout, hidden)
         for argument, value in self._loss_parameter().items():
             checks.rounded(argument, value, self._dtype)
         try:
@@ -260,7 +273,8 @@ class MLP:
             self.loss,
             self.bias,
             self.negative_slope,
-            *self._loss_parameter().values(),
+            next(iter(self._loss_parameter().values()), 1.0),
+            self.dropout if any(self.dropout) else (),
         )
         self._build_name = builds.current()
         self._optimizer: Optimizer | None = None
@@ -268,6 +282,23 @@ class MLP:
     def _loss_parameter(self) -> dict[str, float]:
         """The argument that is the loss's parameter, with its value; empty for a loss without."""
         return {name: getattr(self, name) for loss, name in reference.LOSS_PARAMETERS.items() if loss == self.loss}
+
+    def _dropout_of(self, given: Any, hidden: int) -> tuple[float, ...]:
+        """The probability of each hidden layer."""
+        if isinstance(given, Real):
+            given = [checks.number("dropout", given, least=0, below=1)] * hidden
+        each = _sequence("dropout", given)
+        if len(each) != hidden:
+            raise ValueError(
+                f"dropout has {len(each)} numbers for {hidden} hidden layers; expected one number, or one for each"
+            )
+        numbers = [checks.number(f"dropout[{i}]", p, least=0, below=1) for i, p in enumerate(each)]
+        for i, p in enumerate(numbers):
+            checks.rounded(f"dropout[{i}]", p, self._dtype)
+        return tuple(numbers)
+
+    def _dropout_in_words(self) -> list[str]:
+        return [f"dropout {list(self.dropout)}"] if any(self.dropout) else []
 
     def _loss_in_words(self) -> str:
         return " ".join([self.loss, *(f"{name}={value:g}" for name, value in self._loss_parameter().items())])
@@ -282,6 +313,9 @@ class MLP:
     negative_slope = property(lambda self: self._negative_slope, doc="float: slope of leaky_relu below zero.")
     huber_delta = property(lambda self: self._huber_delta, doc="float: threshold of the loss huber.")
     quantile = property(lambda self: self._quantile, doc="float: level of the loss quantile.")
+    dropout = property(
+        lambda self: self._dropout, doc="tuple of float: for each hidden layer, how likely a step leaves a unit out."
+    )
     dtype = property(lambda self: self._dtype, doc="numpy.dtype: of parameters and results.")
 
     # parameters
@@ -595,7 +629,8 @@ class MLP:
                 before = self.parameters.copy()
                 if order is not None:
                     self._generator().shuffle(order)
-                loss = seen = network.train(x, targets, w, order, size, method, n_threads)
+                seed = int(self._generator().integers(2**63)) if any(self.dropout) else 0
+                loss = seen = network.train(x, targets, w, order, size, method, n_threads, seed=seed)
                 if held is not None and math.isfinite(loss):
                     seen = network.evaluate(*held, None, n_threads)
                 if not (math.isfinite(seen) and np.isfinite(self.parameters).all()):
@@ -686,6 +721,7 @@ class MLP:
         )
         facts = [
             self._loss_in_words(),
+            *self._dropout_in_words(),
             f"{self.n_parameters:,} parameters" + ("" if self.bias else " without biases"),
             f"{self.dtype}",
             f"build {self._build_name}",
@@ -706,7 +742,8 @@ class MLP:
             rows.append(line(number, f"{n_in:,}", f"{n_out:,}", name, f"{(n_in + self.bias) * n_out:,}"))
         rows.append(line("", "", "", "total", f"{self.n_parameters:,}"))
         size = f"{self.parameters.nbytes:,} bytes"
-        return "\n".join([*rows, f"loss {self._loss_in_words()}, {self.dtype}, {size}, build {self._build_name}"])
+        facts = [f"loss {self._loss_in_words()}", *self._dropout_in_words(), f"{self.dtype}", size]
+        return "\n".join([*rows, ", ".join([*facts, f"build {self._build_name}"])])
 
     # copies and pickles
 

@@ -276,6 +276,32 @@ def _rmsprop(network: "Network", optimizer: Any, rate: float, gradient: Array) -
 OPTIMIZERS = {"SGD": _sgd, "Adam": _adam, "AdamW": _adamw, "RMSprop": _rmsprop}
 
 
+def _mixed(x: Array) -> Array:
+    """The finaliser of splitmix64 (Steele et al. 2014), of uint64."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: Array = x ^ (x >> np.uint64(31))
+    return mixed
+
+
+def dropped_units(seed: int, start: int, rows: int, layer: int, units: int, p: float) -> Array:
+    """Which units of a hidden layer dropout leaves out: bool (rows, units).
+
+    A pure function of the seed of the epoch, of the position of the sample in the epoch, the first of which is
+    `start`, of the layer (0, 1, ...) and of the unit: 24 bits of a hash of these, compared with p 2^24. The hash is
+    splitmix64's finaliser of seed, layer and position, then murmur3's (Appleby 2011) of its two halves and the unit.
+    """
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    of_layer = _mixed(np.array([seed], np.uint64) + np.array([layer + 1], np.uint64) * golden)
+    key = _mixed(of_layer + np.arange(start + 1, start + 1 + rows, dtype=np.uint64) * golden)[:, None]
+    low, high = key.astype(np.uint32), (key >> np.uint64(32)).astype(np.uint32)
+    h = low ^ (np.arange(units, dtype=np.uint32) * np.uint32(0x9E3779B9))
+    h = (h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    h = ((h ^ (h >> np.uint32(13))) + high) * np.uint32(0xC2B2AE35)
+    dropped: Array = (h ^ (h >> np.uint32(16))) >> np.uint32(8) < int(p * 2**24)
+    return dropped
+
+
 def layer_views(flat: Array, sizes: Sequence[int], bias: bool) -> tuple[list[Array], list[Array]]:
     """Views (weights, biases) into a flat buffer: for each layer W (n_in, n_out) by rows, then b (n_out,)."""
     weights, biases, at = [], [], 0
@@ -286,6 +312,10 @@ def layer_views(flat: Array, sizes: Sequence[int], bias: bool) -> tuple[list[Arr
             biases.append(flat[at : at + n_out])
             at += n_out
     return weights, biases
+
+
+def _masked(activations: Sequence[Array], factors: dict[int, Array] | None, layer: int) -> Array:
+    return activations[layer] * factors[layer] if factors and layer in factors else activations[layer]
 
 
 # A loss that overflows is an answer here, not a warning: fit looks at it.
@@ -311,6 +341,9 @@ class Network:
         The slope of leaky_relu below zero.
     loss_parameter : float
         The threshold of huber, the level of quantile.
+    dropout : tuple of float
+        For each hidden layer, the probability that a unit is left out of a step of `train` (Srivastava et al. 2014);
+        the others are multiplied by 1 / (1 - p). Empty for none.
     """
 
     dtype: np.dtype[Any] = np.dtype(np.float64)
@@ -323,12 +356,14 @@ class Network:
         bias: bool = True,
         negative_slope: float = 0.01,
         loss_parameter: float = 1.0,
+        dropout: Sequence[float] = (),
     ) -> None:
         self.sizes = tuple(sizes)
         self.activations = tuple(activations)
         self.loss = loss
         self.negative_slope = negative_slope
         self.loss_parameter = loss_parameter
+        self.dropout = tuple(dropout)
         self.bias = bias
         n = sum(n_in * n_out + n_out * bias for n_in, n_out in pairwise(sizes))
         self.parameters = np.zeros(n, self.dtype)
@@ -340,11 +375,21 @@ class Network:
     def _activate(self, name: str, z: Array) -> Array:
         return softmax(z) if name == "softmax" else ACTIVATIONS[name].value(z, self.negative_slope)
 
-    def _pass_forward(self, x: Array) -> tuple[list[Array], list[Array]]:
-        """Z and A of every layer."""
+    def _dropout_factors(self, seed: int, start: int, rows: int) -> dict[int, Array]:
+        """What dropout multiplies A of hidden layers by, 0 or 1 / (1 - p), (rows, n): by number, from 1."""
+        return {
+            layer: np.where(dropped_units(seed, start, rows, layer - 1, self.sizes[layer], p), 0, 1 / (1 - p)).astype(
+                self.dtype
+            )
+            for layer, p in enumerate(self.dropout, start=1)
+            if p > 0
+        }
+
+    def _pass_forward(self, x: Array, factors: dict[int, Array] | None = None) -> tuple[list[Array], list[Array]]:
+        """Z and A of every layer; the next layer reads A times its factors, if it has any."""
         zs, activations = [], [x]
         for layer, name in enumerate(self.activations):
-            z = activations[-1] @ self.weights[layer]
+            z = _masked(activations, factors, layer) @ self.weights[layer]
             if self.bias:
                 z += self.biases[layer]
             zs.append(z)
@@ -380,9 +425,17 @@ class Network:
             delta = delta * ACTIVATIONS[name].derivative(z, a, self.negative_slope)
         return delta
 
-    def _backpropagate(self, x: Array, y: Array, w: Array | None, flat: Array, inputs: Array | None = None) -> float:
+    def _backpropagate(
+        self,
+        x: Array,
+        y: Array,
+        w: Array | None,
+        flat: Array,
+        inputs: Array | None = None,
+        factors: dict[int, Array] | None = None,
+    ) -> float:
         """The loss summed over the weighted rows; the gradient of their mean into flat."""
-        zs, activations = self._pass_forward(x)
+        zs, activations = self._pass_forward(x, factors)
         total = self._loss_sum(zs[-1], activations[-1], y, w)
         delta = self._output_delta(zs[-1], activations[-1], y)
         if w is None:
@@ -391,12 +444,14 @@ class Network:
             delta *= (w / w.sum())[:, None]
         weights, biases = layer_views(flat, self.sizes, self.bias)
         for layer in reversed(range(len(weights))):
-            np.matmul(activations[layer].T, delta, out=weights[layer])
+            np.matmul(_masked(activations, factors, layer).T, delta, out=weights[layer])
             if self.bias:
                 np.sum(delta, axis=0, out=biases[layer])
             if layer > 0:
                 derivative = ACTIVATIONS[self.activations[layer - 1]].derivative
                 delta = delta @ self.weights[layer].T
+                if factors and layer in factors:
+                    delta *= factors[layer]
                 delta *= derivative(zs[layer - 1], activations[layer], self.negative_slope)
         if inputs is not None:
             np.matmul(delta, self.weights[0].T, out=inputs)
@@ -472,13 +527,14 @@ class Network:
         threads: int = 1,
         l2: float = 0.0,
         rates: Array | None = None,
+        seed: int = 0,
     ) -> float:
         """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
 
         With l2, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added. With rates
-        (steps,) of float64, each step has its own learning rate. Returns the mean of the losses seen on the way, over
-        the weighted samples. At a loss that is not finite it stops, and returns that loss. A batch whose weights are
-        all zero makes no step.
+        (steps,) of float64, each step has its own learning rate. `seed` decides which units dropout leaves out.
+        Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
+        stops, and returns that loss. A batch whose weights are all zero makes no step.
         """
         total = total_weight = total_penalty = 0.0
         step = OPTIMIZERS[type(optimizer).__name__]
@@ -488,7 +544,8 @@ class Network:
             weight = len(x) if w is None else float(w.sum(dtype=np.float64))
             if weight <= 0:
                 continue
-            loss = self._backpropagate(x, self._targets(targets, rows), w, self._gradient)
+            factors = self._dropout_factors(seed, start, len(x))
+            loss = self._backpropagate(x, self._targets(targets, rows), w, self._gradient, factors=factors)
             penalty = 0.5 * l2 * sum(float(np.square(W, dtype=np.float64).sum()) for W in self.weights) if l2 else 0.0
             total += loss + penalty
             total_penalty += penalty

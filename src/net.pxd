@@ -4,7 +4,7 @@ A batch is walked in groups of GROUP samples at most, a group in tiles of TILE s
 grow with the data and a tile's activations stay in the cache from the forward to the backward pass. A W is cut into
 strips of columns, and these make panels. No result depends on any of the numbers here but GROUP.
 """
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from real cimport real
 from dense cimport BIG, BLOCK_ROWS, STRIP, strips
 from optimizers cimport Step
@@ -41,6 +41,9 @@ cdef struct Layer:
     real* transposed            # W^T in strips
     real* z                     # (GROUP, distance); NULL where the derivative needs only a
     real* a                     # (GROUP, distance)
+    int32_t dropped             # 2^24 times the probability that a unit is left out of a step
+    real kept                   # 1 / (1 - that probability): what the others are multiplied by
+    real* masked                # (GROUP, distance): a, so treated, for the next layer; NULL where none is left out
     real* delta                 # (GROUP, distance)
 
 cdef struct Net:
@@ -74,6 +77,8 @@ cdef struct Net:
     Py_ssize_t layer            # the one in work, where they are
     Py_ssize_t number           # of the group since the net was made
     real scale                  # 1 / sum of the weights of the batch
+    bint dropping               # whether this is a step, in which units may be left out
+    uint64_t seed               # of the units that are
     bint accumulate             # whether the batch had a group before
     bint update                 # whether the gradient is complete and the optimizer's turn has come
     Step step

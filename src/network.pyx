@@ -10,7 +10,7 @@ import numpy
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memset
 from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
@@ -104,7 +104,7 @@ cdef class Network:
 
     def __cinit__(
         self, tuple sizes, tuple activations, str loss, bint bias=True, double negative_slope=0.01,
-        double loss_parameter=1
+        double loss_parameter=1, tuple dropout=()
     ):
         cdef Py_ssize_t l, at = 0
         cdef Layer* layer
@@ -126,6 +126,9 @@ cdef class Network:
             layer.weights = at
             at += layer.n_in * layer.n_out
             self.net.n_weights += layer.n_in * layer.n_out
+            if l < len(dropout):
+                layer.dropped = <int32_t> (2.0**24 * <double> dropout[l])
+                layer.kept = <real> (1 / (1 - <double> dropout[l]))
             layer.biases = at if bias else -1
             at += layer.n_out if bias else 0
             self.net.widest = max(self.net.widest, layer.n_in)
@@ -177,6 +180,8 @@ cdef class Network:
             if keeps_input(layer.activation) or l == self.net.depth - 1:
                 layer.z = self.take(GROUP * layer.distance)
             layer.delta = self.take(GROUP * layer.distance)
+            if layer.dropped > 0:
+                layer.masked = self.take(GROUP * layer.distance)
             layer.transposed = self.take(layer.n_out * layer.n_in)
         self.net.x = self.take(self.net.copies * GROUP * row_distance(self.n_in))
         self.net.t = self.take(GROUP * self.n_out)
@@ -235,6 +240,7 @@ cdef class Network:
         net.sample_weight = <const real*> data(sample_weight)
         net.order = <const int64_t*> data(order)
         net.backward = backward
+        net.dropping = False
         net.x_distance = row_distance(self.n_in) if backward or order is not None else self.n_in
         net.threads = threads
         net.outputs = NULL
@@ -386,13 +392,14 @@ cdef class Network:
 
     def train(
         self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1, double l2=0,
-        rates=None
+        rates=None, uint64_t seed=0
     ):
         """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
 
         With l2, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added. With rates
-        (steps,) of float64, each step has its own learning rate. Returns the mean of the losses seen on the way, over
-        the weighted samples. At a loss that is not finite it stops, and returns that loss.
+        (steps,) of float64, each step has its own learning rate. `seed` decides which units dropout leaves out.
+        Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
+        stops, and returns that loss.
         """
         cdef Py_ssize_t rows = len(X), step, start, size
         cdef double total = 0, total_weight = 0, total_penalty = 0, weight, loss, penalty = 0
@@ -403,6 +410,7 @@ cdef class Network:
         try:
             self.allocate_backward(threads)
             self.use(X, targets, sample_weight, order, threads, True)
+            self.net.dropping, self.net.seed = True, seed
             self.set_optimizer(optimizer)
             with nogil:
                 self.mode = flush_subnormals()

@@ -16,6 +16,7 @@ The items of a line may run on any thread in any order: each writes its own part
 one fixed order, however a group is cut into tiles or a layer into strips. That is why results are the same bits for
 any number of threads.
 """
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward
@@ -24,6 +25,7 @@ from dense cimport (
     dense_forward, dense_forward_by_rows, pack_columns, rows_to_strips, strip_width, strips, strips_to_rows,
     transpose_strip,
 )
+from dropout cimport drop, key_of
 from losses cimport loss_backward, loss_forward, softmax_forward
 from net cimport (
     GROUP, PACKED, PACKED_INPUTS, Layer, Net, owned_panel, panel_strips, panels, share, team_for_columns,
@@ -61,6 +63,27 @@ cdef inline const real* gather_inputs(const Net* net, Py_ssize_t lo, Py_ssize_t 
     return gather(net, net.x, net.x_distance, net.X, net.layers[0].n_in, lo, hi, net.backward)
 
 
+cdef inline void drop_units(
+    const Net* net, Py_ssize_t l, real* y, const real* x, Py_ssize_t at, Py_ssize_t m, Py_ssize_t o, Py_ssize_t n
+) noexcept nogil:
+    """Columns o .. o + n of m rows, from `at` on, of two buffers like A of layer l: y is x with dropout."""
+    cdef Layer* layer = &net.layers[l]
+    cdef Py_ssize_t i, start
+    for i in range(at, at + m):
+        start = i * layer.distance + o
+        drop(y + start, x + start, key_of(net.seed, net.start + i, l), layer.dropped, layer.kept, <uint32_t> o, n)
+
+
+cdef inline bint drops(const Net* net, const Layer* layer) noexcept nogil:
+    """Whether units of a layer are left out now."""
+    return net.dropping and layer.masked != NULL
+
+
+cdef inline const real* outputs_of(const Net* net, const Layer* layer) noexcept nogil:
+    """What the layer above reads: A, or what dropout made of it."""
+    return layer.masked if drops(net, layer) else layer.a
+
+
 cdef inline const real* inputs_of(Net* net, Py_ssize_t l, int part, Py_ssize_t* distance) noexcept nogil:
     """The inputs of layer l for all samples of the group.
 
@@ -70,7 +93,7 @@ cdef inline const real* inputs_of(Net* net, Py_ssize_t l, int part, Py_ssize_t* 
     cdef real* x
     if l > 0:
         distance[0] = net.layers[l - 1].distance
-        return net.layers[l - 1].a
+        return outputs_of(net, &net.layers[l - 1])
     distance[0] = net.x_distance
     if net.by_columns == 0:
         return net.x
@@ -139,6 +162,9 @@ cdef inline void forward_rows(
         else:
             activation_forward(layer.activation, a, z, m * layer.distance, net.slope)
         x, distance = a, layer.distance
+        if drops(net, layer):
+            drop_units(net, l, layer.masked, layer.a, at, m, 0, layer.n_out)
+            x = layer.masked + at * layer.distance
 
 
 cdef inline void predict_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
@@ -161,7 +187,7 @@ cdef inline void forward_tile(Net* net, Py_ssize_t tile, const real** t, const r
         x = gather_inputs(net, lo, hi)
     else:
         distance = net.layers[net.by_columns - 1].distance
-        x = net.layers[net.by_columns - 1].a + lo * distance
+        x = outputs_of(net, &net.layers[net.by_columns - 1]) + lo * distance
     forward_rows(net, net.by_columns, x, distance, lo, hi - lo, NULL, True)
     t[0], w[0] = gather_targets(net, lo, hi), gather_weights(net, lo, hi)
     at = lo * last.n_out
@@ -201,6 +227,8 @@ cdef inline void backward_tile(void* context, Py_ssize_t tile, int part) noexcep
         activation_backward(
             below.activation, below.delta + at, below.a + at,
             below.z + at if below.z != NULL else NULL, (hi - lo) * below.distance, net.slope)
+        if drops(net, below):
+            drop_units(net, l - 1, below.delta, below.delta, lo, hi - lo, 0, below.n_out)
     if net.inputs_gradient != NULL:
         layer = &net.layers[0]
         dense_backward_input(
@@ -221,6 +249,8 @@ cdef inline void forward_columns(void* context, Py_ssize_t strip, int part) noex
         z, layer.distance, x, distance, net.theta + layer.weights + o * layer.n_in, b, net.size, layer.n_in, width)
     for i in range(net.size):
         activation_forward(layer.activation, a + i * layer.distance, z + i * layer.distance, width, net.slope)
+    if drops(net, layer):
+        drop_units(net, net.layer, layer.masked, layer.a, 0, net.size, o, width)
 
 
 cdef inline void backward_columns(void* context, Py_ssize_t strip, int part) noexcept nogil:
@@ -237,6 +267,8 @@ cdef inline void backward_columns(void* context, Py_ssize_t strip, int part) noe
         activation_backward(
             layer.activation, layer.delta + at, layer.a + at, layer.z + at if layer.z != NULL else NULL, width,
             net.slope)
+    if drops(net, layer):
+        drop_units(net, net.layer, layer.delta, layer.delta, 0, net.size, o, width)
 
 
 cdef inline void to_strips(const Net* net, real* to, const real* parameters, Py_ssize_t l) noexcept nogil:

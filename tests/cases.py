@@ -74,10 +74,12 @@ def random_sample_weight(m, rng):
     return weight
 
 
-def make(build, dtype, sizes, hidden, output, loss, bias, parameters, negative_slope=0.01):
+def make(build, dtype, sizes, hidden, output, loss, bias, parameters, negative_slope=0.01, dropout=()):
     """A Network of that build and dtype holding these parameters; all hidden layers have one activation."""
     activations = (hidden,) * (len(sizes) - 2) + (output,)
-    network = builds.network(dtype, build)(tuple(sizes), activations, loss, bias, negative_slope, LOSS_PARAMETER)
+    network = builds.network(dtype, build)(
+        tuple(sizes), activations, loss, bias, negative_slope, LOSS_PARAMETER, dropout
+    )
     network.parameters[:] = parameters
     return network
 

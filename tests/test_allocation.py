@@ -62,7 +62,7 @@ for build in (*COMPILED, "reference"):
         numbers = found[f"{build} {dtype}"] = {}
         Network = builds.network(dtype, build)
         def fresh():
-            network = Network(SIZES, ("tanh", "silu", "identity"), "half_squared_error")
+            network = Network(SIZES, ("tanh", "silu", "identity"), "half_squared_error", dropout=(0.0, 0.5))
             network.parameters[:] = np.random.default_rng(0).normal(size=network.parameters.size) / 10
             return network
         for batches in (FEW, MANY):

@@ -380,6 +380,18 @@ BAD_NETS = {
     "quantile of everything": (([4, 5, 3],), {"loss": "quantile", "quantile": 1.0}, [r"quantile", r"1\.0", r"< 1"]),
     "quantile of nothing": (([4, 5, 3],), {"loss": "quantile", "quantile": 0.0}, [r"quantile", r"0\.0", r"> 0"]),
     "quantile nan": (([4, 5, 3],), {"quantile": float("nan")}, [r"quantile", r"nan"]),
+    "dropout of everything": (([4, 5, 3],), {"dropout": 1.0}, [r"dropout", r"1\.0", r"< 1"]),
+    "a negative dropout": (([4, 5, 6, 3],), {"dropout": [0.5, -0.1]}, [r"dropout\[1\]", r"-0\.1", r">= 0"]),
+    "dropout nan": (([4, 5, 3],), {"dropout": float("nan")}, [r"dropout", r"nan"]),
+    "dropout of text": (([4, 5, 3],), {"dropout": "half"}, [r"dropout", r"'half'"]),
+    "dropout of None": (([4, 5, 3],), {"dropout": None}, [r"dropout", r"None"]),
+    "dropout True": (([4, 5, 3],), {"dropout": True}, [r"dropout", r"True"]),
+    "too many numbers of dropout": (([4, 5, 3],), {"dropout": [0.1, 0.1]}, [r"dropout", r"\b2\b", r"\b1\b"]),
+    "dropout that float32 rounds to 1": (
+        ([4, 5, 3],),
+        {"dropout": 1 - 1e-12},
+        [r"dropout", r"float64"],
+    ),
     "a dtype without a core": (
         ([4, 5, 3],),
         {"dtype": "float16"},
