@@ -19,6 +19,9 @@ class Optimizer:
     l1 : float
         L1 penalty: adds l1 * sign(W) to the gradient of the weights, not of the biases. >= 0. Neither penalty is part
         of the loss that is reported.
+    clip_norm : float, optional
+        Where the gradient of the mean loss by all parameters, as it is before the penalties, is longer than this in
+        the Euclidean norm, it is scaled down to it (Pascanu et al. 2013). > 0.
 
     Raises
     ------
@@ -30,6 +33,7 @@ class Optimizer:
     _: KW_ONLY
     weight_decay: float = 0.0
     l1: float = 0.0
+    clip_norm: float | None = None
 
     decoupled: ClassVar[bool] = False  # whether weight_decay acts on the weights and not on the gradient
 
@@ -37,6 +41,8 @@ class Optimizer:
         number("learning_rate", self.learning_rate, above=0)
         number("weight_decay", self.weight_decay, least=0)
         number("l1", self.l1, least=0)
+        if self.clip_norm is not None:
+            number("clip_norm", self.clip_norm, above=0)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate, weight_decay, l1
+    learning_rate, weight_decay, l1, clip_norm
         As for `Optimizer`.
     momentum : float
         v <- momentum * v + g; theta <- theta - learning_rate * v. In [0, 1).
@@ -76,7 +82,7 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate, weight_decay, l1
+    learning_rate, weight_decay, l1, clip_norm
         As for `Optimizer`.
     beta_1, beta_2 : float
         Decay of the means of the gradient and of its square, in [0, 1).
@@ -111,7 +117,7 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate, beta_1, beta_2, epsilon, epsilon_hat, l1
+    learning_rate, beta_1, beta_2, epsilon, epsilon_hat, l1, clip_norm
         As for `Adam`.
     weight_decay : float
         W <- W - learning_rate * weight_decay * W beside Adam's step; biases do not decay. >= 0.
@@ -135,7 +141,7 @@ class RMSprop(Optimizer):
 
     Parameters
     ----------
-    learning_rate, weight_decay, l1
+    learning_rate, weight_decay, l1, clip_norm
         As for `Optimizer`.
     rho : float
         Decay of the mean of the squares, in [0, 1).

@@ -552,6 +552,9 @@ class Network:
             total_weight += weight
             if not math.isfinite(loss):
                 break
+            if optimizer.clip_norm is not None:
+                norm = math.sqrt(float(np.square(self._gradient, dtype=np.float64).sum()))
+                self._gradient *= min(1.0, optimizer.clip_norm / norm) if norm > 0 else 1.0
             decay = (0 if optimizer.decoupled else optimizer.weight_decay) + l2 / weight
             if decay or optimizer.l1:
                 for g, theta in zip(layer_views(self._gradient, self.sizes, self.bias)[0], self.weights, strict=True):

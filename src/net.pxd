@@ -77,6 +77,7 @@ cdef struct Net:
     Py_ssize_t layer            # the one in work, where they are
     Py_ssize_t number           # of the group since the net was made
     real scale                  # 1 / sum of the weights of the batch
+    real clipping               # what a gradient longer than clip_norm is multiplied by
     bint dropping               # whether this is a step, in which units may be left out
     uint64_t seed               # of the units that are
     bint accumulate             # whether the batch had a group before

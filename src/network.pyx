@@ -20,8 +20,8 @@ from losses cimport loss_code
 from net cimport GROUP, Layer, Net, copies_for, groups, take_group, take_window, windows
 from optimizers cimport optimizer_code
 from passes cimport (
-    batch_weight, choose_weights, from_strips_all, group_loss, predict_tile, run, run_backward, run_evaluate,
-    run_panels, squared_weights, to_strips_all, transpose_weights,
+    batch_weight, choose_weights, from_strips_all, group_loss, parameters_panel, predict_tile, run,
+    run_backward, run_clipped, run_evaluate, run_panels, squared_weights, to_strips_all, transpose_weights,
 )
 
 cdef extern from "<pthread.h>" nogil:
@@ -95,6 +95,7 @@ cdef class Network:
     cdef double beta_1, beta_2          # of Adam, else 0; their t-th powers after t steps: not rounded to `real`
     cdef double beta_1_power, beta_2_power
     cdef double epsilon
+    cdef double clip_norm               # 0 for none
     cdef bint epsilon_hat
     cdef readonly double penalty        # mean of the penalties of the last epoch, a part of its loss
     cdef readonly np.ndarray parameters
@@ -368,9 +369,11 @@ cdef class Network:
             run_backward(net)
             total += group_loss(net)
             net.accumulate = group > 0
-            net.update = update and group == groups(size) - 1 and isfinite(total)
-            run_panels(net)
+            net.update = update and group == groups(size) - 1 and isfinite(total) and self.clip_norm == 0
+            run_panels(net, parameters_panel)
             self.look_for_signals(3 * net.size)
+        if update and isfinite(total) and self.clip_norm > 0:
+            run_clipped(net, self.n_parameters, self.clip_norm)
         return total
 
     cdef int look_for_signals(self, Py_ssize_t rows) except -1 nogil:
@@ -458,6 +461,7 @@ cdef class Network:
         cdef double rho
         self.net.step.optimizer = optimizer_code(type(optimizer).__name__)
         self.net.step.momentum = <double> getattr(optimizer, "momentum", 0.0)
+        self.clip_norm = 0 if optimizer.clip_norm is None else optimizer.clip_norm
         self.net.step.l1 = <double> optimizer.l1
         self.net.step.nesterov = getattr(optimizer, "nesterov", False)
         self.beta_1, self.beta_2 = getattr(optimizer, "beta_1", 0.0), getattr(optimizer, "beta_2", 0.0)

@@ -5,6 +5,7 @@ One step is
     for each group:   for each tile: forward, loss, delta of every layer       items independent of each other
                       for each panel of weights: gradient (+ optimizer step)   items independent of each other
 
+with the steps of the optimizer in a line of their own, after the length of the gradient, where that is clipped;
 or, where the weights are many and the samples few, so that threads had better share out columns (team_for_columns):
 
     for each group:   for each layer but the last: for each strip: a strip of Z and A
@@ -16,6 +17,7 @@ The items of a line may run on any thread in any order: each writes its own part
 one fixed order, however a group is cut into tiles or a layer into strips. That is why results are the same bits for
 any number of threads.
 """
+from libc.math cimport sqrt
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 from real cimport real
@@ -386,10 +388,43 @@ cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noex
             if net.update:
                 update(net, at, gradient, True, rows * width)
         lo += rows
-    if net.update and l > 0:
-        for strip in range(first, last):
-            o = strip * STRIP
-            transpose_strip(layer.transposed, net.theta + layer.weights + o * layer.n_in, o, layer.n_in, layer.n_out)
+    if net.update:
+        renew_transposed(net, l, first, last)
+
+
+cdef inline void renew_transposed(Net* net, Py_ssize_t l, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """W^T of layer l after a step of strips first .. last; of the first layer nobody reads it."""
+    cdef Layer* layer = &net.layers[l]
+    cdef Py_ssize_t strip, o
+    for strip in range(first, last if l > 0 else first):
+        o = strip * STRIP
+        transpose_strip(layer.transposed, net.theta + layer.weights + o * layer.n_in, o, layer.n_in, layer.n_out)
+
+
+cdef inline void clipped_panel(void* context, Py_ssize_t item, int part) noexcept nogil:
+    """The optimizer's step of some strips of one layer, from the whole gradient times `clipping`; then W^T."""
+    cdef Net* net = <Net*> context
+    cdef Py_ssize_t l, strip, o, width, panel = owned_panel(net, item, &l)
+    cdef Layer* layer = &net.layers[l]
+    cdef Py_ssize_t first = panel * panel_strips(net, l)
+    cdef Py_ssize_t last = min(first + panel_strips(net, l), strips(layer.n_out))
+    for strip in range(first, last):
+        o = strip * STRIP
+        width = strip_width(o, layer.n_out)
+        if layer.biases >= 0:
+            clipped_update(net, layer.biases + o, False, width)
+        clipped_update(net, layer.weights + o * layer.n_in, True, layer.n_in * width)
+    renew_transposed(net, l, first, last)
+
+
+cdef inline void clipped_update(Net* net, Py_ssize_t at, bint penalized, Py_ssize_t n) noexcept nogil:
+    """The step of the parameters at .. at + n from their gradient times `clipping`."""
+    cdef Py_ssize_t i
+    cdef real* gradient = net.gradient + at
+    cdef real factor = net.clipping
+    for i in range(n):
+        gradient[i] *= factor
+    update(net, at, gradient, penalized, n)
 
 
 cdef inline void run(
@@ -427,12 +462,21 @@ cdef inline double group_loss(const Net* net) noexcept nogil:
     return total
 
 
-cdef inline void run_panels(Net* net) noexcept nogil:
-    """Run all panels of weights."""
+cdef inline void run_panels(
+    Net* net, void (*work)(void*, Py_ssize_t, int) noexcept nogil
+) noexcept nogil:
+    """Run a line over all panels of weights."""
     cdef Py_ssize_t l, items = 0
     for l in range(net.depth):
         items += panels(net, l)
-    run(net, parameters_panel, items)
+    run(net, work, items)
+
+
+cdef inline void run_clipped(Net* net, Py_ssize_t n_parameters, double clip_norm) noexcept nogil:
+    """The optimizer's step from the whole gradient, which is made as short as clip_norm if it is longer."""
+    cdef double norm = sqrt(sum_of_squares(net.gradient, n_parameters))
+    net.clipping = <real> (clip_norm / norm if norm > clip_norm else 1)
+    run_panels(net, clipped_panel)
 
 
 cdef inline double batch_weight(const Net* net, Py_ssize_t start, Py_ssize_t size) noexcept nogil:

@@ -230,6 +230,8 @@ OPTIMIZERS = {
     "SGD with an L1 penalty": (fastmlp.SGD(0.05, momentum=0.5, nesterov=True, l1=1e-3), "training"),
     "Adam with an L1 penalty": (fastmlp.Adam(0.05, epsilon=1e-2, l1=1e-3), "training"),
     "AdamW": (fastmlp.AdamW(0.05, epsilon=1e-2, weight_decay=0.3), "training"),
+    "SGD with clipping": (fastmlp.SGD(0.1, momentum=0.9, weight_decay=0.1, clip_norm=0.3), "training"),
+    "Adam with clipping": (fastmlp.Adam(0.05, epsilon=1e-2, clip_norm=0.3), "training"),
     "RMSprop": (fastmlp.RMSprop(0.01, epsilon=1e-2), "training"),
     "RMSprop with all": (fastmlp.RMSprop(0.01, 0.8, 0.5, 1e-2, weight_decay=0.1), "training"),
     "Adam with epsilon hat": (fastmlp.Adam(0.05, epsilon=1e-2, epsilon_hat=True), "training"),

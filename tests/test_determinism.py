@@ -67,7 +67,7 @@ def everything(name, build, dtype, m, threads, data=None):
     for batch_size, optimizer in (
         (100, fastmlp.Adam(0.01)),
         (m, fastmlp.SGD(0.01, momentum=0.9, weight_decay=0.01)),
-        (m, fastmlp.RMSprop(1e-3, momentum=0.5)),
+        (m, fastmlp.RMSprop(1e-3, momentum=0.5, clip_norm=0.1)),
     ):
         what = type(optimizer).__name__
         network.reset_optimizer()

@@ -23,17 +23,19 @@ def data():
     return [array.astype(np.float32).astype(np.float64) for array in numbers]
 
 
-def gradient(parameters, X, Y, weight_decay, l1=0.0):
-    """Flat gradient at the flat parameters (W row by row, then b); the penalties fall on W alone."""
+def gradient(parameters, X, Y, weight_decay, l1=0.0, clip_norm=np.inf):
+    """Flat gradient at the flat parameters (W row by row, then b), clipped; the penalties fall on W alone."""
     W, b = parameters[: N_IN * N_OUT].reshape(N_IN, N_OUT), parameters[N_IN * N_OUT :]
     error = X @ W + b - Y
-    return np.concatenate([(X.T @ error / M + weight_decay * W + l1 * np.sign(W)).ravel(), error.mean(axis=0)])
+    of_W, of_b = X.T @ error / M, error.mean(axis=0)
+    factor = min(1.0, clip_norm / np.sqrt(np.sum(of_W**2) + np.sum(of_b**2)))
+    return np.concatenate([(factor * of_W + weight_decay * W + l1 * np.sign(W)).ravel(), factor * of_b])
 
 
-def sgd(parameters, X, Y, learning_rate, momentum=0.0, nesterov=False, weight_decay=0.0, l1=0.0):
+def sgd(parameters, X, Y, learning_rate, momentum=0.0, nesterov=False, weight_decay=0.0, l1=0.0, clip_norm=np.inf):
     velocity = np.zeros_like(parameters)
     for _ in range(STEPS):
-        g = gradient(parameters, X, Y, weight_decay, l1)
+        g = gradient(parameters, X, Y, weight_decay, l1, clip_norm)
         velocity = momentum * velocity + g
         step = g + momentum * velocity if nesterov else velocity
         parameters = parameters - learning_rate * step
@@ -51,10 +53,11 @@ def adam(
     weight_decay=0.0,
     epsilon_hat=False,
     l1=0.0,
+    clip_norm=np.inf,
 ):
     mean, square = np.zeros_like(parameters), np.zeros_like(parameters)
     for step in range(1, STEPS + 1):
-        g = gradient(parameters, X, Y, weight_decay, l1)
+        g = gradient(parameters, X, Y, weight_decay, l1, clip_norm)
         mean = beta_1 * mean + (1 - beta_1) * g
         square = beta_2 * square + (1 - beta_2) * g**2
         unbiased_mean, unbiased_square = mean / (1 - beta_1**step), square / (1 - beta_2**step)
@@ -65,12 +68,23 @@ def adam(
         yield parameters
 
 
-def adamw(parameters, X, Y, learning_rate=1e-3, weight_decay=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-8, l1=0.0):
+def adamw(
+    parameters,
+    X,
+    Y,
+    learning_rate=1e-3,
+    weight_decay=0.01,
+    beta_1=0.9,
+    beta_2=0.999,
+    epsilon=1e-8,
+    l1=0.0,
+    clip_norm=np.inf,
+):
     """Adam without a penalty in the gradient, beside which W shrinks (Loshchilov and Hutter 2019, algorithm 2)."""
     mean, square = np.zeros_like(parameters), np.zeros_like(parameters)
     decaying = np.arange(parameters.size) < N_IN * N_OUT
     for step in range(1, STEPS + 1):
-        g = gradient(parameters, X, Y, 0.0, l1)
+        g = gradient(parameters, X, Y, 0.0, l1, clip_norm)
         mean = beta_1 * mean + (1 - beta_1) * g
         square = beta_2 * square + (1 - beta_2) * g**2
         scaled = mean / (1 - beta_1**step) / (np.sqrt(square / (1 - beta_2**step)) + epsilon)
@@ -78,10 +92,21 @@ def adamw(parameters, X, Y, learning_rate=1e-3, weight_decay=0.01, beta_1=0.9, b
         yield parameters
 
 
-def rmsprop(parameters, X, Y, learning_rate=1e-3, rho=0.9, momentum=0.0, epsilon=1e-8, weight_decay=0.0, l1=0.0):
+def rmsprop(
+    parameters,
+    X,
+    Y,
+    learning_rate=1e-3,
+    rho=0.9,
+    momentum=0.0,
+    epsilon=1e-8,
+    weight_decay=0.0,
+    l1=0.0,
+    clip_norm=np.inf,
+):
     velocity, square = np.zeros_like(parameters), np.zeros_like(parameters)
     for _ in range(STEPS):
-        g = gradient(parameters, X, Y, weight_decay, l1)
+        g = gradient(parameters, X, Y, weight_decay, l1, clip_norm)
         square = rho * square + (1 - rho) * g**2
         velocity = momentum * velocity + g / (np.sqrt(square) + epsilon)
         parameters = parameters - learning_rate * velocity
@@ -94,10 +119,18 @@ CASES = {
     "SGD with Nesterov": (fastmlp.SGD, sgd, {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
     "SGD with decay": (fastmlp.SGD, sgd, {"learning_rate": 0.1, "weight_decay": 0.3}),
     "SGD with an L1 penalty": (fastmlp.SGD, sgd, {"learning_rate": 0.1, "l1": 0.02}),
+    "SGD with clipping": (fastmlp.SGD, sgd, {"learning_rate": 0.1, "clip_norm": 0.25}),
     "SGD with all": (
         fastmlp.SGD,
         sgd,
-        {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True, "weight_decay": 0.3, "l1": 0.1},
+        {
+            "learning_rate": 0.05,
+            "momentum": 0.8,
+            "nesterov": True,
+            "weight_decay": 0.3,
+            "l1": 0.1,
+            "clip_norm": 0.5,
+        },
     ),
     "Adam": (fastmlp.Adam, adam, {}),
     "Adam with a rate": (fastmlp.Adam, adam, {"learning_rate": 0.05}),
@@ -112,13 +145,13 @@ CASES = {
     "AdamW with all": (
         fastmlp.AdamW,
         adamw,
-        {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.95, "epsilon": 0.1, "weight_decay": 0.3, "l1": 0.1},
+        {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.95, "epsilon": 0.1, "weight_decay": 0.3, "clip_norm": 0.5},
     ),
     "RMSprop": (fastmlp.RMSprop, rmsprop, {}),
     "RMSprop with all": (
         fastmlp.RMSprop,
         rmsprop,
-        {"learning_rate": 0.02, "rho": 0.8, "momentum": 0.7, "epsilon": 0.1, "weight_decay": 0.3, "l1": 0.1},
+        {"learning_rate": 0.02, "rho": 0.8, "momentum": 0.7, "epsilon": 0.1, "clip_norm": 0.5, "l1": 0.1},
     ),
 }
 
@@ -244,6 +277,21 @@ def test_the_l1_penalty_pulls_weights_towards_zero_by_a_step_each_and_leaves_tho
     network.parameters[:] = start
     network.train(*nothing, None, None, 1, fastmlp.RMSprop(0.125, rho=0.0, epsilon=1e-30, l1=0.25))
     np.testing.assert_allclose(network.parameters, start - 0.125 * np.sign(start), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_clipping_shortens_a_long_step_to_the_norm_and_leaves_a_short_one(build, dtype):
+    X, Y, start = (cast(array, dtype) for array in data())
+    ends = {}
+    for norm in (None, 1e-3, 1e6):
+        network = make(build, dtype, (N_IN, N_OUT), "identity", "identity", "half_squared_error", True, start)
+        network.train(X, Y, None, None, M, fastmlp.SGD(1.0, clip_norm=norm))
+        ends[norm] = network.parameters.copy()
+    assert ends[1e6].tobytes() == ends[None].tobytes()
+    step, clipped = ends[None] - start, ends[1e-3] - start
+    assert np.linalg.norm(clipped.astype(float)) == pytest.approx(1e-3, rel=1e-3)
+    np.testing.assert_allclose(clipped * np.linalg.norm(step) / 1e-3, step, rtol=0, atol=1e-3)
 
 
 def test_the_defaults_are_those_of_the_papers():
