@@ -101,7 +101,7 @@ class MLP:
         Initial weights: glorot_uniform, glorot_normal, he_uniform, he_normal or lecun_normal. By default he_uniform
         for relu and its relatives, lecun_normal for selu, glorot_uniform else. Biases start at zero.
     seed : int or numpy.random.Generator, optional
-        Of the initial weights and of the order of samples in `fit`. Same seed, data and build: same bits.
+        Of the initial weights, of the order of samples in `fit` and of dropout. Same seed, data and build: same bits.
 
     Raises
     ------
