@@ -8,7 +8,7 @@ from __future__ import annotations  # numpy.random is first imported when it is 
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from numbers import Real
 from time import perf_counter
@@ -17,15 +17,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastmlp import builds, checks, reference
+from fastmlp import builds, checks, reference, schedules
+from fastmlp import threads as threads_now
 from fastmlp.initializers import DEFAULTS, INITIALIZERS
 from fastmlp.optimizers import Optimizer
 from fastmlp.optimizers import optimizer as as_optimizer
-from fastmlp.progress import Progress
+from fastmlp.progress import progress as as_progress
 from fastmlp.reference import Array
+from fastmlp.schedules import Schedule
 from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
-from fastmlp.training import History, Monitor
+from fastmlp.training import Callback, History, Monitor, ask, run_epoch
+from fastmlp.training import callbacks as as_callbacks
 
 
 class Gradient(NamedTuple):
@@ -404,7 +407,7 @@ class MLP:
         RuntimeWarning
             If finite inputs and parameters give outputs beyond the range of the dtype.
         """
-        outputs = self._network.forward(X, out, get_num_threads())
+        outputs = self._network.forward(X, out, threads_now.number)
         if outputs is None:  # something needs a closer look
             x = checks.inputs(X, self.sizes[0], self.dtype, single=True)
             if out is not None:
@@ -538,8 +541,11 @@ class MLP:
         validation: float | tuple[ArrayLike, ArrayLike] | None = None,
         patience: int | None = None,
         tol: float | None = None,
-        callbacks: Callable[[MLP, History], object] | Iterable[Callable[[MLP, History], object]] = (),
-        progress: bool = False,
+        schedule: str | Schedule | None = None,
+        max_time: float | None = None,
+        callbacks: Callback | Iterable[Callback] = (),
+        batch_callbacks: Callback | Iterable[Callback] = (),
+        progress: bool | str = False,
         threads: int | None = None,
     ) -> History:
         """Train by gradient descent on the mean loss.
@@ -566,10 +572,19 @@ class MLP:
             without validation); the net ends with its best weights.
         tol : float, optional
             An improvement counts if it is larger than this, >= 0. Given alone, patience is 1.
+        schedule : {"constant", "cosine", "step", "one_cycle"} or callable, optional
+            By what factor the learning rate of each step is multiplied: a name, an instance as
+            `schedules.Cosine(warm_up=0.1)`, or any callable from the progress of steps (an array, 0 to 1) to factors.
+        max_time : float, optional
+            Seconds after which training ends, within an epoch if need be; > 0.
         callbacks : callable or iterable of callables
             Called as callback(net, history) after each epoch; a true answer stops.
-        progress : bool
-            Whether to show a line with epoch, loss, validation and samples/s on standard error.
+        batch_callbacks : callable or iterable of callables
+            The same after each step, whose loss is `history.batch_loss`; a true answer stops at once. A step in
+            Python costs more than a small one of the core.
+        progress : bool or "tqdm"
+            Whether to show a line with epoch, loss, validation and samples/s on standard error; "tqdm" for a bar of
+            that package, where it is installed.
         threads : int, optional
             At most so many threads, instead of `fastmlp.get_num_threads()`. The results are the same.
 
@@ -600,20 +615,22 @@ class MLP:
         checks.hyperparameters(method, self.dtype)
         monitor = Monitor(patience, tol)
         shuffle = checks.boolean("shuffle", shuffle)
-        calls = [callbacks] if callable(callbacks) else list(_sequence("callbacks", callbacks))
-        for i, call in enumerate(calls):
-            if not callable(call):
-                raise TypeError(f"callbacks[{i}] is {call!r}; expected a callable taking (net, history)")
+        deadline = math.inf if max_time is None else began + checks.number("max_time", max_time, above=0)
+        calls, step_calls = as_callbacks("callbacks", callbacks), as_callbacks("batch_callbacks", batch_callbacks)
         n_threads = as_threads(threads)
-        line = Progress(epochs) if checks.boolean("progress", progress) else None
         self._check_parameters()
         held: tuple[Array, Array] | None = None
         if isinstance(validation, (tuple, list)):
             if len(validation) != 2:
                 raise ValueError(f"validation has {len(validation)} elements; expected (X, y)")
             held = self._data(*validation, None, " of validation")[:2]
-        elif validation is not None:
-            kept, taken = self._split(len(x), validation, shuffle, w)
+        n_held = 0 if validation is None or held is not None else _held_rows(len(x), validation)
+        size = min(size or len(x), len(x) - n_held)
+        steps = -(-(len(x) - n_held) // size)
+        schedules.factors(schedule, 0, epochs, steps)  # whether it is one
+        line = as_progress(progress, epochs)
+        if n_held:
+            kept, taken = self._split(len(x), n_held, shuffle, w)
             held = x[taken], targets[taken]
             x, targets, w = x[kept], targets[kept], None if w is None else w[kept] / w[kept].max()
 
@@ -622,15 +639,27 @@ class MLP:
             network.reset_optimizer()
             self._optimizer = method
         history = History()
-        size = min(size or len(x), len(x))
         order = np.arange(len(x)) if shuffle and size < len(x) else None
+
+        def after_batch(loss: float) -> bool:
+            history.batch_loss = loss
+            stop = ask(step_calls, self, history)
+            self._check_parameters()
+            return stop
+
         try:
-            for _ in range(epochs):
+            for epoch in range(epochs):
                 before = self.parameters.copy()
+                factors = schedules.factors(schedule, epoch, epochs, steps)
                 if order is not None:
                     self._generator().shuffle(order)
                 seed = int(self._generator().integers(2**63)) if any(self.dropout) else 0
-                loss = seen = network.train(x, targets, w, order, size, method, n_threads, seed=seed)
+                loss, _, ended = run_epoch(
+                    network, (x, targets, w), order, size, method, n_threads,
+                    rates=None if factors is None else method.learning_rate * factors, seed=seed, deadline=deadline,
+                    after_batch=after_batch if step_calls else None,
+                )  # fmt: skip
+                seen = loss
                 if held is not None and math.isfinite(loss):
                     seen = network.evaluate(*held, None, n_threads)
                 if not (math.isfinite(seen) and np.isfinite(self.parameters).all()):
@@ -647,11 +676,11 @@ class MLP:
                 if line is not None:
                     line.show(history, len(x))
                 over = monitor.is_over(seen, self.parameters)
-                answers = [bool(call(self, history)) for call in calls]
+                stop = ask(calls, self, history)
                 if calls:
                     self._check_parameters()
-                if any(answers):
-                    history.stop_reason = "callback"
+                if stop or ended is not None:
+                    history.stop_reason = ended or "callback"
                     break
                 if over:
                     history.stop_reason = "tol" if patience is None else "patience"
@@ -679,15 +708,8 @@ class MLP:
         x, targets = (a.copy() if np.may_share_memory(a, self.parameters) else a for a in (x, targets))
         return x, targets, checks.sample_weights(sample_weight, len(x), self.dtype)
 
-    def _split(self, rows: int, validation: Any, shuffle: bool, w: Array | None) -> tuple[Array, Array]:
+    def _split(self, rows: int, held: int, shuffle: bool, w: Array | None) -> tuple[Array, Array]:
         """Rows to train on and rows to validate on."""
-        try:
-            fraction = checks.number("validation", validation, above=0, below=1)
-        except TypeError:
-            raise TypeError(f"validation is {validation!r}; expected a fraction between 0 and 1, or (X, y)") from None
-        held = round(rows * fraction)
-        if not 0 < held < rows:
-            raise ValueError(f"validation is {fraction} of {rows} rows; expected at least one row on either side")
         rng = self._generator()
         state = rng.bit_generator.state
         order = rng.permutation(rows) if shuffle else np.arange(rows)
@@ -763,6 +785,18 @@ class MLP:
         self.parameters[...] = parameters
         if optimizer is not None:
             self._network.optimizer_state = optimizer_state
+
+
+def _held_rows(rows: int, validation: Any) -> int:
+    """How many of the rows the fraction `validation` is."""
+    try:
+        fraction = checks.number("validation", validation, above=0, below=1)
+    except TypeError:
+        raise TypeError(f"validation is {validation!r}; expected a fraction between 0 and 1, or (X, y)") from None
+    held = round(rows * fraction)
+    if not 0 < held < rows:
+        raise ValueError(f"validation is {fraction} of {rows} rows; expected at least one row on either side")
+    return held
 
 
 def _sequence(name: str, given: Any) -> list[Any]:

@@ -1,8 +1,10 @@
-"""The line that `fit(progress=True)` keeps alive on standard error."""
+"""What `fit(progress=...)` shows on standard error: a line that lives, or a bar of tqdm."""
 
 import sys
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from fastmlp.checks import boolean
 
 if TYPE_CHECKING:
     from fastmlp.training import History
@@ -24,12 +26,9 @@ class Progress:
     def show(self, history: "History", samples: int) -> None:
         """Take the state after an epoch over so many samples; print it if it is time."""
         now, done = perf_counter(), history.epochs
-        self._text = f"epoch {done:{len(str(self._epochs))}}/{self._epochs}  loss {history.loss[-1]:.4f}"
-        if history.validation_loss:
-            self._text += f"  validation loss {history.validation_loss[-1]:.4f}"
-        if history.validation_accuracy:
-            self._text += f"  validation accuracy {history.validation_accuracy[-1]:.3f}"
-        self._text += f"  {done * samples / (now - self._began):,.0f} samples/s"
+        facts = "".join(f"  {name} {number}" for name, number in _facts(history).items())
+        speed = f"{done * samples / (now - self._began):,.0f} samples/s"
+        self._text = f"epoch {done:{len(str(self._epochs))}}/{self._epochs}{facts}  {speed}"
         if self._living:
             if now - self._shown >= _EVERY:
                 self._shown = now
@@ -50,3 +49,42 @@ class Progress:
             text = "\r\x1b[K" + text[: get_terminal_size().columns - 1]
         if sys.stderr is not None:
             print(text, end=end, file=sys.stderr, flush=True)
+
+
+class Bar:
+    """The same facts beside a bar of tqdm, an epoch a mark."""
+
+    def __init__(self, tqdm: Any, epochs: int) -> None:
+        self._bar = tqdm(total=epochs, unit="epoch")
+
+    def show(self, history: "History", samples: int) -> None:
+        """Take the state after an epoch."""
+        self._bar.set_postfix(_facts(history), refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Leave the last state standing."""
+        self._bar.close()
+
+
+def _facts(history: "History") -> dict[str, str]:
+    """The last numbers of a history, by name."""
+    facts = {"loss": f"{history.loss[-1]:.4f}"}
+    if history.validation_loss:
+        facts["validation loss"] = f"{history.validation_loss[-1]:.4f}"
+    if history.validation_accuracy:
+        facts["validation accuracy"] = f"{history.validation_accuracy[-1]:.3f}"
+    return facts
+
+
+def progress(given: object, epochs: int) -> Progress | Bar | None:
+    """What a `progress` argument asks for; "tqdm" means the line where tqdm is not installed."""
+    if given == "tqdm":
+        try:
+            from tqdm.auto import tqdm
+        except ModuleNotFoundError:
+            return Progress(epochs)
+        return Bar(tqdm, epochs)
+    if isinstance(given, str):
+        raise ValueError(f"progress is {given!r}; expected True, False or 'tqdm'")
+    return Progress(epochs) if boolean("progress", given) else None

@@ -528,17 +528,20 @@ class Network:
         l2: float = 0.0,
         rates: Array | None = None,
         seed: int = 0,
+        first: int = 0,
+        last: int | None = None,
     ) -> float:
         """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
 
-        With l2, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added. With rates
-        (steps,) of float64, each step has its own learning rate. `seed` decides which units dropout leaves out.
-        Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
-        stops, and returns that loss. A batch whose weights are all zero makes no step.
+        Or some of an epoch: its steps first .. last. With l2, a batch's loss summed over its weighted samples has the
+        penalty l2 / 2 sum W^2 added. With rates (steps of an epoch,) of float64, each step has its own learning rate.
+        `seed` decides which units dropout leaves out. Returns the mean of the losses seen on the way, over the
+        weighted samples. At a loss that is not finite it stops, and returns that loss. A batch whose weights are all
+        zero makes no step.
         """
         total = total_weight = total_penalty = 0.0
         step = OPTIMIZERS[type(optimizer).__name__]
-        for number, start in enumerate(range(0, len(X), batch_size)):
+        for number, start in list(enumerate(range(0, len(X), batch_size)))[first:last]:
             rows = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
             x, w = X[rows], None if sample_weight is None else sample_weight[rows]
             weight = len(x) if w is None else float(w.sum(dtype=np.float64))

@@ -1,12 +1,18 @@
-"""What training leaves behind, and what ends it: History and the monitor of the best loss."""
+"""What training is made of above the core: an epoch, what it leaves behind (History), and the best loss so far."""
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp import checks
+from fastmlp.reference import Array
+
+_WORK = 3e7  # products between two looks at the time, or as much work beside them: some hundredths of a second
 
 
 @dataclass
@@ -16,7 +22,8 @@ class History:
     Attributes
     ----------
     loss : list of float
-        The mean training loss of each epoch, as seen batch by batch while the weights changed.
+        The mean training loss of each epoch, as seen batch by batch while the weights changed. The last epoch may be
+        cut short, by a callback after a batch or by max_time.
     validation_loss : list of float
         The loss on the validation rows after each epoch; empty without validation.
     validation_accuracy : list of float
@@ -25,7 +32,9 @@ class History:
     seconds : float
         Wall-clock time of the call.
     stop_reason : str
-        "epochs" (all done), "patience", "tol", "callback" or "diverged".
+        "epochs" (all done), "patience", "tol", "time", "callback" or "diverged".
+    batch_loss : float
+        The mean loss of the last batch, before its step, where there are callbacks for batches; else NaN.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -33,11 +42,34 @@ class History:
     validation_accuracy: list[float] = field(default_factory=list)
     seconds: float = 0.0
     stop_reason: str = "epochs"
+    batch_loss: float = math.nan
 
     @property
     def epochs(self) -> int:
-        """Epochs completed."""
+        """Epochs, the last perhaps cut short."""
         return len(self.loss)
+
+
+Callback = Callable[[Any, History], object]
+
+
+def callbacks(name: str, given: Any) -> list[Callback]:
+    """The callables of an argument that is one, or several."""
+    if callable(given):
+        return [given]
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} is {given!r}; expected a callable taking (net, history), or a list of such")
+    calls = list(given)
+    for i, call in enumerate(calls):
+        if not callable(call):
+            raise TypeError(f"{name}[{i}] is {call!r}; expected a callable taking (net, history)")
+    return calls
+
+
+def ask(calls: list[Callback], net: Any, history: History) -> bool:
+    """Whether any callback answers true; all of them are called."""
+    answers = [bool(call(net, history)) for call in calls]
+    return any(answers)
 
 
 class Monitor:
@@ -60,3 +92,61 @@ class Monitor:
         else:
             self._waited += 1
         return self._waited >= self._patience
+
+
+class Epoch(NamedTuple):
+    """What an epoch gave: means over its weighted samples, and whether it was ended before its last step."""
+
+    loss: float
+    penalty: float
+    stop_reason: str | None
+
+
+def run_epoch(
+    network: Any,
+    data: tuple[Array, Array, Array | None],
+    order: Array | None,
+    batch_size: int,
+    optimizer: Any,
+    threads: int,
+    *,
+    l2: float = 0.0,
+    rates: Array | None = None,
+    seed: int = 0,
+    deadline: float = math.inf,
+    after_batch: Callable[[float], object] | None = None,
+) -> Epoch:
+    """One epoch of `network.train`, in one call; in several, if somebody wants to look in between.
+
+    data is (X, targets, sample_weight). `after_batch` gets the loss of each batch, and a true answer ends the epoch;
+    so does the end of time (`perf_counter` beyond deadline).
+    """
+    x, targets, w = data
+    rows, n_steps = len(x), -(-len(x) // batch_size)
+    at_once = n_steps
+    if after_batch is not None:
+        at_once = 1
+    elif deadline < math.inf:
+        at_once = 1 + int(_WORK / (network.parameters.size * (batch_size + 8.0) + 1e4))
+    sums, total, reason = np.zeros(2), 0.0, None
+    for first in range(0, n_steps, at_once):
+        samples = slice(first * batch_size, min((first + at_once) * batch_size, rows))
+        weight = float(samples.stop - samples.start)
+        if w is not None:
+            weight = float(w[samples if order is None else order[samples]].sum(dtype=np.float64))
+        if weight == 0:
+            continue
+        last = first + at_once
+        loss = network.train(x, targets, w, order, batch_size, optimizer, threads, l2, rates, seed, first, last)
+        sums += weight * np.array([loss, network.penalty])
+        total += weight
+        if not math.isfinite(loss):
+            break
+        if after_batch is not None and after_batch(loss):
+            reason = "callback"
+            break
+        if perf_counter() > deadline:
+            reason = "time"
+            break
+    loss, penalty = sums / total
+    return Epoch(float(loss), float(penalty), reason)

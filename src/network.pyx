@@ -395,20 +395,22 @@ cdef class Network:
 
     def train(
         self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1, double l2=0,
-        rates=None, uint64_t seed=0
+        rates=None, uint64_t seed=0, Py_ssize_t first=0, last=None
     ):
         """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
 
-        With l2, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added. With rates
-        (steps,) of float64, each step has its own learning rate. `seed` decides which units dropout leaves out.
-        Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
-        stops, and returns that loss.
+        Or some of an epoch: its steps first .. last. With l2, a batch's loss summed over its weighted samples has the
+        penalty l2 / 2 sum W^2 added. With rates (steps of an epoch,) of float64, each step has its own learning rate.
+        `seed` decides which units dropout leaves out. Returns the mean of the losses seen on the way, over the
+        weighted samples. At a loss that is not finite it stops, and returns that loss.
         """
-        cdef Py_ssize_t rows = len(X), step, start, size
+        cdef Py_ssize_t rows = len(X), steps = (rows + batch_size - 1) // batch_size, step, start, size
         cdef double total = 0, total_weight = 0, total_penalty = 0, weight, loss, penalty = 0
         cdef double rate = optimizer.learning_rate, weight_decay = optimizer.weight_decay
         cdef const double* rate_of = <const double*> data(rates)
         cdef bint decoupled = optimizer.decoupled
+        if last is not None:
+            steps = min(steps, <Py_ssize_t> last)
         self.acquire()
         try:
             self.allocate_backward(threads)
@@ -420,7 +422,7 @@ cdef class Network:
                 try:
                     choose_weights(&self.net, True, False)
                     transpose_weights(&self.net, 1)
-                    for step in range((rows + batch_size - 1) // batch_size):
+                    for step in range(first, steps):
                         start = step * batch_size
                         size = min(batch_size, rows - start)
                         weight = batch_weight(&self.net, start, size)
