@@ -17,8 +17,14 @@ def _from_environment() -> int | None:
 
 
 def _processors() -> int:
-    """Processors that this process may run on, by its affinity and, in a container, by its quota."""
+    """Processors that this process may run on: by its affinity, by a container's quota, by OMP_NUM_THREADS.
+
+    The last is what joblib gives its workers, so that n_jobs of them have no more threads than there are processors.
+    """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if share.isdecimal() and int(share) > 0:
+        count = min(count, int(share))
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return max(1, min(count, int(quota) // int(period)))
@@ -27,13 +33,13 @@ def _processors() -> int:
 
 
 _chosen = _from_environment()
-_number = _chosen or _processors()
+number = _chosen or _processors()  # what get_num_threads answers, for a prediction to which a call is a long way
 
 
 def _count_again() -> None:
     """Let a forked child see the processors that it was bound to."""
-    global _number
-    _number = _chosen or _processors()
+    global number
+    number = _chosen or _processors()
 
 
 if hasattr(os, "register_at_fork"):
@@ -47,20 +53,20 @@ def set_num_threads(n: int) -> None:
     ----------
     n : int
         At least 1. Work too small to gain from it uses fewer. At import it is FASTMLP_NUM_THREADS, or else the
-        number of processors this process may run on.
+        number of processors this process may run on, and not more than OMP_NUM_THREADS.
 
     Raises
     ------
     TypeError, ValueError
         If n is not an integer >= 1.
     """
-    global _chosen, _number
-    _chosen = _number = integer("n", n, 1)
+    global _chosen, number
+    _chosen = number = integer("n", n, 1)
 
 
 def get_num_threads() -> int:
     """The number of threads that training and prediction may use at most."""
-    return _number
+    return number
 
 
 def threads(given: int | None) -> int:

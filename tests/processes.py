@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-WITHOUT_THREADS_OF_NUMPY = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+WITHOUT_THREADS_OF_NUMPY = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def python(*arguments, **environment):

@@ -318,6 +318,18 @@ def test_without_being_told_as_many_threads_are_used_as_there_are_processors_to_
     assert 1 <= int(used) <= len(os.sched_getaffinity(0))
 
 
+@pytest.mark.parametrize("share", ["1", "1,4", " 1 "])
+def test_a_worker_of_joblib_which_has_a_share_of_the_processors_uses_no_more(share):
+    assert output_of("-c", THREADS_USED, OMP_NUM_THREADS=share).split() == ["1", "1"]
+    assert output_of("-c", THREADS_USED, OMP_NUM_THREADS=share, FASTMLP_NUM_THREADS="2").split() == ["2", "2"]
+
+
+@pytest.mark.parametrize("unknown", ["", "0", "many", "99"])
+def test_what_openmp_would_not_take_is_not_taken_and_none_are_added(unknown):
+    used = output_of("-c", "import fastmlp; print(fastmlp.get_num_threads())", OMP_NUM_THREADS=unknown)
+    assert used == output_of("-c", "import fastmlp; print(fastmlp.get_num_threads())")
+
+
 @pytest.mark.parametrize("wrong", ["0", "-1", "two", "1.5"])
 def test_a_wrong_number_of_threads_in_the_environment_is_an_error(wrong):
     done = python("-c", "import fastmlp", FASTMLP_NUM_THREADS=wrong)
