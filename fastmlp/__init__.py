@@ -8,6 +8,8 @@
 [0, 1, 2, 3]
 """
 
+from typing import Any
+
 from fastmlp import builds, datasets, reference
 from fastmlp.mlp import MLP, Gradient
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
@@ -32,3 +34,14 @@ __all__ = [
     "reference",
     "set_num_threads",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The estimators for scikit-learn: an optional extra, imported when somebody asks for one."""
+    if name not in ("MLPClassifier", "MLPRegressor"):
+        raise AttributeError(f"module 'fastmlp' has no attribute {name!r}")
+    try:
+        from fastmlp import estimators
+    except ModuleNotFoundError as missing:
+        raise ImportError(f"fastmlp.{name} needs scikit-learn ({missing}): pip install fastmlp[sklearn]") from missing
+    return getattr(estimators, name)

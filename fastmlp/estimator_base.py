@@ -1,0 +1,386 @@
+"""What the estimators share: scikit-learn's MLP with fastmlp's core below it.
+
+They are subclasses of scikit-learn's own. Its parameters and their checks, labels, tags, metadata routing and the
+attributes of a fitted estimator are inherited, so that they are the same by construction; what takes the time is
+replaced: training (estimator_training.py) and the forward pass.
+
+`coefs_` and `intercepts_` are views of a Network's parameters. The Network is made when it is needed, and again when
+somebody has put other arrays there; it is no part of what is pickled, but the state of its optimizer is.
+"""
+
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, is_classifier
+from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from fastmlp import builds, reference
+from fastmlp import schedules as rate_schedules
+from fastmlp.estimator_training import dense, fit_by_batches, fit_by_lbfgs
+from fastmlp.reference import Array
+from fastmlp.threads import threads as as_threads
+
+# scikit-learn's names where they differ from fastmlp's.
+ACTIVATIONS = {"logistic": "sigmoid", "exp": "exponential"}
+# The loss of the net by the estimator's; that of a classifier belongs to its output.
+LOSSES = {"squared_error": "half_squared_error"}
+# The parameter that is the number of a loss.
+NUMBERS = {"huber": "huber_delta", "quantile": "quantile"}
+
+_number = Interval(Real, 0, None, closed="left")
+_positive = Interval(Real, 0, None, closed="neither")
+_count = Interval(Integral, 1, None, closed="left")
+
+
+class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultilayerPerceptron):  # type: ignore[misc]
+    """What both estimators have instead of scikit-learn's loops, and what they have beyond it."""
+
+    solver: str
+    loss: Any
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    out_activation_: Any
+    x_scaler_: Any
+    y_scaler_: Any
+
+    _parameter_constraints = BaseMultilayerPerceptron._parameter_constraints | {
+        "activation": [StrOptions({*reference.ACTIVATIONS, "logistic"}), "array-like"],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam", "adamw", "rmsprop"})],
+        "n_layers": [_count, None],
+        "width": [_count, None],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "l1": [_number],
+        "weight_decay": [_number],
+        "clip_norm": [_positive, None],
+        "schedule": [StrOptions(set(rate_schedules.SCHEDULES)), callable, None],
+        "max_time": [_positive, None],
+        "callbacks": [callable, "array-like", None],
+        "batch_callbacks": [callable, "array-like", None],
+        "progress": ["boolean", StrOptions({"tqdm"})],
+        "eval_metric": [str, callable, None],
+        "scale": [StrOptions({"standard", "quantile"}), None],
+        "initial_weights": ["array-like", None],
+        "n_threads": [_count, None],
+    }
+
+    # the net
+
+    def _names(self) -> tuple[str, ...]:
+        """The activations by the names of the core, one a layer."""
+        hidden = self.n_layers_ - 2
+        given = [self.activation] * hidden if isinstance(self.activation, str) else list(self.activation)
+        if len(given) != hidden:
+            raise ValueError(f"activation has {len(given)} names for {hidden} hidden layers; expected one for each")
+        names = tuple(ACTIVATIONS.get(name, name) for name in (*given, self.out_activation_))
+        for name in names[:-1]:
+            if name not in reference.ACTIVATIONS:
+                raise ValueError(f"activation has {name!r}; expected names of {', '.join(reference.ACTIVATIONS)}")
+        return names
+
+    def _dropout(self) -> tuple[float, ...]:
+        """The share that is dropped of each hidden layer; () for none."""
+        hidden = self.n_layers_ - 2
+        shares = [self.dropout] * hidden if isinstance(self.dropout, Real) else list(self.dropout)
+        if len(shares) != hidden or not all(isinstance(p, Real) and 0 <= float(p) < 1 for p in shares):
+            raise ValueError(f"dropout is {self.dropout!r}; expected one number in [0, 1), or {hidden} of them")
+        return tuple(float(p) for p in shares) if any(shares) else ()
+
+    def _loss(self) -> tuple[str, float]:
+        """The loss by the name of the core, and its number."""
+        if is_classifier(self):
+            return reference.DEFAULT_LOSS[ACTIVATIONS.get(self.out_activation_, self.out_activation_)], 1.0
+        number = NUMBERS.get(self.loss)
+        return LOSSES.get(self.loss, self.loss), 1.0 if number is None else float(getattr(self, number))
+
+    def _make(self, sizes: tuple[int, ...], names: tuple[str, ...], loss: str, number: float = 1.0) -> Any:
+        """A Network of the precision of the weights."""
+        network = builds.network(self.coefs_[0].dtype.name)
+        dropout = self._dropout() if len(sizes) == self.n_layers_ else ()
+        return network(sizes, names, loss, True, 0.01, number, dropout)
+
+    def _linked(self) -> Any:
+        """The Network of the present weights."""
+        given = (*self.coefs_, *self.intercepts_)
+        kind = self._names(), self._loss(), self._dropout(), builds.current()
+        views, made, old = self.__dict__.get("_link", ((), None, None))
+        if made == kind and len(views) == len(given) and all(a is b for a, b in zip(views, given, strict=True)):
+            return old
+        sizes = (len(self.coefs_[0]), *(len(b) for b in self.intercepts_))
+        network = self._make(sizes, kind[0], *kind[1])
+        if "_moments" in self.__dict__:
+            network.optimizer_state = self.__dict__.pop("_moments")
+        elif old is not None and "_optimizer" in self.__dict__ and (old.sizes, old.dtype) == (sizes, network.dtype):
+            network.optimizer_state = old.optimizer_state
+        self.coefs_, self.intercepts_ = reference.layer_views(network.parameters, sizes, True)
+        views = (*self.coefs_, *self.intercepts_)
+        for view, array in zip(views, given, strict=True):
+            view[...] = array
+        self._link = views, kind, network
+        return network
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        _, _, network = state.pop("_link", (None, None, None))
+        if network is not None and "_optimizer" in state:
+            state["_moments"] = network.optimizer_state
+        return state
+
+    # training
+
+    def _check_solver(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError("partial_fit needs a solver that goes batch by batch; lbfgs does not")
+        return True
+
+    def _hidden(self) -> list[int]:
+        """Sizes of the hidden layers: hidden_layer_sizes, or n_layers of `width`."""
+        if self.n_layers is not None or self.width is not None:
+            return [100 if self.width is None else self.width] * (1 if self.n_layers is None else self.n_layers)
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        if any(size <= 0 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        return [int(size) for size in sizes]
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False, eval_set: Any = None
+    ) -> "CompiledMLP":
+        hidden = self._hidden()
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        X, y = self._validate_input(X, y, incremental, reset=first)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X)
+        sample_weight = self._weighted(y, sample_weight, incremental)
+        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        self.n_outputs_ = y.shape[1]
+        self._random_state = check_random_state(self.random_state)
+        X, y = self._scaled(X, y, first)
+        if first:
+            self._initialize(y, [X.shape[1], *hidden, self.n_outputs_], X.dtype)
+        if eval_set is not None:
+            eval_set = self._read_eval_set(eval_set)
+        if self.solver == "lbfgs":
+            fit_by_lbfgs(self, X, y, sample_weight, eval_set)
+        else:
+            fit_by_batches(self, X, y, sample_weight, incremental, eval_set)
+        if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to "
+                "be preprocessed."
+            )
+        return self
+
+    def _weighted(self, y: Array, sample_weight: Array | None, incremental: bool) -> Array | None:
+        """The sample weights, times those of the classes."""
+        return sample_weight
+
+    def _initialize(self, y: Array, layer_units: list[int], dtype: np.dtype[Any]) -> None:
+        solver, self.solver = self.solver, "lbfgs" if self.solver == "lbfgs" else "adam"
+        try:
+            super()._initialize(y, layer_units, dtype)  # which knows its own two stochastic solvers
+        finally:
+            self.solver = solver
+        self.validation_curve_: list[float] = []
+        if self.initial_weights is not None:
+            self._set_weights(*self._read_initial_weights())
+
+    def _read_initial_weights(self) -> tuple[list[Array], list[Array]]:
+        """(coefs, intercepts) of the shapes of this net."""
+        given = list(self.initial_weights)
+        if len(given) != 2:
+            raise ValueError(f"initial_weights has {len(given)} elements; expected (coefs, intercepts)")
+        lists = []
+        for name, arrays, places in zip(("coefs", "intercepts"), given, (self.coefs_, self.intercepts_), strict=True):
+            arrays = [np.asarray(array, place.dtype) for array, place in zip(arrays, places, strict=False)]
+            shapes = [array.shape for array in arrays], [place.shape for place in places]
+            if shapes[0] != shapes[1]:
+                raise ValueError(f"{name} of initial_weights has shapes {shapes[0]}; expected {shapes[1]}")
+            if not all(np.isfinite(array).all() for array in arrays):
+                raise ValueError(f"{name} of initial_weights has numbers that are not finite")
+            lists.append(arrays)
+        return lists[0], lists[1]
+
+    def _weights(self) -> tuple[list[Array], list[Array]]:
+        """Copies of the weights."""
+        return [W.copy() for W in self.coefs_], [b.copy() for b in self.intercepts_]
+
+    def _set_weights(self, coefs: list[Array], intercepts: list[Array]) -> None:
+        for view, array in zip((*self.coefs_, *self.intercepts_), (*coefs, *intercepts), strict=True):
+            view[...] = array
+
+    def _scaled(self, X: Any, y: Array, first: bool) -> tuple[Any, Array]:
+        """X and the targets of a regression as `scale` wants them, by scalers that the first call fits."""
+        if self.scale is None:
+            self.__dict__.pop("x_scaler_", None), self.__dict__.pop("y_scaler_", None)
+            return X, y
+        if first or not hasattr(self, "x_scaler_"):
+            self.x_scaler_ = self._scaler(X).fit(X)
+            self.y_scaler_ = None
+            if not is_classifier(self) and self.loss != "poisson":
+                self.y_scaler_ = self._scaler(y).fit(y)
+        return self.x_scaler_.transform(X), y if self.y_scaler_ is None else self.y_scaler_.transform(y)
+
+    def _scaler(self, array: Any) -> Any:
+        if self.scale == "standard":
+            return StandardScaler(with_mean=not issparse(array))
+        return QuantileTransformer(
+            n_quantiles=min(1000, array.shape[0]),
+            output_distribution="normal",
+            random_state=check_random_state(self._random_state.randint(2**31 - 1)),
+        )
+
+    def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
+        """Targets as the core takes them: labels for softmax, else rows."""
+        if self.out_activation_ == "softmax":
+            labels: Array = y.argmax(axis=1).astype(np.int64)
+            return labels
+        if self.out_activation_ == "exp" and y.min() < 0:
+            raise ValueError(f"y has the negative value {y.min()}; loss='poisson' expects y >= 0")
+        return np.ascontiguousarray(y, dtype)
+
+    def _read_eval_set(self, eval_set: Any) -> tuple[Any, Array, Any, Any]:
+        """(X, y) as given, for a metric, and as the net sees them, for its loss."""
+        if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
+            raise ValueError("eval_set is not a pair; expected (X, y)")
+        x, y = validate_data(
+            self, *eval_set, accept_sparse=["csr", "csc"], multi_output=True, reset=False,
+            dtype=(np.float64, np.float32), y_numeric=not is_classifier(self),
+        )  # fmt: skip
+        if is_classifier(self):
+            unknown = np.setdiff1d(y, self.classes_) if y.ndim == 1 else ()
+            if len(unknown):
+                raise ValueError(f"y of eval_set has classes {list(unknown)}, which y of fit has not")
+            y = self._label_binarizer.transform(y)
+        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        if y.shape[1] != self.n_outputs_:
+            raise ValueError(f"y of eval_set has {y.shape[1]} outputs; y of fit has {self.n_outputs_}")
+        return (*eval_set, *self._scaled(x, y, False))
+
+    # prediction
+
+    def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Array:
+        """Outputs of all samples; with `check_input`, X is looked at and scaled, and outputs are scaled back."""
+        if check_input:
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            if hasattr(self, "x_scaler_"):
+                X = self.x_scaler_.transform(X)
+        network = self._linked()
+        outputs: Array = network.forward(dense(X, network.dtype), None, as_threads(self.n_threads), True)
+        if check_input and getattr(self, "y_scaler_", None) is not None:
+            return np.asarray(self.y_scaler_.inverse_transform(outputs), outputs.dtype)
+        return outputs
+
+    def _outputs(self, X: Any) -> Array | None:
+        """The outputs for an array that the core can read as it stands; None if X must be looked at first."""
+        if type(X) is not np.ndarray or X.ndim != 2 or "feature_names_in_" in self.__dict__:
+            return None
+        if "_link" not in self.__dict__ or "x_scaler_" in self.__dict__:
+            return None
+        outputs: Array | None = self._linked().forward(X, None, as_threads(self.n_threads))
+        return outputs
+
+    @property
+    def _n_features_out(self) -> int:
+        """Columns of `transform`, whose names scikit-learn makes."""
+        return len(self.intercepts_[-2])
+
+    def transform(self, X: Any, layer: int = -1) -> Array:
+        """Activations of a hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        layer : int
+            Which hidden layer, the first being 0; -1 is the last.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, neurons of that layer)
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer.
+        """
+        check_is_fitted(self)
+        hidden = self.n_layers_ - 2
+        if not -hidden <= layer < hidden:
+            raise ValueError(f"layer is {layer}; this net has {hidden} hidden layers")
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        if hasattr(self, "x_scaler_"):
+            X = self.x_scaler_.transform(X)
+        whole, depth = self._linked(), layer % hidden + 1
+        part = self._make(whole.sizes[: depth + 1], self._names()[:depth], "half_squared_error")
+        part.parameters[...] = whole.parameters[: part.parameters.size]  # the first layers stand first
+        activations: Array = part.forward(dense(X, whole.dtype), None, as_threads(self.n_threads), True)
+        return activations
+
+    def input_gradient(self, X: Any) -> Array:
+        """The gradient of every output with respect to the sample: how a prediction changes with each feature.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs, n_features)
+            Of what `predict` returns for a regression and `predict_proba` for a classification; without the axis of
+            outputs where there is one: a number, or the probability of the second of two classes.
+
+        Raises
+        ------
+        ValueError
+            With scale="quantile", whose steps have no gradient.
+        """
+        check_is_fitted(self)
+        if isinstance(getattr(self, "x_scaler_", None), QuantileTransformer):
+            raise ValueError("scale is 'quantile', which has no gradient; expected 'standard' or None")
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        if hasattr(self, "x_scaler_"):
+            X = self.x_scaler_.transform(X)
+        network = self._linked()
+        x, n_threads = dense(X, network.dtype), as_threads(self.n_threads)
+        outputs = network.forward(x, None, n_threads, True)
+        gradients = np.empty((len(x), self.n_outputs_, x.shape[1]), network.dtype)
+        names = self._names()
+        for k in range(self.n_outputs_):
+            # A loss whose gradient in the output is known: -log a_k for probabilities, exp(z) for counts, and |a - t|
+            # with a target t below the one output that is asked for.
+            if self.out_activation_ == "softmax":
+                seeded, targets, factor = network, np.full(len(x), k), -outputs[:, k]
+            else:
+                seeded = self._one_output(network, names, k)
+                a = outputs[:, k : k + 1]
+                if self.out_activation_ == "logistic":
+                    targets, factor = np.ones_like(a), -outputs[:, k]
+                elif self.out_activation_ == "exp":
+                    targets, factor = np.zeros_like(a), np.ones(len(x), network.dtype)
+                else:
+                    targets, factor = a - 1 - np.abs(a), np.ones(len(x), network.dtype)
+            into = np.empty_like(x)
+            seeded.gradient(x, targets, None, np.empty_like(seeded.parameters), into, n_threads)
+            gradients[:, k] = into * (factor * len(x))[:, None]
+        if getattr(self, "x_scaler_", None) is not None and self.x_scaler_.scale_ is not None:
+            gradients /= self.x_scaler_.scale_
+        if getattr(self, "y_scaler_", None) is not None and self.y_scaler_.scale_ is not None:
+            gradients *= self.y_scaler_.scale_[:, None]
+        return gradients[:, 0] if self.n_outputs_ == 1 else gradients
+
+    def _one_output(self, network: Any, names: tuple[str, ...], k: int) -> Any:
+        """The net with only output k, whose loss has a gradient of 1 or a - t in the output."""
+        loss = "absolute_error" if names[-1] == "identity" else reference.DEFAULT_LOSS[names[-1]]
+        part = self._make((*network.sizes[:-1], 1), names, loss)
+        weights, biases = reference.layer_views(part.parameters, part.sizes, True)
+        for view, array in zip((*weights, *biases), (*self.coefs_, *self.intercepts_), strict=True):
+            view[...] = array if view.shape == array.shape else array[..., k : k + 1]
+        return part

@@ -1,0 +1,355 @@
+"""How the estimators train: scikit-learn's rules for the learning rate and for the end, around the core's epochs.
+
+Weights are drawn and samples shuffled by the same generator in the same order as there, so with equal parameters both
+walk the same way. Here too is what is noted and shown after an epoch, and who may stop.
+"""
+
+import math
+import warnings
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+from scipy.sparse import issparse
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+from sklearn.utils import shuffle
+from sklearn.utils.optimize import _check_optimize_result
+
+from fastmlp import reference
+from fastmlp import schedules as rate_schedules
+from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
+from fastmlp.progress import progress as as_progress
+from fastmlp.reference import Array
+from fastmlp.threads import threads as as_threads
+from fastmlp.training import History, ask, callbacks, run_epoch
+
+# Targets from which on a regression that has not learned is told to scale them.
+LARGE = 100
+# What lbfgs cannot take, by its value for "off".
+STOCHASTIC_ONLY = {"dropout": 0.0, "clip_norm": None, "l1": 0.0, "schedule": None, "batch_callbacks": None}
+
+
+def dense(X: Any, dtype: np.dtype[Any]) -> Array:
+    """X by rows, without gaps, of the core's dtype."""
+    return np.ascontiguousarray(X.toarray() if issparse(X) else X, dtype)
+
+
+def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incremental: bool, eval_set: Any) -> None:
+    """Epochs of gradient descent, with scikit-learn's rules for the learning rate and for the end."""
+    if mlp.early_stopping and incremental:
+        raise ValueError("early_stopping is True, which partial_fit cannot do: it makes one pass and never stops")
+    network = mlp._linked()
+    if not incremental or not hasattr(mlp, "_optimizer"):
+        network.reset_optimizer()
+        mlp._optimizer = _learning_rate(mlp)
+    train, held = (X, y, sample_weight), None
+    if mlp.early_stopping and eval_set is None:
+        train, held = _split(mlp, X, y, sample_weight)
+    x = dense(train[0], network.dtype)
+    w = None if train[2] is None else np.ascontiguousarray(train[2], network.dtype)
+    data = x, mlp._targets(train[1], network.dtype), w
+    size = min(200, len(x)) if mlp.batch_size == "auto" else mlp.batch_size
+    if size > len(x):
+        warnings.warn(f"batch_size is {size}, more than the {len(x)} samples: it is clipped to them", stacklevel=5)
+        size = len(x)
+    epochs, steps = 1 if incremental else mlp.max_iter, -(-len(x) // size)
+    n_threads = as_threads(mlp.n_threads)
+    order = np.arange(len(x)) if mlp.shuffle else None
+    observer = _Observer(mlp, network, held, eval_set, n_threads)
+    watched = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
+    mlp.n_iter_ = 0
+    try:
+        for epoch_number in range(epochs):
+            factors = rate_schedules.factors(mlp.schedule, epoch_number, epochs, steps)
+            if order is not None:
+                order = shuffle(order, random_state=mlp._random_state)
+            method = _step(mlp)
+            epoch = run_epoch(
+                network,
+                data,
+                order,
+                size,
+                method,
+                n_threads,
+                l2=mlp.alpha,
+                rates=None if factors is None else method.learning_rate * factors,
+                seed=int(mlp._random_state.randint(2**31 - 1)) if mlp._dropout() else 0,
+                deadline=observer.deadline,
+                after_batch=observer.after_batch,
+            )
+            if not math.isfinite(epoch.loss):
+                raise ValueError(
+                    f"Solver produced non-finite loss {epoch.loss} in iteration {mlp.n_iter_ + 1}. X or y may "
+                    "have large values and need scaling, or learning_rate_init is too large."
+                )
+            mlp.n_iter_ += 1
+            mlp.t_ += len(x)
+            observer.after_epoch(_as_scikit_learn_counts(mlp, epoch.loss, epoch.penalty), len(x))
+            rate = mlp._optimizer.learning_rate
+            mlp._optimizer.iteration_ends(mlp.t_)
+            waited = watched and mlp._no_improvement_count > mlp.n_iter_no_change
+            over = waited and _is_over(mlp)
+            _change_rate(mlp, network, rate)
+            observer.history.stop_reason = "tol" if over else epoch.stop_reason or "epochs"
+            if observer.is_over() or incremental:
+                break
+            if mlp.n_iter_ == mlp.max_iter and watched:
+                warnings.warn(
+                    f"Stochastic Optimizer: Maximum iterations ({mlp.max_iter}) reached and the optimization "
+                    "hasn't converged yet.",
+                    ConvergenceWarning,
+                    stacklevel=5,
+                )
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=5)
+    finally:
+        observer.close()
+    if mlp.early_stopping or eval_set is not None:
+        mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
+    _look_at_the_result(mlp, train[1])
+
+
+def _learning_rate(mlp: Any) -> AdamOptimizer | SGDOptimizer:
+    """scikit-learn's own optimizer, for its schedule of the learning rate; it gets no parameters to change."""
+    if mlp.solver == "sgd":
+        return SGDOptimizer(
+            [],
+            mlp.learning_rate_init,
+            mlp.learning_rate,
+            mlp.momentum,
+            mlp.nesterovs_momentum,
+            mlp.power_t,
+        )
+    return AdamOptimizer([], mlp.learning_rate_init, mlp.beta_1, mlp.beta_2, mlp.epsilon)
+
+
+def _step(mlp: Any) -> Any:
+    """The optimizer of the core, with the present learning rate."""
+    rate = mlp._optimizer.learning_rate if mlp.solver == "sgd" else mlp._optimizer.learning_rate_init
+    betas = {"beta_1": mlp.beta_1, "beta_2": mlp.beta_2, "epsilon": mlp.epsilon}
+    both = {"l1": mlp.l1, "clip_norm": mlp.clip_norm}
+    if mlp.solver == "sgd":
+        return SGD(rate, mlp.momentum, mlp.nesterovs_momentum and mlp.momentum > 0, **both)
+    if mlp.solver == "adam":
+        return Adam(rate, **betas, epsilon_hat=True, **both)
+    if mlp.solver == "adamw":
+        return AdamW(rate, **betas, weight_decay=mlp.weight_decay, **both)
+    return RMSprop(rate, epsilon=mlp.epsilon, weight_decay=mlp.weight_decay, **both)
+
+
+def _change_rate(mlp: Any, network: Any, before: float) -> None:
+    """scikit-learn's velocity has the learning rate in it, the core's has not: keep its step the same."""
+    now = mlp._optimizer.learning_rate
+    if mlp.solver == "sgd" and now != before:
+        *powers, velocity, unused = network.optimizer_state
+        network.optimizer_state = *powers, velocity * (before / now), unused
+
+
+def _is_over(mlp: Any) -> bool:
+    """Whether to stop, as nothing has improved; an adaptive learning rate shrinks instead."""
+    what = "Validation score" if mlp.early_stopping else "Training loss"
+    message = f"{what} did not improve more than tol={mlp.tol:f} for {mlp.n_iter_no_change} consecutive epochs."
+    if mlp._optimizer.trigger_stopping(message, mlp.verbose):
+        return True
+    mlp._no_improvement_count = 0
+    return False
+
+
+def _split(mlp: Any, X: Any, y: Array, sample_weight: Array | None) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """(X, y, sample_weight) to train on, and to validate on with the labels that a score takes."""
+    arrays = (X, y) if sample_weight is None else (X, y, sample_weight)
+    parts = train_test_split(
+        *arrays,
+        random_state=mlp._random_state,
+        test_size=mlp.validation_fraction,
+        stratify=y if is_classifier(mlp) and mlp.n_outputs_ == 1 else None,
+    )
+    train, held = (*parts[::2], None)[:3], (*parts[1::2], None)[:3]
+    if held[0].shape[0] < 2:
+        raise ValueError(
+            f"validation_fraction is {mlp.validation_fraction} of {X.shape[0]} samples: the validation set has "
+            "fewer than 2; give a larger fraction or more data"
+        )
+    return train, held
+
+
+def _as_scikit_learn_counts(mlp: Any, loss: float, penalty: float) -> float:
+    """The squared error of several outputs is their mean there, and their sum here; the penalty counts whole."""
+    if mlp.out_activation_ != "identity":
+        return loss
+    return float((loss - penalty) / mlp.n_outputs_ + penalty)
+
+
+def _look_at_the_result(mlp: Any, y: Array) -> None:
+    """Say so if a regression ends worse than the mean of y, as one on large targets does."""
+    if mlp.loss != "squared_error" or np.abs(y).max() < LARGE:
+        return
+    if mlp.loss_ > 0.5 * np.var(y, axis=0).mean() > 0:
+        warnings.warn(
+            f"the loss of {mlp.loss_:.3g} is worse than that of the mean of y. y lies between {y.min():.3g} and "
+            f"{y.max():.3g}: scale it, with scale='standard' or sklearn.compose.TransformedTargetRegressor",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+
+
+def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_set: Any) -> None:
+    """The L-BFGS-B of scipy on the compiled loss and gradient, in float64 whatever X is, as scipy's steps are."""
+    for name, off in STOCHASTIC_ONLY.items():
+        if getattr(mlp, name) != off:
+            raise ValueError(
+                f"{name} is {getattr(mlp, name)!r}, which solver='lbfgs' has not; it goes with sgd, adam ..."
+            )
+    dtype = mlp.coefs_[0].dtype
+    mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
+    mlp.intercepts_ = [b.astype(np.float64) for b in mlp.intercepts_]
+    network = mlp._linked()
+    x, targets = dense(X, network.dtype), mlp._targets(y, network.dtype)
+    w = None if sample_weight is None else np.ascontiguousarray(sample_weight, network.dtype)
+    total = len(x) if w is None else float(w.sum())
+    n_threads = as_threads(mlp.n_threads)
+    observer = _Observer(mlp, network, None, eval_set, n_threads)
+
+    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
+        network.parameters[...] = theta
+        gradient = np.empty_like(theta)
+        loss = network.gradient(x, targets, w, gradient, None, n_threads)
+        penalty = 0.0
+        weights, _ = reference.layer_views(theta, network.sizes, True)
+        for W, dW in zip(weights, reference.layer_views(gradient, network.sizes, True)[0], strict=True):
+            penalty += 0.5 * mlp.alpha * float(np.vdot(W, W)) / total
+            dW += (mlp.alpha / total) * W
+        return _as_scikit_learn_counts(mlp, loss + penalty, penalty), gradient
+
+    def after_iteration(intermediate_result: Any) -> None:
+        network.parameters[...] = intermediate_result.x
+        mlp.n_iter_ += 1
+        observer.after_epoch(float(intermediate_result.fun), len(x))
+        if mlp._no_improvement_count > mlp.n_iter_no_change:
+            observer.history.stop_reason = "tol"
+        if observer.is_over():
+            raise StopIteration
+
+    mlp.n_iter_ = mlp._no_improvement_count = 0
+    try:
+        found = scipy.optimize.minimize(
+            loss_and_gradient,
+            network.parameters.copy(),
+            method="L-BFGS-B",
+            jac=True,
+            options={"maxfun": mlp.max_fun, "maxiter": mlp.max_iter, "gtol": mlp.tol},
+            callback=after_iteration,
+        )
+    finally:
+        observer.close()
+    if observer.history.stop_reason == "epochs":
+        _check_optimize_result("lbfgs", found, mlp.max_iter)
+    mlp.n_iter_ = min(found.nit, mlp.max_iter)
+    mlp.loss_ = found.fun
+    network.parameters[...] = found.x
+    if eval_set is not None:
+        mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
+    if dtype != network.dtype:
+        mlp.coefs_ = [W.astype(dtype) for W in mlp.coefs_]
+        mlp.intercepts_ = [b.astype(dtype) for b in mlp.intercepts_]
+        mlp._linked()
+    _look_at_the_result(mlp, y)
+
+
+class _Observer:
+    """What is noted after an epoch: curves, scores, the best weights; what is shown; who may stop."""
+
+    def __init__(self, mlp: Any, network: Any, held: Any, eval_set: Any, n_threads: int) -> None:
+        self._mlp, self._network, self._n_threads = mlp, network, n_threads
+        self._calls = callbacks("callbacks", mlp.callbacks or ())
+        self._step_calls = callbacks("batch_callbacks", mlp.batch_callbacks or ())
+        self._began = perf_counter()
+        self.deadline = math.inf if mlp.max_time is None else self._began + mlp.max_time
+        self.after_batch = self._after_batch if self._step_calls else None
+        self._scorer = None
+        if mlp.eval_metric is not None:
+            self._scorer = check_scoring(mlp, scoring=mlp.eval_metric)
+            if eval_set is None:
+                raise ValueError(f"eval_metric is {mlp.eval_metric!r} without eval_set=(X, y) in fit")
+        self._held: Any = None
+        self._validation: Any = None
+        self._eval_set: Any = None
+        if held is not None:
+            labels = held[1]
+            if is_classifier(mlp):
+                labels = mlp._label_binarizer.inverse_transform(labels)
+            self._held = held[0], labels, held[2]
+            self._validation = self._as_the_net_sees(*held)
+        if eval_set is not None:
+            self._eval_set = eval_set[:2]
+            self._validation = self._as_the_net_sees(*eval_set[2:])
+            self._best = -math.inf
+        if mlp.solver == "lbfgs" or not hasattr(mlp, "loss_curve_"):
+            mlp.loss_curve_ = []
+        if not hasattr(mlp, "validation_curve_"):
+            mlp.validation_curve_ = []
+        self.history = History(loss=mlp.loss_curve_, validation_loss=mlp.validation_curve_)
+        self._line = as_progress(mlp.progress, mlp.max_iter)
+
+    def _as_the_net_sees(self, X: Any, y: Array, weight: Array | None = None) -> tuple[Array, Array, Array | None]:
+        dtype = self._network.dtype
+        w = None if weight is None else np.ascontiguousarray(weight, dtype)
+        return dense(X, dtype), self._mlp._targets(y, dtype), w
+
+    def _after_batch(self, loss: float) -> bool:
+        self.history.batch_loss = loss
+        return ask(self._step_calls, self._mlp, self.history)
+
+    def after_epoch(self, loss: float, samples: int) -> None:
+        """Take the loss of an epoch, or of an iteration of lbfgs."""
+        mlp = self._mlp
+        mlp.loss_ = loss
+        mlp.loss_curve_.append(loss)
+        if mlp.verbose:
+            print(f"Iteration {mlp.n_iter_}, loss = {loss:.8f}")
+        if self._validation is not None:
+            loss = self._network.evaluate(*self._validation, self._n_threads)
+            mlp.validation_curve_.append(_as_scikit_learn_counts(mlp, loss, 0.0))
+        if self._eval_set is not None:
+            self._compare()
+        elif mlp.solver != "lbfgs":
+            mlp._update_no_improvement_count(mlp.early_stopping, *(self._held or (None, None, None)))
+        self.history.seconds = perf_counter() - self._began
+        if self._line is not None:
+            self._line.show(self.history, samples)
+
+    def _compare(self) -> None:
+        """The weights are the best so far by the metric, or by the loss, on eval_set."""
+        mlp = self._mlp
+        score = -mlp.validation_curve_[-1]
+        if self._scorer is not None:
+            score = self._scorer(mlp, *self._eval_set)
+            if mlp.validation_scores_ is None:
+                mlp.validation_scores_ = []
+            mlp.validation_scores_.append(score)
+        if mlp.early_stopping:
+            mlp._no_improvement_count = mlp._no_improvement_count + 1 if score < self._best + mlp.tol else 0
+        elif mlp.solver != "lbfgs":
+            mlp._update_no_improvement_count(False, None, None, None)
+        if score > self._best:
+            self._best = score
+            if self._scorer is not None:
+                mlp.best_validation_score_ = score
+            mlp._best_coefs, mlp._best_intercepts = mlp._weights()
+
+    def is_over(self) -> bool:
+        """Whether a callback or the clock ends the fit."""
+        if ask(self._calls, self._mlp, self.history):
+            self.history.stop_reason = "callback"
+        elif perf_counter() > self.deadline:
+            self.history.stop_reason = "time"
+        return self.history.stop_reason != "epochs"
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.close()
