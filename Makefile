@@ -11,7 +11,7 @@ CORE := setup.py pyproject.toml $(wildcard src/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test bench grid peers lint build wheel-test clean
+.PHONY: help demo test bench grid estimators peers lint build wheel-test clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ bench: $(STAMPS)/build $(STAMPS)/bench  ## compare with NumPy into bench/results
 
 grid: $(STAMPS)/build $(STAMPS)/bench  ## look for cliffs over widths and batches; QUICK=1: the short form
 	$(PY) bench/grid.py $(if $(QUICK),--quick) $(ARGS)
+
+estimators: $(STAMPS)/build $(STAMPS)/bench  ## compare the estimators with scikit-learn's; QUICK=1: the short form
+	$(PY) bench/estimators.py $(if $(QUICK),--quick) $(ARGS)
+	$(PY) bench/learning.py $(if $(QUICK),--quick) $(ARGS)
 
 # The peers weigh 2 GB, so that they have an environment of their own; fastmlp in it is the one built in the tree.
 peers: $(STAMPS)/build  ## compare with PyTorch, JAX and others into bench/results; QUICK=1: the short form
@@ -52,7 +56,7 @@ wheel-test: $(STAMPS)/wheel  ## build sdist and wheel, and test the wheel away f
 	cd "$$scratch" && venv/bin/python -m pytest --import-mode=importlib tests
 
 clean:  ## remove everything that the other targets made
-	rm -rf $(VENV) .venv-peers build dist *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(VENV) .venv-peers .data build dist *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks
 	find fastmlp tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:
