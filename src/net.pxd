@@ -2,7 +2,9 @@
 
 A batch is walked in groups of GROUP samples at most, a group in tiles of TILE samples, so that the workspace does not
 grow with the data and a tile's activations stay in the cache from the forward to the backward pass. A W is cut into
-strips of columns, and these make panels. No result depends on any of the numbers here but GROUP.
+strips of columns, and these make panels. Where the weights are few, a large batch is cut into shards instead, whose
+gradients are made apart, so that a thread reads no activations of another one. Results depend on GROUP and on what
+makes shards and windows, on no other number here.
 """
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from real cimport real
@@ -16,7 +18,9 @@ cdef extern from *:
     #define PACKED (GROUP * PANEL * STRIP)
     #define PACKED_INPUTS (GROUP * BLOCK_ROWS)
     #define CACHED ((1 << 20) / (ptrdiff_t)sizeof(real))
+    #define FEW ((1 << 17) / (ptrdiff_t)sizeof(real))
     """
+    const Py_ssize_t FEW        # parameters of a net that trains in shards: several gradients stay in the cache
     const Py_ssize_t CACHED     # elements of a matrix that stays in the second cache while it is read several times
     enum:
         GROUP       # samples whose activations are kept for one product A^T dZ
@@ -28,8 +32,11 @@ cdef enum:
     TILE = 64       # samples that go through all layers together
     MOST_THREADS = 64       # a group has 4 rows for each
     COPIES = 8              # of a group's inputs at most: threads that share out columns
+    SHARD = 128     # samples of a shard at least, and those whose activations it keeps
+    SHARDS = 4      # of a batch at most
+    PER_NEURON = 32         # products that its activation, its loss and their derivatives take as long as
     PER_THREAD = 1500000    # products that are worth another thread
-    WINDOW = 100000000      # products of a prediction between two looks for Ctrl-C
+    WINDOW = 100000000      # products between two looks for Ctrl-C
 
 cdef struct Layer:
     Py_ssize_t n_in, n_out
@@ -55,6 +62,7 @@ cdef struct Net:
     real loss_parameter         # of huber or quantile
     int threads                 # that may be used at most
     Py_ssize_t n_weights
+    Py_ssize_t work             # products that one sample is worth, forward
     bint big                    # whether there is a W that does not stay in the cache
     Py_ssize_t widest           # inputs of a layer
     real* parameters            # flat, W by rows: what the user sees
@@ -62,6 +70,8 @@ cdef struct Net:
     real* gradient
     real* first                 # the optimizer's moments
     real* second
+    real* partial               # (SHARDS, partial_distance): a gradient for each shard
+    Py_ssize_t partial_distance
     # the data
     const real* X               # (rows, n_in of the first layer)
     const real* targets         # (rows, n_out of the last layer), or NULL:
@@ -80,12 +90,15 @@ cdef struct Net:
     real clipping               # what a gradient longer than clip_norm is multiplied by
     bint dropping               # whether this is a step, in which units may be left out
     uint64_t seed               # of the units that are
-    bint accumulate             # whether the batch had a group before
+    bint accumulate             # whether the batch had a group, or a window, before
     bint update                 # whether the gradient is complete and the optimizer's turn has come
+    Py_ssize_t shards           # of the batch, 1: it goes by groups
+    double[SHARDS] shard_loss   # summed over the samples of each
     Step step
     real* outputs               # (rows, n_out) where predictions go, or NULL
     real* inputs_gradient       # (rows, n_in) where dC/dX goes, or NULL
-    # workspace, a row per sample of the group
+    # workspace, a row per sample of the group, or SHARD for each thread
+    Py_ssize_t rows
     bint backward               # whether a gradient is wanted
     real* x                     # inputs, where they are gathered; a copy for each of so many threads:
     int copies
@@ -105,9 +118,10 @@ cdef inline (Py_ssize_t, Py_ssize_t) share(Py_ssize_t n, Py_ssize_t i, Py_ssize_
     return i * n // shares, (i + 1) * n // shares
 
 
-cdef inline int threads_for(const Net* net, double products) noexcept nogil:
-    """How many threads pay for so many products."""
+cdef inline int threads_for(const Net* net, Py_ssize_t samples) noexcept nogil:
+    """How many threads pay for so many samples."""
     cdef int most = net.threads if net.threads < MOST_THREADS else MOST_THREADS
+    cdef double products = <double> samples * net.work
     if products < 2 * PER_THREAD:
         return 1
     return <int> (products / PER_THREAD) if products < <double> most * PER_THREAD else most
@@ -121,7 +135,7 @@ cdef inline void take(Net* net, Py_ssize_t start, Py_ssize_t end) noexcept nogil
     cdef Py_ssize_t few
     net.start = start
     net.size = end - start
-    net.team = threads_for(net, <double> net.size * net.n_weights)
+    net.team = threads_for(net, net.size)
     net.tiles = (net.size + TILE - 1) // TILE
     if net.big:
         few = max((net.size * net.widest + CACHED - 1) // CACHED, net.team)
@@ -141,14 +155,27 @@ cdef inline void take_group(Net* net, Py_ssize_t start, Py_ssize_t size, Py_ssiz
     net.number += 1
 
 
-cdef inline Py_ssize_t windows(const Net* net, Py_ssize_t rows) noexcept nogil:
-    """How many parts, with WINDOW products or a group each, the prediction of so many rows has."""
-    cdef Py_ssize_t most = GROUP
-    if rows <= GROUP:
-        return 1
-    if WINDOW // net.n_weights > GROUP:
-        most = WINDOW // net.n_weights
+cdef inline Py_ssize_t windows(const Net* net, Py_ssize_t rows, Py_ssize_t passes) noexcept nogil:
+    """How many parts, with WINDOW products or a group each, so many rows have that make so many passes."""
+    cdef Py_ssize_t most = max(GROUP, WINDOW // (passes * net.work))
     return (rows + most - 1) // most
+
+
+cdef inline Py_ssize_t shards(const Net* net, Py_ssize_t samples) noexcept nogil:
+    """How many shards a batch of so many samples has."""
+    if net.rows == GROUP or samples < 2 * SHARD:
+        return 1
+    return min(samples // SHARD, SHARDS)
+
+
+cdef inline void take_shards(
+    Net* net, Py_ssize_t start, Py_ssize_t size, Py_ssize_t window, Py_ssize_t of
+) noexcept nogil:
+    """Take one window of the samples start .. start + size in work; every shard has a part of it."""
+    cdef Py_ssize_t lo, hi
+    lo, hi = share(size, window, of)
+    take(net, start + lo, start + hi)
+    net.team = min(net.team, <int> net.shards)
 
 
 cdef inline void take_window(Net* net, Py_ssize_t rows, Py_ssize_t window, Py_ssize_t of) noexcept nogil:
@@ -177,17 +204,18 @@ cdef inline Py_ssize_t panels(const Net* net, Py_ssize_t l) noexcept nogil:
     return (strips(net.layers[l].n_out) + panel_strips(net, l) - 1) // panel_strips(net, l)
 
 
-cdef inline Py_ssize_t owned_panel(const Net* net, Py_ssize_t item, Py_ssize_t* l) noexcept nogil:
-    """The layer and the number in it of the item-th panel, in the order of the threads that own them.
+cdef inline (Py_ssize_t, Py_ssize_t) owned_strips(const Net* net, Py_ssize_t item, Py_ssize_t* l) noexcept nogil:
+    """From which strip to which the item-th panel goes, and its layer; in the order of the threads that own them.
 
     A thread owns the same share of every layer, of which it makes Z, delta and the new W: they stay in its cache.
     """
-    cdef Py_ssize_t t = 0, lo, hi
+    cdef Py_ssize_t t = 0, lo, hi, width
     l[0] = 0
     while True:
         lo, hi = share(panels(net, l[0]), t, net.team)
         if item < hi - lo:
-            return lo + item
+            width = panel_strips(net, l[0])
+            return (lo + item) * width, min((lo + item + 1) * width, strips(net.layers[l[0]].n_out))
         item -= hi - lo
         l[0] += 1
         if l[0] == net.depth:
@@ -224,5 +252,6 @@ cdef inline int team_for_columns(const Net* net) noexcept nogil:
 
 
 cdef inline int copies_for(const Net* net) noexcept nogil:
-    """How many threads may want the inputs for themselves: those that may share out columns."""
-    return even_team(net, min(threads_for(net, <double> GROUP * net.n_weights), <int> COPIES))
+    """How many groups of inputs there is room for: one for each thread that may share out columns, or all rows."""
+    cdef int team = even_team(net, min(threads_for(net, GROUP), <int> COPIES))
+    return max(team, <int> (net.rows // GROUP))

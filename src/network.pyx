@@ -17,11 +17,15 @@ from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_su
 from activations cimport activation_code, keeps_input
 from dense cimport BIG, SLACK, row_distance
 from losses cimport loss_code
-from net cimport GROUP, Layer, Net, copies_for, groups, take_group, take_window, windows
+from net cimport (
+    FEW, GROUP, PER_NEURON, SHARD, SHARDS, Layer, Net, copies_for, groups, shards, take_group, take_shards,
+    take_window, windows,
+)
 from optimizers cimport optimizer_code
 from passes cimport (
-    batch_weight, choose_weights, from_strips_all, group_loss, parameters_panel, predict_tile, run,
-    run_backward, run_clipped, run_evaluate, run_panels, squared_weights, to_strips_all, transpose_weights,
+    batch_weight, choose_weights, from_strips_all, parameters_panel, predict_tile, rows_loss, run, run_backward,
+    run_clipped, run_evaluate, run_panels, run_shards, shards_loss, shards_panel, squared_weights, to_strips_all,
+    transpose_weights,
 )
 
 cdef extern from "<pthread.h>" nogil:
@@ -127,6 +131,7 @@ cdef class Network:
             layer.weights = at
             at += layer.n_in * layer.n_out
             self.net.n_weights += layer.n_in * layer.n_out
+            self.net.work += PER_NEURON * layer.n_out
             if l < len(dropout):
                 layer.dropped = <int32_t> (2.0**24 * <double> dropout[l])
                 layer.kept = <real> (1 / (1 - <double> dropout[l]))
@@ -135,6 +140,8 @@ cdef class Network:
             self.net.widest = max(self.net.widest, layer.n_in)
             self.net.big = self.net.big or layer.n_in * layer.n_out >= BIG
         self.n_parameters = at
+        self.net.work += self.net.n_weights
+        self.net.rows = SHARDS * SHARD if at <= FEW else GROUP
         self.beta_1_power = self.beta_2_power = 1
         self.parameters = buffer(at)
         self.net.parameters = <real*> data(self.parameters)
@@ -168,9 +175,9 @@ cdef class Network:
         for l in range(self.net.depth):
             layer = &self.net.layers[l]
             layer.distance = row_distance(layer.n_out) if l < self.net.depth - 1 else layer.n_out
-            layer.a = self.take(GROUP * layer.distance)
+            layer.a = self.take(self.net.rows * layer.distance)
         self.net.theta = self.take(self.n_parameters)
-        self.net.log_sum = self.take(GROUP)
+        self.net.log_sum = self.take(self.net.rows)
 
     cdef lay_out_backward(self):
         """What evaluate, gradient and train need besides."""
@@ -179,19 +186,22 @@ cdef class Network:
         for l in range(self.net.depth):
             layer = &self.net.layers[l]
             if keeps_input(layer.activation) or l == self.net.depth - 1:
-                layer.z = self.take(GROUP * layer.distance)
-            layer.delta = self.take(GROUP * layer.distance)
+                layer.z = self.take(self.net.rows * layer.distance)
+            layer.delta = self.take(self.net.rows * layer.distance)
             if layer.dropped > 0:
-                layer.masked = self.take(GROUP * layer.distance)
+                layer.masked = self.take(self.net.rows * layer.distance)
             layer.transposed = self.take(layer.n_out * layer.n_in)
         self.net.x = self.take(self.net.copies * GROUP * row_distance(self.n_in))
-        self.net.t = self.take(GROUP * self.n_out)
-        self.net.cost = self.take(GROUP * self.n_out)
-        self.net.w = self.take(GROUP)
-        self.net.row_loss = self.take(GROUP)
+        self.net.t = self.take(self.net.rows * self.n_out)
+        self.net.cost = self.take(self.net.rows * self.n_out)
+        self.net.w = self.take(self.net.rows)
+        self.net.row_loss = self.take(self.net.rows)
         self.net.gradient = self.take(self.n_parameters)
         self.net.first = self.take(self.n_parameters)
         self.net.second = self.take(self.n_parameters)
+        if self.net.rows > GROUP:
+            self.net.partial_distance = (self.n_parameters + SLACK - 1) // SLACK * SLACK
+            self.net.partial = self.take(SHARDS * self.net.partial_distance)
 
     cdef allocate_backward(self, int threads=1):
         """Made at the first call that needs it; the inputs' place anew, where more threads want a copy each."""
@@ -297,7 +307,7 @@ cdef class Network:
     cdef int predict(self, Py_ssize_t rows) except -1 nogil:
         """Outputs of all rows, window by window."""
         cdef Net* net = &self.net
-        cdef Py_ssize_t window, of = windows(net, rows)
+        cdef Py_ssize_t window, of = windows(net, rows, 1)
         self.mode = flush_subnormals()
         try:
             for window in range(of):
@@ -327,7 +337,7 @@ cdef class Network:
                         if group == 0:
                             choose_weights(&self.net, False, rows > GROUP or self.net.tiles > 1)
                         run_evaluate(&self.net)
-                        total += group_loss(&self.net)
+                        total += rows_loss(&self.net, 0, self.net.size)
                         self.look_for_signals(self.net.size)
                 finally:
                     restore_subnormals(self.mode)
@@ -361,19 +371,45 @@ cdef class Network:
     cdef double batch(self, Py_ssize_t start, Py_ssize_t size, double weight, bint update) except? -1 nogil:
         """Loss summed over the samples start .. start + size and its mean's gradient; with `update`, one step."""
         cdef Net* net = &self.net
+        cdef double total
+        net.scale = <real> (1 / weight)
+        net.shards = shards(net, size)
+        if net.shards > 1:
+            total = self.batch_in_shards(start, size, update and self.clip_norm == 0)
+        else:
+            total = self.batch_in_groups(start, size, update and self.clip_norm == 0)
+        if update and self.clip_norm > 0 and isfinite(total):
+            run_clipped(net, self.n_parameters, self.clip_norm)
+        return total
+
+    cdef double batch_in_groups(self, Py_ssize_t start, Py_ssize_t size, bint update) except? -1 nogil:
+        """The same where each group adds to the gradient, and the last one makes the step."""
+        cdef Net* net = &self.net
         cdef Py_ssize_t group
         cdef double total = 0
-        net.scale = <real> (1 / weight)
         for group in range(groups(size)):
             take_group(net, start, size, group)
             run_backward(net)
-            total += group_loss(net)
+            total += rows_loss(net, 0, net.size)
             net.accumulate = group > 0
-            net.update = update and group == groups(size) - 1 and isfinite(total) and self.clip_norm == 0
+            net.update = update and group == groups(size) - 1 and isfinite(total)
             run_panels(net, parameters_panel)
             self.look_for_signals(3 * net.size)
-        if update and isfinite(total) and self.clip_norm > 0:
-            run_clipped(net, self.n_parameters, self.clip_norm)
+        return total
+
+    cdef double batch_in_shards(self, Py_ssize_t start, Py_ssize_t size, bint update) except? -1 nogil:
+        """The same where the gradients of several shards are made apart, and added when all are there."""
+        cdef Net* net = &self.net
+        cdef Py_ssize_t window, of = windows(net, size, 3)
+        cdef double total
+        for window in range(of):
+            take_shards(net, start, size, window, of)
+            net.accumulate = window > 0
+            run_shards(net)
+            self.look_for_signals(3 * net.size)
+        total = shards_loss(net)
+        net.update = update and isfinite(total)
+        run_panels(net, shards_panel)
         return total
 
     cdef int look_for_signals(self, Py_ssize_t rows) except -1 nogil:

@@ -13,9 +13,14 @@ or, where the weights are many and the samples few, so that threads had better s
                       for each layer but the last, backward: for each strip: a strip of delta
                       for each panel of weights: gradient (+ optimizer step)
 
+or, where the weights are few and the samples many (shards):
+
+    for each window:  for each shard: forward, loss, deltas, gradient of its own samples
+    for each panel of weights: sum of the shards' gradients (+ optimizer step)
+
 The items of a line may run on any thread in any order: each writes its own part of the buffers, and every sum has
-one fixed order, however a group is cut into tiles or a layer into strips. That is why results are the same bits for
-any number of threads.
+one fixed order, however a group is cut into tiles or a layer into strips; shards and windows are the same for any
+number of threads. That is why results are the same bits.
 """
 from libc.math cimport sqrt
 from libc.stdint cimport uint32_t
@@ -30,7 +35,7 @@ from dense cimport (
 from dropout cimport drop, key_of
 from losses cimport loss_backward, loss_forward, softmax_forward
 from net cimport (
-    GROUP, PACKED, PACKED_INPUTS, Layer, Net, owned_panel, panel_strips, panels, share, team_for_columns,
+    GROUP, PACKED, PACKED_INPUTS, SHARD, TILE, Layer, Net, owned_strips, panels, share, team_for_columns,
 )
 from optimizers cimport optimizer_step
 
@@ -43,37 +48,43 @@ cdef extern from "threads.h" nogil:
 
 
 cdef inline const real* gather(
-    const Net* net, real* buffer, Py_ssize_t distance, const real* data, Py_ssize_t n, Py_ssize_t lo, Py_ssize_t hi,
-    bint always
+    const Net* net, real* buffer, Py_ssize_t distance, const real* data, Py_ssize_t n, Py_ssize_t start,
+    Py_ssize_t lo, Py_ssize_t hi, bint always
 ) noexcept nogil:
-    """The rows of data (rows, n) of samples lo..hi: in place if they stand in order and not `always`, else copied."""
+    """Rows of data (rows, n) for rows lo..hi of the buffer, of which i is sample start + i.
+
+    They are used in place if they stand in order and not `always`, else copied.
+    """
     cdef Py_ssize_t i, j
     cdef const real* row
     cdef real* to
     if net.order == NULL and not always:
-        return data + (net.start + lo) * n
+        return data + (start + lo) * n
     for i in range(lo, hi):
-        row = data + (net.start + i if net.order == NULL else net.order[net.start + i]) * n
+        row = data + (start + i if net.order == NULL else net.order[start + i]) * n
         to = buffer + i * distance
         for j in range(n):
             to[j] = row[j]
     return buffer + lo * distance
 
 
-cdef inline const real* gather_inputs(const Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """The rows of X of samples lo..hi; with `backward` always a copy, for the way back reads beyond its end."""
-    return gather(net, net.x, net.x_distance, net.X, net.layers[0].n_in, lo, hi, net.backward)
+cdef inline const real* gather_inputs(
+    const Net* net, Py_ssize_t start, Py_ssize_t lo, Py_ssize_t hi
+) noexcept nogil:
+    """Rows of X; with `backward` always a copy, for the way back reads beyond its end."""
+    return gather(net, net.x, net.x_distance, net.X, net.layers[0].n_in, start, lo, hi, net.backward)
 
 
 cdef inline void drop_units(
-    const Net* net, Py_ssize_t l, real* y, const real* x, Py_ssize_t at, Py_ssize_t m, Py_ssize_t o, Py_ssize_t n
+    const Net* net, Py_ssize_t l, real* y, const real* x, Py_ssize_t start, Py_ssize_t lo, Py_ssize_t hi,
+    Py_ssize_t o, Py_ssize_t n
 ) noexcept nogil:
-    """Columns o .. o + n of m rows, from `at` on, of two buffers like A of layer l: y is x with dropout."""
+    """y is x with dropout: columns o .. o + n of rows lo..hi, of which i is sample start + i, in buffers like A."""
     cdef Layer* layer = &net.layers[l]
-    cdef Py_ssize_t i, start
-    for i in range(at, at + m):
-        start = i * layer.distance + o
-        drop(y + start, x + start, key_of(net.seed, net.start + i, l), layer.dropped, layer.kept, <uint32_t> o, n)
+    cdef Py_ssize_t i, at
+    for i in range(lo, hi):
+        at = i * layer.distance + o
+        drop(y + at, x + at, key_of(net.seed, start + i, l), layer.dropped, layer.kept, <uint32_t> o, n)
 
 
 cdef inline bint drops(const Net* net, const Layer* layer) noexcept nogil:
@@ -101,28 +112,32 @@ cdef inline const real* inputs_of(Net* net, Py_ssize_t l, int part, Py_ssize_t* 
         return net.x
     x = net.x + part * GROUP * net.x_distance
     if net.copied[part] != net.number:
-        gather(net, x, net.x_distance, net.X, net.layers[0].n_in, 0, net.size, True)
+        gather(net, x, net.x_distance, net.X, net.layers[0].n_in, net.start, 0, net.size, True)
         net.copied[part] = net.number
     return x
 
 
-cdef inline const real* gather_targets(const Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """The targets of samples lo..hi; a label becomes a one-hot row."""
+cdef inline const real* gather_targets(
+    const Net* net, Py_ssize_t start, Py_ssize_t lo, Py_ssize_t hi
+) noexcept nogil:
+    """Rows of targets; a label becomes a one-hot row."""
     cdef Py_ssize_t n = net.layers[net.depth - 1].n_out, i
     if net.labels == NULL:
-        return gather(net, net.t, n, net.targets, n, lo, hi, False)
+        return gather(net, net.t, n, net.targets, n, start, lo, hi, False)
     for i in range(lo * n, hi * n):
         net.t[i] = 0
     for i in range(lo, hi):
-        net.t[i * n + net.labels[net.order[net.start + i] if net.order != NULL else net.start + i]] = 1
+        net.t[i * n + net.labels[net.order[start + i] if net.order != NULL else start + i]] = 1
     return net.t + lo * n
 
 
-cdef inline const real* gather_weights(const Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """The sample weights of samples lo..hi, NULL for ones."""
+cdef inline const real* gather_weights(
+    const Net* net, Py_ssize_t start, Py_ssize_t lo, Py_ssize_t hi
+) noexcept nogil:
+    """Sample weights, NULL for ones."""
     if net.sample_weight == NULL:
         return NULL
-    return gather(net, net.w, 1, net.sample_weight, 1, lo, hi, False)
+    return gather(net, net.w, 1, net.sample_weight, 1, start, lo, hi, False)
 
 
 cdef inline void forward_layer(
@@ -140,13 +155,13 @@ cdef inline void forward_layer(
 
 
 cdef inline void forward_rows(
-    const Net* net, Py_ssize_t first, const real* x, Py_ssize_t distance, Py_ssize_t at, Py_ssize_t m, real* outputs,
-    bint keep
+    const Net* net, Py_ssize_t first, const real* x, Py_ssize_t distance, Py_ssize_t start, Py_ssize_t at,
+    Py_ssize_t m, real* outputs, bint keep
 ) noexcept nogil:
     """A^l = g^l(A^(l-1) W^l + b^l) for m samples and every layer from `first` on, whose inputs x are.
 
-    They take the rows `at` and following of the buffers; outputs go to `outputs` unless it is NULL. With `keep`, z is
-    kept, too, where it is needed.
+    They take the rows `at` and following of the buffers, row i is sample start + i; outputs go to `outputs` unless
+    it is NULL. With `keep`, z is kept, too, where it is needed.
     """
     cdef Py_ssize_t l
     cdef Layer* layer
@@ -165,7 +180,7 @@ cdef inline void forward_rows(
             activation_forward(layer.activation, a, z, m * layer.distance, net.slope)
         x, distance = a, layer.distance
         if drops(net, layer):
-            drop_units(net, l, layer.masked, layer.a, at, m, 0, layer.n_out)
+            drop_units(net, l, layer.masked, layer.a, start, at, at + m, 0, layer.n_out)
             x = layer.masked + at * layer.distance
 
 
@@ -175,47 +190,44 @@ cdef inline void predict_tile(void* context, Py_ssize_t tile, int part) noexcept
     cdef Py_ssize_t lo, hi, n_in = net.layers[0].n_in, n_out = net.layers[net.depth - 1].n_out
     lo, hi = share(net.size, tile, net.tiles)
     forward_rows(
-        net, 0, net.X + (net.start + lo) * n_in, n_in, part * net.room if net.room > 0 else lo, hi - lo,
+        net, 0, net.X + (net.start + lo) * n_in, n_in, net.start, part * net.room if net.room > 0 else lo, hi - lo,
         net.outputs + (net.start + lo) * n_out, False)
 
 
-cdef inline void forward_tile(Net* net, Py_ssize_t tile, const real** t, const real** w) noexcept nogil:
-    """Losses of the rows of one tile, its targets and its sample weights; by_columns layers are done."""
+cdef inline void forward_loss(
+    Net* net, Py_ssize_t start, Py_ssize_t lo, Py_ssize_t hi, const real** t, const real** w
+) noexcept nogil:
+    """Losses of rows lo..hi, of which i is sample start + i; their targets and sample weights.
+
+    by_columns layers are done.
+    """
     cdef Layer* last = &net.layers[net.depth - 1]
-    cdef Py_ssize_t lo, hi, at, distance = net.x_distance
+    cdef Py_ssize_t at, distance = net.x_distance
     cdef const real* x
-    lo, hi = share(net.size, tile, net.tiles)
     if net.by_columns == 0:
-        x = gather_inputs(net, lo, hi)
+        x = gather_inputs(net, start, lo, hi)
     else:
         distance = net.layers[net.by_columns - 1].distance
         x = outputs_of(net, &net.layers[net.by_columns - 1]) + lo * distance
-    forward_rows(net, net.by_columns, x, distance, lo, hi - lo, NULL, True)
-    t[0], w[0] = gather_targets(net, lo, hi), gather_weights(net, lo, hi)
+    forward_rows(net, net.by_columns, x, distance, start, lo, hi - lo, NULL, True)
+    t[0], w[0] = gather_targets(net, start, lo, hi), gather_weights(net, start, lo, hi)
     at = lo * last.n_out
     loss_forward(
         net.loss, last.activation, net.row_loss + lo, net.cost + at, last.a + at, last.z + at, net.log_sum + lo, t[0],
         w[0], net.loss_parameter, hi - lo, last.n_out)
 
 
-cdef inline void evaluate_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
-    """Losses of one tile."""
-    cdef const real* t
-    cdef const real* w
-    forward_tile(<Net*> context, tile, &t, &w)
+cdef inline void backward_rows(Net* net, Py_ssize_t start, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Losses of rows lo..hi, of which i is sample start + i, and delta^l = g'^l(Z^l) * (delta^(l+1) W^(l+1)^T).
 
-
-cdef inline void backward_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
-    """Losses of one tile, and delta^l = g'^l(Z^l) * (delta^(l+1) W^(l+1)^T); by_columns layers are done elsewhere."""
-    cdef Net* net = <Net*> context
+    by_columns layers are done elsewhere.
+    """
     cdef Layer* layer = &net.layers[net.depth - 1]
     cdef Layer* below
-    cdef Py_ssize_t lo, hi, at, l
+    cdef Py_ssize_t at = lo * layer.n_out, l
     cdef const real* t
     cdef const real* w
-    forward_tile(net, tile, &t, &w)
-    lo, hi = share(net.size, tile, net.tiles)
-    at = lo * layer.n_out
+    forward_loss(net, start, lo, hi, &t, &w)
     loss_backward(
         net.loss, layer.activation, layer.delta + at, layer.a + at, layer.z + at, t, w, net.scale,
         net.loss_parameter, hi - lo, layer.n_out, net.slope)
@@ -230,12 +242,30 @@ cdef inline void backward_tile(void* context, Py_ssize_t tile, int part) noexcep
             below.activation, below.delta + at, below.a + at,
             below.z + at if below.z != NULL else NULL, (hi - lo) * below.distance, net.slope)
         if drops(net, below):
-            drop_units(net, l - 1, below.delta, below.delta, lo, hi - lo, 0, below.n_out)
+            drop_units(net, l - 1, below.delta, below.delta, start, lo, hi, 0, below.n_out)
     if net.inputs_gradient != NULL:
         layer = &net.layers[0]
         dense_backward_input(
-            net.inputs_gradient + (net.start + lo) * layer.n_in, layer.n_in, layer.delta + lo * layer.distance,
+            net.inputs_gradient + (start + lo) * layer.n_in, layer.n_in, layer.delta + lo * layer.distance,
             layer.distance, layer.transposed, hi - lo, layer.n_in, layer.n_out)
+
+
+cdef inline void evaluate_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
+    """Losses of one tile."""
+    cdef Net* net = <Net*> context
+    cdef Py_ssize_t lo, hi
+    cdef const real* t
+    cdef const real* w
+    lo, hi = share(net.size, tile, net.tiles)
+    forward_loss(net, net.start, lo, hi, &t, &w)
+
+
+cdef inline void backward_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
+    """Losses and deltas of one tile."""
+    cdef Net* net = <Net*> context
+    cdef Py_ssize_t lo, hi
+    lo, hi = share(net.size, tile, net.tiles)
+    backward_rows(net, net.start, lo, hi)
 
 
 cdef inline void forward_columns(void* context, Py_ssize_t strip, int part) noexcept nogil:
@@ -252,7 +282,7 @@ cdef inline void forward_columns(void* context, Py_ssize_t strip, int part) noex
     for i in range(net.size):
         activation_forward(layer.activation, a + i * layer.distance, z + i * layer.distance, width, net.slope)
     if drops(net, layer):
-        drop_units(net, net.layer, layer.masked, layer.a, 0, net.size, o, width)
+        drop_units(net, net.layer, layer.masked, layer.a, net.start, 0, net.size, o, width)
 
 
 cdef inline void backward_columns(void* context, Py_ssize_t strip, int part) noexcept nogil:
@@ -270,7 +300,7 @@ cdef inline void backward_columns(void* context, Py_ssize_t strip, int part) noe
             layer.activation, layer.delta + at, layer.a + at, layer.z + at if layer.z != NULL else NULL, width,
             net.slope)
     if drops(net, layer):
-        drop_units(net, net.layer, layer.delta, layer.delta, 0, net.size, o, width)
+        drop_units(net, net.layer, layer.delta, layer.delta, net.start, 0, net.size, o, width)
 
 
 cdef inline void to_strips(const Net* net, real* to, const real* parameters, Py_ssize_t l) noexcept nogil:
@@ -312,16 +342,26 @@ cdef inline void choose_weights(Net* net, bint train, bint shared) noexcept nogi
             to_strips(net, net.theta, net.parameters, l)
 
 
+cdef inline void transpose_strips(Net* net, Py_ssize_t l, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """W^T of the strips first..last of layer l."""
+    cdef Layer* layer = &net.layers[l]
+    cdef Py_ssize_t strip, o
+    for strip in range(first, last):
+        o = strip * STRIP
+        transpose_strip(layer.transposed, net.theta + layer.weights + o * layer.n_in, o, layer.n_in, layer.n_out)
+
+
+cdef inline void renew_transposed(Net* net, Py_ssize_t l, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """W^T after a step of the strips first..last of layer l; of the first layer nobody reads it."""
+    if l > 0:
+        transpose_strips(net, l, first, last)
+
+
 cdef inline void transpose_weights(Net* net, Py_ssize_t first) noexcept nogil:
     """W^T of the layers from `first` on; steps keep all but the first layer's up to date."""
-    cdef Layer* layer
-    cdef Py_ssize_t l, strip, o
+    cdef Py_ssize_t l
     for l in range(first, net.depth):
-        layer = &net.layers[l]
-        for strip in range(strips(layer.n_out)):
-            o = strip * STRIP
-            transpose_strip(
-                layer.transposed, net.theta + layer.weights + o * layer.n_in, o, layer.n_in, layer.n_out)
+        transpose_strips(net, l, 0, strips(net.layers[l].n_out))
 
 
 cdef inline double squared_weights(const Net* net) noexcept nogil:
@@ -338,22 +378,33 @@ cdef inline void update(Net* net, Py_ssize_t at, const real* gradient, bint pena
     optimizer_step(&net.step, net.theta + at, net.first + at, net.second + at, gradient, penalized, n)
 
 
-cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noexcept nogil:
-    """dW and db of some strips of one layer; then, if due, their optimizer step and W^T.
+cdef inline double rows_loss(const Net* net, Py_ssize_t row, Py_ssize_t m) noexcept nogil:
+    """The sum of the losses of m rows from `row` on, in their order."""
+    cdef double total = 0
+    cdef Py_ssize_t i
+    for i in range(row, row + m):
+        total += net.row_loss[i]
+    return total
 
-    It goes by BLOCK_ROWS rows of W: where the batch is one group, a gradient is used while it is in the nearest
-    cache, and never stored elsewhere; the strips of delta stay near, too. Where there are several, so do the inputs.
+
+cdef inline void strips_gradient(
+    Net* net, real* to, Py_ssize_t l, Py_ssize_t first, Py_ssize_t last, int part, Py_ssize_t row, Py_ssize_t m,
+    bint accumulate, bint with_update
+) noexcept nogil:
+    """dW and db of the strips first..last of layer l, from m rows of its inputs and of delta from `row` on.
+
+    They go to the flat buffer `to`, or `with_update` straight into the optimizer's step. It goes by BLOCK_ROWS rows
+    of W: a gradient that is added to no other is used while it is in the nearest cache, and never stored elsewhere;
+    the strips of delta stay near, too. Where there are several, so do the inputs.
     """
-    cdef Net* net = <Net*> context
     cdef real[SQUARE + SLACK] square
     cdef real[PACKED + SLACK] packed
     cdef real[PACKED_INPUTS + SLACK] packed_inputs
-    cdef real* gradient
-    cdef Py_ssize_t lo = 0, l, rows, at, distance, lda, ldz, strip, width, o, panel = owned_panel(net, item, &l)
+    cdef Py_ssize_t lo = 0, rows, at, distance, lda, ldz, strip, width, o
     cdef Layer* layer = &net.layers[l]
-    cdef Py_ssize_t first = panel * panel_strips(net, l)
-    cdef Py_ssize_t last = min(first + panel_strips(net, l), strips(layer.n_out))
-    cdef const real* inputs = inputs_of(net, l, part, &distance)
+    cdef real* gradient
+    cdef const real* inputs = inputs_of(net, l, part, &distance) + row * distance
+    cdef const real* deltas = layer.delta + row * layer.distance
     cdef const real* a
     cdef const real* delta
     cdef bint pack = layer.n_in > BLOCK_ROWS and layer.n_out > STRIP
@@ -361,59 +412,116 @@ cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noex
         for strip in range(first, last):
             o = strip * STRIP
             pack_columns(
-                packed + (strip - first) * STRIP * GROUP, layer.delta + o, layer.distance, net.size,
-                strip_width(o, layer.n_out))
+                packed + (strip - first) * STRIP * GROUP, deltas + o, layer.distance, m, strip_width(o, layer.n_out))
     while lo < layer.n_in:
         rows = BLOCK_ROWS if layer.n_in - lo > BLOCK_ROWS else layer.n_in - lo
         a, lda = inputs + lo, distance
         if last - first > 1:
-            pack_columns(packed_inputs, inputs + lo, distance, net.size, rows)
+            pack_columns(packed_inputs, inputs + lo, distance, m, rows)
             a, lda = packed_inputs, rows
         for strip in range(first, last):
             o = strip * STRIP
             width = strip_width(o, layer.n_out)
-            delta, ldz = layer.delta + o, layer.distance
+            delta, ldz = deltas + o, layer.distance
             if pack:
                 delta, ldz = packed + (strip - first) * STRIP * GROUP, width
             if lo == 0 and layer.biases >= 0:
                 at = layer.biases + o
-                dense_backward_bias(net.gradient + at, delta, ldz, net.size, width, net.accumulate)
-                if net.update:
-                    update(net, at, net.gradient + at, False, width)
+                dense_backward_bias(to + at, delta, ldz, m, width, accumulate)
+                if with_update:
+                    update(net, at, to + at, False, width)
             at = layer.weights + o * layer.n_in + lo * width
-            gradient = net.gradient + at
-            if net.update and not net.accumulate:
+            gradient = to + at
+            if with_update and not accumulate:
                 gradient = &square[0]
-            dense_backward_weights(gradient, a, lda, delta, ldz, net.size, rows, width, net.accumulate)
-            if net.update:
+            dense_backward_weights(gradient, a, lda, delta, ldz, m, rows, width, accumulate)
+            if with_update:
                 update(net, at, gradient, True, rows * width)
         lo += rows
+
+
+cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noexcept nogil:
+    """dW and db of some strips of one layer from the rows of the group; then, if due, their step and W^T."""
+    cdef Net* net = <Net*> context
+    cdef Py_ssize_t l, first, last
+    first, last = owned_strips(net, item, &l)
+    strips_gradient(net, net.gradient, l, first, last, part, 0, net.size, net.accumulate, net.update)
     if net.update:
         renew_transposed(net, l, first, last)
 
 
-cdef inline void renew_transposed(Net* net, Py_ssize_t l, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """W^T of layer l after a step of strips first .. last; of the first layer nobody reads it."""
-    cdef Layer* layer = &net.layers[l]
-    cdef Py_ssize_t strip, o
-    for strip in range(first, last if l > 0 else first):
-        o = strip * STRIP
-        transpose_strip(layer.transposed, net.theta + layer.weights + o * layer.n_in, o, layer.n_in, layer.n_out)
+cdef inline void backward_shard(void* context, Py_ssize_t shard, int part) noexcept nogil:
+    """The loss and the gradient of one shard, SHARD samples at a time in the thread's own rows, tile by tile."""
+    cdef Net* net = <Net*> context
+    cdef real* gradient = net.partial + shard * net.partial_distance
+    cdef double loss = net.shard_loss[shard] if net.accumulate else 0
+    cdef Py_ssize_t lo, hi, start, end, first, last, piece, pieces, tile, tiles, l, strip, row = part * SHARD
+    lo, hi = share(net.size, shard, net.shards)
+    pieces = (hi - lo + SHARD - 1) // SHARD
+    for piece in range(pieces):
+        start, end = share(hi - lo, piece, pieces)
+        tiles = (end - start + TILE - 1) // TILE
+        for tile in range(tiles):
+            first, last = share(end - start, tile, tiles)
+            backward_rows(net, net.start + lo + start - row, row + first, row + last)
+        for l in range(net.depth):
+            for strip in range(strips(net.layers[l].n_out)):
+                strips_gradient(
+                    net, gradient, l, strip, strip + 1, part, row, end - start, net.accumulate or piece > 0, False)
+        loss += rows_loss(net, row, end - start)
+    net.shard_loss[shard] = loss
+
+
+cdef inline void add_shards(Net* net, Py_ssize_t at, Py_ssize_t n, bint penalized) noexcept nogil:
+    """The gradient at .. at + n: the sum of those of the shards, in their order; then, if due, the step.
+
+    It goes by SQUARE elements, so that the sum is used while it is in the nearest cache.
+    """
+    cdef real[SQUARE + SLACK] square
+    cdef real* gradient
+    cdef const real* partial
+    cdef Py_ssize_t i, size, end = at + n, shard
+    while at < end:
+        size = min(end - at, SQUARE)
+        gradient = &square[0] if net.update else net.gradient + at
+        memcpy(gradient, net.partial + at, size * sizeof(real))
+        for shard in range(1, net.shards):
+            partial = net.partial + shard * net.partial_distance + at
+            for i in range(size):
+                gradient[i] += partial[i]
+        if net.update:
+            update(net, at, gradient, penalized, size)
+        at += size
+
+
+cdef inline void shards_panel(void* context, Py_ssize_t item, int part) noexcept nogil:
+    """dW and db of some strips of one layer from those of the shards; then, if due, their step and W^T."""
+    cdef Net* net = <Net*> context
+    cdef Py_ssize_t l, first, last, o, width
+    cdef Layer* layer
+    first, last = owned_strips(net, item, &l)
+    layer = &net.layers[l]
+    o = first * STRIP
+    width = min(last * STRIP, layer.n_out) - o
+    add_shards(net, layer.weights + o * layer.n_in, width * layer.n_in, True)
+    if layer.biases >= 0:
+        add_shards(net, layer.biases + o, width, False)
+    if net.update:
+        renew_transposed(net, l, first, last)
 
 
 cdef inline void clipped_panel(void* context, Py_ssize_t item, int part) noexcept nogil:
     """The optimizer's step of some strips of one layer, from the whole gradient times `clipping`; then W^T."""
     cdef Net* net = <Net*> context
-    cdef Py_ssize_t l, strip, o, width, panel = owned_panel(net, item, &l)
-    cdef Layer* layer = &net.layers[l]
-    cdef Py_ssize_t first = panel * panel_strips(net, l)
-    cdef Py_ssize_t last = min(first + panel_strips(net, l), strips(layer.n_out))
-    for strip in range(first, last):
-        o = strip * STRIP
-        width = strip_width(o, layer.n_out)
-        if layer.biases >= 0:
-            clipped_update(net, layer.biases + o, False, width)
-        clipped_update(net, layer.weights + o * layer.n_in, True, layer.n_in * width)
+    cdef Py_ssize_t l, first, last, o, width
+    cdef Layer* layer
+    first, last = owned_strips(net, item, &l)
+    layer = &net.layers[l]
+    o = first * STRIP
+    width = min(last * STRIP, layer.n_out) - o
+    clipped_update(net, layer.weights + o * layer.n_in, True, width * layer.n_in)
+    if layer.biases >= 0:
+        clipped_update(net, layer.biases + o, False, width)
     renew_transposed(net, l, first, last)
 
 
@@ -453,23 +561,27 @@ cdef inline void run_backward(Net* net) noexcept nogil:
         run(net, backward_columns, strips(net.layers[net.layer].n_out))
 
 
-cdef inline double group_loss(const Net* net) noexcept nogil:
-    """The sum of the losses of the group's rows, in their order."""
-    cdef double total = 0
-    cdef Py_ssize_t i
-    for i in range(net.size):
-        total += net.row_loss[i]
-    return total
-
-
-cdef inline void run_panels(
-    Net* net, void (*work)(void*, Py_ssize_t, int) noexcept nogil
-) noexcept nogil:
-    """Run a line over all panels of weights."""
+cdef inline void run_panels(Net* net, void (*work)(void*, Py_ssize_t, int) noexcept nogil) noexcept nogil:
+    """Run all panels of weights."""
     cdef Py_ssize_t l, items = 0
     for l in range(net.depth):
         items += panels(net, l)
     run(net, work, items)
+
+
+cdef inline void run_shards(Net* net) noexcept nogil:
+    """The losses and the gradients of all shards."""
+    net.by_columns = 0
+    run(net, backward_shard, net.shards)
+
+
+cdef inline double shards_loss(const Net* net) noexcept nogil:
+    """The sum of the losses of the shards, in their order."""
+    cdef double total = 0
+    cdef Py_ssize_t shard
+    for shard in range(net.shards):
+        total += net.shard_loss[shard]
+    return total
 
 
 cdef inline void run_clipped(Net* net, Py_ssize_t n_parameters, double clip_norm) noexcept nogil:

@@ -218,6 +218,14 @@ def test_one_network_serves_batches_of_any_size_in_any_order(build, dtype):
         seen[m] = (X, y, now)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_a_gradient_may_be_summed_over_more_rows_than_go_without_a_look_for_signals(build, dtype):
+    compare_everything(
+        build, dtype, ((40, 130, 70, 10), "tanh", "softmax", "cross_entropy", True), 13, (2301,), labels=True
+    )
+
+
 OPTIMIZERS = {
     "SGD": (fastmlp.SGD(0.1), "training"),
     "momentum": (fastmlp.SGD(0.05, momentum=0.9), "training"),
@@ -256,6 +264,8 @@ def test_training_a_few_epochs_gives_what_the_reference_gives(build, dtype, name
         ((16, 31, 3), "softplus", "tanh", "squared_error", True, 300, 300, False, False),
         ((2, 1), "tanh", "identity", "half_squared_error", True, 7, 3, False, False),
         ((900, 150, 3), "tanh", "identity", "half_squared_error", True, 200, 200, False, True),  # panels
+        ((11, 20, 4), "tanh", "softmax", "cross_entropy", True, 701, 350, True, True),  # shards, then a single row
+        ((1, 9, 33, 2), "silu", "tanh", "squared_error", True, 700, 515, False, True),  # four, then one
     ]
     for number, (*description, m, batch_size, labels, weighted) in enumerate(cases):
         sizes, _, _, loss, bias = description

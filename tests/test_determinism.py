@@ -32,7 +32,10 @@ NETS = {
 }
 # One row, a few, more than a tile of 64, more than a group of 256.
 ROWS = (1, 3, 65, 258)
-FOR_FOUR_THREADS = "340-400-5"  # with 257 rows or more
+# Where the weights are few, a batch is cut into shards: two, four that are not equally large, and so many rows that
+# there are several looks for Ctrl-C between them.
+SHARDED, SHARDED_ROWS = ("1-1", "17-64-64-6", "5-300-3", "40-130-70-10"), (700, 2301)
+FOR_FOUR_THREADS = {"340-400-5": 257, "40-130-70-10": 700}  # with so many rows or more
 
 
 def data_for(name, dtype, m):
@@ -64,8 +67,9 @@ def everything(name, build, dtype, m, threads, data=None):
         "gradient": flat,
         "gradient of inputs": inputs,
     }
+    some = max(100, 3 * m // 7)  # three batches, of which the last is smaller
     for batch_size, optimizer in (
-        (100, fastmlp.Adam(0.01)),
+        (some, fastmlp.Adam(0.01)),
         (m, fastmlp.SGD(0.01, momentum=0.9, weight_decay=0.01)),
         (m, fastmlp.RMSprop(1e-3, momentum=0.5, clip_norm=0.1)),
     ):
@@ -93,7 +97,7 @@ def digest(threads):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("build", COMPILED)
 def test_the_number_of_threads_does_not_change_a_bit(build, dtype, name):
-    for m in ROWS:
+    for m in (*ROWS, *SHARDED_ROWS) if name in SHARDED else ROWS:
         alone = everything(name, build, dtype, m, 1)
         for threads in THREADS[1:]:
             assert_same(everything(name, build, dtype, m, threads), alone, f"m={m} threads={threads}")
@@ -104,27 +108,30 @@ def assert_same(found, expected, context):
 
 
 TASKS = """
-import os
+import os, sys
 from test_determinism import COMPILED, DTYPES, FOR_FOUR_THREADS, data_for, fastmlp, network_for
 def tasks():
     return len(os.listdir("/proc/self/task"))
+name = sys.argv[1]
+rows = FOR_FOUR_THREADS[name]
 first = tasks()
 for build in COMPILED:
     for dtype in DTYPES:
-        network = network_for(FOR_FOUR_THREADS, build, dtype)
-        X, y, weight, order = data_for(FOR_FOUR_THREADS, dtype, 257)
+        network = network_for(name, build, dtype)
+        X, y, weight, order = data_for(name, dtype, rows)
         started = []
         for threads in (1, 2, 3, 4):
-            network.train(X, y, weight, order, 257, fastmlp.Adam(), threads)
+            network.train(X, y, weight, order, rows, fastmlp.Adam(), threads)
             started.append(tasks() - first)
         print(*started)
         first = tasks()
 """
 
 
-def test_as_many_threads_take_part_as_were_asked_for():
+@pytest.mark.parametrize("name", list(FOR_FOUR_THREADS))
+def test_as_many_threads_take_part_as_were_asked_for(name):
     # Every compiled module has a pool of its own; beside the caller it holds one thread fewer than were asked for.
-    started = output_of("-c", TASKS).splitlines()
+    started = output_of("-c", TASKS, name).splitlines()
     assert started == ["0 1 2 3"] * (len(COMPILED) * len(DTYPES))
 
 
@@ -163,14 +170,15 @@ def test_the_place_of_the_data_in_memory_does_not_change_a_bit(build, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("build", COMPILED)
 def test_rows_taken_through_an_order_give_the_bits_of_rows_that_stand_in_it(build, dtype):
-    for name in ("40-130-70-10", FOR_FOUR_THREADS):
+    for name in FOR_FOUR_THREADS:
         X, y, weight, order = data_for(name, dtype, 600)
-        ends = []
-        for data in ((X, y, weight, order), (X[order], y[order], weight[order], None)):
-            network = network_for(name, build, dtype)
-            loss = network.train(*data, 100, fastmlp.Adam(0.01), 2)
-            ends.append((loss, network.parameters.tobytes()))
-        assert ends[0] == ends[1], name
+        for batch_size in (100, 400):
+            ends = []
+            for data in ((X, y, weight, order), (X[order], y[order], weight[order], None)):
+                network = network_for(name, build, dtype)
+                loss = network.train(*data, batch_size, fastmlp.Adam(0.01), 2)
+                ends.append((loss, network.parameters.tobytes()))
+            assert ends[0] == ends[1], f"{name} batch={batch_size}"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
