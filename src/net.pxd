@@ -171,11 +171,14 @@ cdef inline Py_ssize_t shards(const Net* net, Py_ssize_t samples) noexcept nogil
 cdef inline void take_shards(
     Net* net, Py_ssize_t start, Py_ssize_t size, Py_ssize_t window, Py_ssize_t of
 ) noexcept nogil:
-    """Take one window of the samples start .. start + size in work; every shard has a part of it."""
+    """Take one window of the samples start .. start + size in work; every shard has a part of it.
+
+    Another thread pays for half the work that it takes elsewhere, since there is less to exchange.
+    """
     cdef Py_ssize_t lo, hi
     lo, hi = share(size, window, of)
     take(net, start + lo, start + hi)
-    net.team = min(net.team, <int> net.shards)
+    net.team = min(threads_for(net, 2 * net.size), <int> net.shards)
 
 
 cdef inline void take_window(Net* net, Py_ssize_t rows, Py_ssize_t window, Py_ssize_t of) noexcept nogil:
