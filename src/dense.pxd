@@ -14,6 +14,9 @@ cdef extern from "product.h" nogil:
     const Py_ssize_t BLOCK_ROWS  # rows of W whose gradient is made at a time
     enum:
         SQUARE                  # elements of BLOCK_ROWS rows of a strip
+        SLACK                   # elements that a vector load may read beyond the end of a buffer
+    ctypedef struct Square:     # for so many elements and SLACK
+        real* at
     const Py_ssize_t IN_STRIPS  # in place of the row distance of a matrix in strips
     void product(
         real* c, Py_ssize_t ldc, const real* a, Py_ssize_t a_row, Py_ssize_t a_step, const real* b, Py_ssize_t ldb,
@@ -24,7 +27,6 @@ cdef extern from "transpose.h" nogil:
 
 
 cdef enum:
-    SLACK = 64      # elements that a vector load may read beyond the end of a buffer
     BIG = 131072    # elements of a W that is read faster from strips than by rows: it does not stay in the cache
     CHUNK = 128     # rows of such a W that come into strips at a time
     SEVERAL = 4     # samples from which that pays
@@ -117,18 +119,18 @@ cdef inline void dense_backward_weights(
     Few outputs would leave most lanes of a vector empty: then it is dW^T = dZ^T A.
     """
     cdef Py_ssize_t i, o
-    cdef real[SQUARE + SLACK] transposed
+    cdef Square transposed
     if n_out * vectors(n_in) * 3 > n_in * vectors(n_out) * 2:
         product(dW, n_out, A, 1, lda, dZ, ldz, n_in, n_out, m, NULL, accumulate)
         return
     if accumulate:
         for o in range(n_out):
             for i in range(n_in):
-                transposed[o * n_in + i] = dW[i * n_out + o]
-    product(transposed, n_in, dZ, 1, ldz, A, lda, n_out, n_in, m, NULL, accumulate)
+                transposed.at[o * n_in + i] = dW[i * n_out + o]
+    product(transposed.at, n_in, dZ, 1, ldz, A, lda, n_out, n_in, m, NULL, accumulate)
     for i in range(n_in):
         for o in range(n_out):
-            dW[i * n_out + o] = transposed[o * n_in + i]
+            dW[i * n_out + o] = transposed.at[o * n_in + i]
 
 
 cdef inline void dense_backward_bias(

@@ -28,7 +28,7 @@ from libc.string cimport memcpy
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward
 from dense cimport (
-    BIG, BLOCK_ROWS, SLACK, SQUARE, STRIP, dense_backward_bias, dense_backward_input, dense_backward_weights,
+    BIG, BLOCK_ROWS, SQUARE, STRIP, Square, dense_backward_bias, dense_backward_input, dense_backward_weights,
     dense_forward, dense_forward_by_rows, pack_columns, rows_to_strips, strip_width, strips, strips_to_rows,
     transpose_strip,
 )
@@ -41,6 +41,18 @@ from optimizers cimport optimizer_step
 
 cdef extern from "vector.h" nogil:
     double sum_of_squares(const real* p, Py_ssize_t n)
+
+cdef extern from *:
+    """
+    typedef struct {
+        real delta[PACKED];
+        real inputs[PACKED_INPUTS];
+        real slack[SLACK];
+    } __attribute__((aligned(64))) Packed;
+    """
+    ctypedef struct Packed:
+        real* delta
+        real* inputs
 
 cdef extern from "threads.h" nogil:
     void parallel_for(void (*work)(void* context, Py_ssize_t item, int part) noexcept nogil, void* context,
@@ -397,9 +409,8 @@ cdef inline void strips_gradient(
     of W: a gradient that is added to no other is used while it is in the nearest cache, and never stored elsewhere;
     the strips of delta stay near, too. Where there are several, so do the inputs.
     """
-    cdef real[SQUARE + SLACK] square
-    cdef real[PACKED + SLACK] packed
-    cdef real[PACKED_INPUTS + SLACK] packed_inputs
+    cdef Packed packed
+    cdef Square square
     cdef Py_ssize_t lo = 0, rows, at, distance, lda, ldz, strip, width, o
     cdef Layer* layer = &net.layers[l]
     cdef real* gradient
@@ -412,19 +423,20 @@ cdef inline void strips_gradient(
         for strip in range(first, last):
             o = strip * STRIP
             pack_columns(
-                packed + (strip - first) * STRIP * GROUP, deltas + o, layer.distance, m, strip_width(o, layer.n_out))
+                packed.delta + (strip - first) * STRIP * GROUP, deltas + o, layer.distance, m,
+                strip_width(o, layer.n_out))
     while lo < layer.n_in:
         rows = BLOCK_ROWS if layer.n_in - lo > BLOCK_ROWS else layer.n_in - lo
         a, lda = inputs + lo, distance
         if last - first > 1:
-            pack_columns(packed_inputs, inputs + lo, distance, m, rows)
-            a, lda = packed_inputs, rows
+            pack_columns(packed.inputs, inputs + lo, distance, m, rows)
+            a, lda = packed.inputs, rows
         for strip in range(first, last):
             o = strip * STRIP
             width = strip_width(o, layer.n_out)
             delta, ldz = deltas + o, layer.distance
             if pack:
-                delta, ldz = packed + (strip - first) * STRIP * GROUP, width
+                delta, ldz = packed.delta + (strip - first) * STRIP * GROUP, width
             if lo == 0 and layer.biases >= 0:
                 at = layer.biases + o
                 dense_backward_bias(to + at, delta, ldz, m, width, accumulate)
@@ -433,7 +445,7 @@ cdef inline void strips_gradient(
             at = layer.weights + o * layer.n_in + lo * width
             gradient = to + at
             if with_update and not accumulate:
-                gradient = &square[0]
+                gradient = square.at
             dense_backward_weights(gradient, a, lda, delta, ldz, m, rows, width, accumulate)
             if with_update:
                 update(net, at, gradient, True, rows * width)
@@ -477,13 +489,13 @@ cdef inline void add_shards(Net* net, Py_ssize_t at, Py_ssize_t n, bint penalize
 
     It goes by SQUARE elements, so that the sum is used while it is in the nearest cache.
     """
-    cdef real[SQUARE + SLACK] square
+    cdef Square square
     cdef real* gradient
     cdef const real* partial
     cdef Py_ssize_t i, size, end = at + n, shard
     while at < end:
         size = min(end - at, SQUARE)
-        gradient = &square[0] if net.update else net.gradient + at
+        gradient = square.at if net.update else net.gradient + at
         memcpy(gradient, net.partial + at, size * sizeof(real))
         for shard in range(1, net.shards):
             partial = net.partial + shard * net.partial_distance + at

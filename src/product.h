@@ -26,8 +26,17 @@
 #define STRIP_VECTORS 2
 #define BLOCK_ROWS (5 * ROWS)   /* rows of W whose gradient is made at a time: whole register blocks */
 #define SQUARE (BLOCK_ROWS * STRIP)
+#define SLACK 64
 #define MOST_VECTORS 8
 #define STRIP (STRIP_VECTORS * LANES)
+
+/* BLOCK_ROWS rows of a strip. Aligned, as an array on the stack is not: a vector that straddles two lines of the cache
+   is read twice. */
+typedef struct {
+    real at[SQUARE];
+    real slack[SLACK];
+} __attribute__((aligned(64))) Square;
+
 #define IN_STRIPS 0   /* in place of the distance between rows of B */
 
 /* One block: c (rows, width), (vectors - 1) * LANES < width <= vectors * LANES. The sums start from C with
