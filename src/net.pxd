@@ -14,7 +14,7 @@ from optimizers cimport Step
 cdef extern from *:
     """
     #define GROUP 256
-    #define PANEL 4
+    #define PANEL 8
     #define PACKED (GROUP * PANEL * STRIP)
     #define PACKED_INPUTS (GROUP * BLOCK_ROWS)
     #define CACHED ((1 << 20) / (ptrdiff_t)sizeof(real))
