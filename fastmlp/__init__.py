@@ -10,7 +10,7 @@
 
 from typing import Any
 
-from fastmlp import builds, datasets, reference
+from fastmlp import builds, datasets, reference, schedules
 from fastmlp.mlp import MLP, Gradient
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.perceptron import Perceptron
@@ -32,6 +32,7 @@ __all__ = [
     "datasets",
     "get_num_threads",
     "reference",
+    "schedules",
     "set_num_threads",
 ]
 

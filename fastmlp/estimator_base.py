@@ -8,6 +8,7 @@ replaced: training (estimator_training.py) and the forward pass.
 somebody has put other arrays there; it is no part of what is pickled, but the state of its optimizer is.
 """
 
+import operator
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
@@ -31,8 +32,8 @@ from fastmlp.threads import threads as as_threads
 ACTIVATIONS = {"logistic": "sigmoid", "exp": "exponential"}
 # The loss of the net by the estimator's; that of a classifier belongs to its output.
 LOSSES = {"squared_error": "half_squared_error"}
-# The parameter that is the number of a loss.
-NUMBERS = {"huber": "huber_delta", "quantile": "quantile"}
+# What `_link` is while there is no Network.
+UNLINKED: tuple[Any, Any, Any] = (), None, None
 
 _number = Interval(Real, 0, None, closed="left")
 _positive = Interval(Real, 0, None, closed="neither")
@@ -57,7 +58,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         "width": [_count, None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "l1": [_number],
-        "weight_decay": [_number],
+        "weight_decay": [_number, None],
         "clip_norm": [_positive, None],
         "schedule": [StrOptions(set(rate_schedules.SCHEDULES)), callable, None],
         "max_time": [_positive, None],
@@ -96,41 +97,57 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         """The loss by the name of the core, and its number."""
         if is_classifier(self):
             return reference.DEFAULT_LOSS[ACTIVATIONS.get(self.out_activation_, self.out_activation_)], 1.0
-        number = NUMBERS.get(self.loss)
+        number = reference.LOSS_PARAMETERS.get(self.loss)
         return LOSSES.get(self.loss, self.loss), 1.0 if number is None else float(getattr(self, number))
 
     def _make(self, sizes: tuple[int, ...], names: tuple[str, ...], loss: str, number: float = 1.0) -> Any:
         """A Network of the precision of the weights."""
         network = builds.network(self.coefs_[0].dtype.name)
         dropout = self._dropout() if len(sizes) == self.n_layers_ else ()
-        return network(sizes, names, loss, True, 0.01, number, dropout)
+        return network(sizes, names, loss, loss_parameter=number, dropout=dropout)
 
-    def _linked(self) -> Any:
-        """The Network of the present weights."""
+    def _linked(self, train: bool = False) -> Any:
+        """The Network of the present weights; to `train`, of the present parameters, too."""
         given = (*self.coefs_, *self.intercepts_)
-        kind = self._names(), self._loss(), self._dropout(), builds.current()
-        views, made, old = self.__dict__.get("_link", ((), None, None))
+        views, made, network = self.__dict__.get("_link", UNLINKED)
+        kind = (self._names(), self._loss(), self._dropout(), builds.current()) if train else made
         if made == kind and len(views) == len(given) and all(a is b for a, b in zip(views, given, strict=True)):
-            return old
+            return network
+        kind = self._names(), self._loss(), self._dropout(), builds.current()
         sizes = (len(self.coefs_[0]), *(len(b) for b in self.intercepts_))
-        network = self._make(sizes, kind[0], *kind[1])
-        if "_moments" in self.__dict__:
-            network.optimizer_state = self.__dict__.pop("_moments")
-        elif old is not None and "_optimizer" in self.__dict__ and (old.sizes, old.dtype) == (sizes, network.dtype):
-            network.optimizer_state = old.optimizer_state
-        self.coefs_, self.intercepts_ = reference.layer_views(network.parameters, sizes, True)
-        views = (*self.coefs_, *self.intercepts_)
-        for view, array in zip(views, given, strict=True):
+        made_anew = self._make(sizes, kind[0], *kind[1])
+        moments = network.optimizer_state if network is not None and "_optimizer" in self.__dict__ else self._moments
+        if moments is not None and len(moments[2]) == made_anew.parameters.size:
+            made_anew.optimizer_state = moments
+        weights, biases = reference.layer_views(made_anew.parameters, sizes, True)
+        for view, array in zip((*weights, *biases), given, strict=True):
             view[...] = array
-        self._link = views, kind, network
-        return network
+        self._link_to(made_anew, weights, biases, kind)
+        return made_anew
+
+    def _link_to(self, network: Any, weights: list[Array], biases: list[Array], kind: Any) -> None:
+        """Publish a Network that holds the weights already, at once: other threads may be predicting."""
+        link = (*weights, *biases), kind, network
+        self.__dict__.update(coefs_=weights, intercepts_=biases, _link=link, _moments=None)
+
+    def _keep(self, network: Any) -> None:
+        """Go on with this Network in training, though somebody has put other arrays into `coefs_`."""
+        present = self._linked()
+        if present is not network:
+            network.parameters[...] = present.parameters
+            kind = self.__dict__["_link"][1]
+            self._link_to(network, *reference.layer_views(network.parameters, network.sizes, True), kind)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        _, _, network = state.pop("_link", (None, None, None))
+        _, _, network = state.pop("_link", UNLINKED)
         if network is not None and "_optimizer" in state:
             state["_moments"] = network.optimizer_state
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__.update(_link=UNLINKED, _moments=state.get("_moments"))
 
     # training
 
@@ -147,7 +164,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
         if any(size <= 0 for size in sizes):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return [int(size) for size in sizes]
+        return [operator.index(size) for size in sizes]
 
     def _fit(
         self, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False, eval_set: Any = None
@@ -188,6 +205,10 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         finally:
             self.solver = solver
         self.validation_curve_: list[float] = []
+        if self.solver == "lbfgs":
+            self.loss_curve_: list[float] = []
+            self.validation_scores_ = self.best_validation_score_ = None
+        self.__dict__.update(_link=UNLINKED, _moments=None)
         if self.initial_weights is not None:
             self._set_weights(*self._read_initial_weights())
 
@@ -198,7 +219,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             raise ValueError(f"initial_weights has {len(given)} elements; expected (coefs, intercepts)")
         lists = []
         for name, arrays, places in zip(("coefs", "intercepts"), given, (self.coefs_, self.intercepts_), strict=True):
-            arrays = [np.asarray(array, place.dtype) for array, place in zip(arrays, places, strict=False)]
+            arrays = [np.asarray(array, places[0].dtype) for array in arrays]
             shapes = [array.shape for array in arrays], [place.shape for place in places]
             if shapes[0] != shapes[1]:
                 raise ValueError(f"{name} of initial_weights has shapes {shapes[0]}; expected {shapes[1]}")
@@ -218,7 +239,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
     def _scaled(self, X: Any, y: Array, first: bool) -> tuple[Any, Array]:
         """X and the targets of a regression as `scale` wants them, by scalers that the first call fits."""
         if self.scale is None:
-            self.__dict__.pop("x_scaler_", None), self.__dict__.pop("y_scaler_", None)
+            for name in ("x_scaler_", "y_scaler_"):
+                self.__dict__.pop(name, None)
             return X, y
         if first or not hasattr(self, "x_scaler_"):
             self.x_scaler_ = self._scaler(X).fit(X)
@@ -229,12 +251,14 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
 
     def _scaler(self, array: Any) -> Any:
         if self.scale == "standard":
-            return StandardScaler(with_mean=not issparse(array))
-        return QuantileTransformer(
-            n_quantiles=min(1000, array.shape[0]),
-            output_distribution="normal",
-            random_state=check_random_state(self._random_state.randint(2**31 - 1)),
-        )
+            scaler = StandardScaler(with_mean=not issparse(array))
+        else:
+            scaler = QuantileTransformer(
+                n_quantiles=min(1000, array.shape[0]),
+                output_distribution="normal",
+                random_state=self._random_state.randint(2**31 - 1),
+            )
+        return scaler.set_output(transform="default")
 
     def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
         """Targets as the core takes them: labels for softmax, else rows."""
@@ -265,12 +289,15 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
 
     # prediction
 
+    def _inputs(self, X: Any) -> Any:
+        """X, looked at and scaled."""
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        return self.x_scaler_.transform(X) if hasattr(self, "x_scaler_") else X
+
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Array:
         """Outputs of all samples; with `check_input`, X is looked at and scaled, and outputs are scaled back."""
         if check_input:
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-            if hasattr(self, "x_scaler_"):
-                X = self.x_scaler_.transform(X)
+            X = self._inputs(X)
         network = self._linked()
         outputs: Array = network.forward(dense(X, network.dtype), None, as_threads(self.n_threads), True)
         if check_input and getattr(self, "y_scaler_", None) is not None:
@@ -281,15 +308,19 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         """The outputs for an array that the core can read as it stands; None if X must be looked at first."""
         if type(X) is not np.ndarray or X.ndim != 2 or "feature_names_in_" in self.__dict__:
             return None
-        if "_link" not in self.__dict__ or "x_scaler_" in self.__dict__:
+        if self.__dict__.get("_link", UNLINKED) is UNLINKED or "x_scaler_" in self.__dict__:
             return None
         outputs: Array | None = self._linked().forward(X, None, as_threads(self.n_threads))
         return outputs
 
     @property
     def _n_features_out(self) -> int:
-        """Columns of `transform`, whose names scikit-learn makes."""
-        return len(self.intercepts_[-2])
+        """Columns of the last `transform`, whose names scikit-learn makes."""
+        if self.n_layers_ == 2:
+            raise ValueError("this net has no hidden layer, so that there is nothing to name")
+        return len(self.intercepts_[self._transformed_layer])
+
+    _transformed_layer = -2
 
     def transform(self, X: Any, layer: int = -1) -> Array:
         """Activations of a hidden layer.
@@ -314,9 +345,11 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         hidden = self.n_layers_ - 2
         if not -hidden <= layer < hidden:
             raise ValueError(f"layer is {layer}; this net has {hidden} hidden layers")
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        if hasattr(self, "x_scaler_"):
-            X = self.x_scaler_.transform(X)
+        if layer % hidden == hidden - 1:
+            self.__dict__.pop("_transformed_layer", None)
+        else:
+            self._transformed_layer = layer % hidden
+        X = self._inputs(X)
         whole, depth = self._linked(), layer % hidden + 1
         part = self._make(whole.sizes[: depth + 1], self._names()[:depth], "half_squared_error")
         part.parameters[...] = whole.parameters[: part.parameters.size]  # the first layers stand first
@@ -345,9 +378,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         check_is_fitted(self)
         if isinstance(getattr(self, "x_scaler_", None), QuantileTransformer):
             raise ValueError("scale is 'quantile', which has no gradient; expected 'standard' or None")
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        if hasattr(self, "x_scaler_"):
-            X = self.x_scaler_.transform(X)
+        X = self._inputs(X)
         network = self._linked()
         x, n_threads = dense(X, network.dtype), as_threads(self.n_threads)
         outputs = network.forward(x, None, n_threads, True)

@@ -26,7 +26,7 @@ from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.progress import progress as as_progress
 from fastmlp.reference import Array
 from fastmlp.threads import threads as as_threads
-from fastmlp.training import History, ask, callbacks, run_epoch
+from fastmlp.training import Callback, History, ask, callbacks, run_epoch
 
 # Targets from which on a regression that has not learned is told to scale them.
 LARGE = 100
@@ -43,9 +43,14 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     """Epochs of gradient descent, with scikit-learn's rules for the learning rate and for the end."""
     if mlp.early_stopping and incremental:
         raise ValueError("early_stopping is True, which partial_fit cannot do: it makes one pass and never stops")
-    network = mlp._linked()
-    if not incremental or not hasattr(mlp, "_optimizer"):
+    if mlp.schedule is not None and incremental:
+        raise ValueError("schedule is given, which partial_fit cannot follow: it does not know the end of the run")
+    network = mlp._linked(train=True)
+    going_on = hasattr(mlp, "_optimizer") and mlp._state_of == mlp.solver and (incremental or mlp.warm_start)
+    if not going_on:
         network.reset_optimizer()
+        mlp._state_of = mlp.solver
+    if not (incremental and going_on):
         mlp._optimizer = _learning_rate(mlp)
     train, held = (X, y, sample_weight), None
     if mlp.early_stopping and eval_set is None:
@@ -60,7 +65,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     epochs, steps = 1 if incremental else mlp.max_iter, -(-len(x) // size)
     n_threads = as_threads(mlp.n_threads)
     order = np.arange(len(x)) if mlp.shuffle else None
-    observer = _Observer(mlp, network, held, eval_set, n_threads)
+    observer = _Observer(mlp, network, held, eval_set, n_threads, incremental)
     watched = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
     mlp.n_iter_ = 0
     try:
@@ -89,7 +94,8 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
                 )
             mlp.n_iter_ += 1
             mlp.t_ += len(x)
-            observer.after_epoch(_as_scikit_learn_counts(mlp, epoch.loss, epoch.penalty), len(x))
+            loss = _as_scikit_learn_counts(mlp, epoch.loss_by_rows, epoch.penalty_by_rows)
+            observer.after_epoch(loss, len(x))
             rate = mlp._optimizer.learning_rate
             mlp._optimizer.iteration_ends(mlp.t_)
             waited = watched and mlp._no_improvement_count > mlp.n_iter_no_change
@@ -111,7 +117,8 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
         observer.close()
     if mlp.early_stopping or eval_set is not None:
         mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
-    _look_at_the_result(mlp, train[1])
+    if mlp.n_iter_ > 0 and not incremental:
+        _look_at_the_result(mlp, train[1])
 
 
 def _learning_rate(mlp: Any) -> AdamOptimizer | SGDOptimizer:
@@ -137,9 +144,11 @@ def _step(mlp: Any) -> Any:
         return SGD(rate, mlp.momentum, mlp.nesterovs_momentum and mlp.momentum > 0, **both)
     if mlp.solver == "adam":
         return Adam(rate, **betas, epsilon_hat=True, **both)
+    if mlp.weight_decay is not None:
+        both["weight_decay"] = mlp.weight_decay
     if mlp.solver == "adamw":
-        return AdamW(rate, **betas, weight_decay=mlp.weight_decay, **both)
-    return RMSprop(rate, epsilon=mlp.epsilon, weight_decay=mlp.weight_decay, **both)
+        return AdamW(rate, **betas, **both)
+    return RMSprop(rate, epsilon=mlp.epsilon, **both)
 
 
 def _change_rate(mlp: Any, network: Any, before: float) -> None:
@@ -208,7 +217,7 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
     dtype = mlp.coefs_[0].dtype
     mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
     mlp.intercepts_ = [b.astype(np.float64) for b in mlp.intercepts_]
-    network = mlp._linked()
+    network = mlp._linked(train=True)
     x, targets = dense(X, network.dtype), mlp._targets(y, network.dtype)
     w = None if sample_weight is None else np.ascontiguousarray(sample_weight, network.dtype)
     total = len(x) if w is None else float(w.sum())
@@ -245,34 +254,36 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
             options={"maxfun": mlp.max_fun, "maxiter": mlp.max_iter, "gtol": mlp.tol},
             callback=after_iteration,
         )
+        if observer.history.stop_reason == "epochs":
+            _check_optimize_result("lbfgs", found, mlp.max_iter)
+        mlp.n_iter_ = min(found.nit, mlp.max_iter)
+        mlp.loss_ = found.fun
+        network.parameters[...] = found.x
+        if eval_set is not None:
+            mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
     finally:
         observer.close()
-    if observer.history.stop_reason == "epochs":
-        _check_optimize_result("lbfgs", found, mlp.max_iter)
-    mlp.n_iter_ = min(found.nit, mlp.max_iter)
-    mlp.loss_ = found.fun
-    network.parameters[...] = found.x
-    if eval_set is not None:
-        mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
-    if dtype != network.dtype:
-        mlp.coefs_ = [W.astype(dtype) for W in mlp.coefs_]
-        mlp.intercepts_ = [b.astype(dtype) for b in mlp.intercepts_]
-        mlp._linked()
+        if dtype != network.dtype:
+            mlp.coefs_ = [W.astype(dtype) for W in mlp.coefs_]
+            mlp.intercepts_ = [b.astype(dtype) for b in mlp.intercepts_]
+            mlp._linked()
     _look_at_the_result(mlp, y)
 
 
 class _Observer:
     """What is noted after an epoch: curves, scores, the best weights; what is shown; who may stop."""
 
-    def __init__(self, mlp: Any, network: Any, held: Any, eval_set: Any, n_threads: int) -> None:
+    def __init__(
+        self, mlp: Any, network: Any, held: Any, eval_set: Any, n_threads: int, incremental: bool = False
+    ) -> None:
         self._mlp, self._network, self._n_threads = mlp, network, n_threads
-        self._calls = callbacks("callbacks", mlp.callbacks or ())
-        self._step_calls = callbacks("batch_callbacks", mlp.batch_callbacks or ())
+        self._calls = _callbacks(mlp, "callbacks")
+        self._step_calls = _callbacks(mlp, "batch_callbacks")
         self._began = perf_counter()
         self.deadline = math.inf if mlp.max_time is None else self._began + mlp.max_time
         self.after_batch = self._after_batch if self._step_calls else None
         self._scorer = None
-        if mlp.eval_metric is not None:
+        if mlp.eval_metric is not None and not incremental:
             self._scorer = check_scoring(mlp, scoring=mlp.eval_metric)
             if eval_set is None:
                 raise ValueError(f"eval_metric is {mlp.eval_metric!r} without eval_set=(X, y) in fit")
@@ -288,12 +299,10 @@ class _Observer:
         if eval_set is not None:
             self._eval_set = eval_set[:2]
             self._validation = self._as_the_net_sees(*eval_set[2:])
-            self._best = -math.inf
-        if mlp.solver == "lbfgs" or not hasattr(mlp, "loss_curve_"):
-            mlp.loss_curve_ = []
-        if not hasattr(mlp, "validation_curve_"):
-            mlp.validation_curve_ = []
-        self.history = History(loss=mlp.loss_curve_, validation_loss=mlp.validation_curve_)
+            self._best: float | None = None
+            if self._scorer is None:
+                mlp.validation_scores_ = mlp.best_validation_score_ = None
+        self.history = History()
         self._line = as_progress(mlp.progress, mlp.max_iter)
 
     def _as_the_net_sees(self, X: Any, y: Array, weight: Array | None = None) -> tuple[Array, Array, Array | None]:
@@ -303,18 +312,22 @@ class _Observer:
 
     def _after_batch(self, loss: float) -> bool:
         self.history.batch_loss = loss
-        return ask(self._step_calls, self._mlp, self.history)
+        stop = ask(self._step_calls, self._mlp, self.history)
+        self._mlp._keep(self._network)
+        return stop
 
     def after_epoch(self, loss: float, samples: int) -> None:
         """Take the loss of an epoch, or of an iteration of lbfgs."""
         mlp = self._mlp
         mlp.loss_ = loss
-        mlp.loss_curve_.append(loss)
+        for curve in (mlp.loss_curve_, self.history.loss):
+            curve.append(loss)
         if mlp.verbose:
             print(f"Iteration {mlp.n_iter_}, loss = {loss:.8f}")
         if self._validation is not None:
-            loss = self._network.evaluate(*self._validation, self._n_threads)
-            mlp.validation_curve_.append(_as_scikit_learn_counts(mlp, loss, 0.0))
+            loss = _as_scikit_learn_counts(mlp, self._network.evaluate(*self._validation, self._n_threads), 0.0)
+            for curve in (mlp.validation_curve_, self.history.validation_loss):
+                curve.append(loss)
         if self._eval_set is not None:
             self._compare()
         elif mlp.solver != "lbfgs":
@@ -324,19 +337,23 @@ class _Observer:
             self._line.show(self.history, samples)
 
     def _compare(self) -> None:
-        """The weights are the best so far by the metric, or by the loss, on eval_set."""
+        """Whether the weights are the best so far by the metric, or else by the loss, on eval_set."""
         mlp = self._mlp
-        score = -mlp.validation_curve_[-1]
+        score, what = -self.history.validation_loss[-1], "the loss on eval_set"
         if self._scorer is not None:
-            score = self._scorer(mlp, *self._eval_set)
+            score, what = self._scorer(mlp, *self._eval_set), f"eval_metric {mlp.eval_metric!r}"
+            self._mlp._keep(self._network)
             if mlp.validation_scores_ is None:
                 mlp.validation_scores_ = []
             mlp.validation_scores_.append(score)
+        if not math.isfinite(score):
+            raise ValueError(f"{what} is {score} after iteration {mlp.n_iter_}: it cannot say which weights are best")
         if mlp.early_stopping:
-            mlp._no_improvement_count = mlp._no_improvement_count + 1 if score < self._best + mlp.tol else 0
+            waits = self._best is not None and score < self._best + mlp.tol
+            mlp._no_improvement_count = mlp._no_improvement_count + 1 if waits else 0
         elif mlp.solver != "lbfgs":
             mlp._update_no_improvement_count(False, None, None, None)
-        if score > self._best:
+        if self._best is None or score > self._best:
             self._best = score
             if self._scorer is not None:
                 mlp.best_validation_score_ = score
@@ -348,8 +365,15 @@ class _Observer:
             self.history.stop_reason = "callback"
         elif perf_counter() > self.deadline:
             self.history.stop_reason = "time"
+        self._mlp._keep(self._network)
         return self.history.stop_reason != "epochs"
 
     def close(self) -> None:
+        """Leave the last state standing."""
         if self._line is not None:
             self._line.close()
+
+
+def _callbacks(mlp: Any, name: str) -> list[Callback]:
+    given = getattr(mlp, name)
+    return [] if given is None else callbacks(name, given)

@@ -1,6 +1,6 @@
 """MLPClassifier and MLPRegressor: scikit-learn's estimators of these names, on fastmlp's core.
 
-How they differ from scikit-learn's is in docs/coming-from-scikit-learn.md; how they train, in estimator_base.py.
+How they differ from scikit-learn's is in docs/coming-from-scikit-learn.md; what they share, in estimator_base.py.
 """
 
 from numbers import Real
@@ -39,13 +39,13 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):  # type: ignore[
         Share of each hidden layer's activations that training drops, in [0, 1): one number, or one a layer.
     l1 : float, default=0.0
         l1 * sign(W) is added to the gradient of the weights.
-    weight_decay : float, default=0.01
-        Of the solvers adamw and rmsprop.
+    weight_decay : float, default=None
+        Of the solvers adamw (None: 0.01) and rmsprop (0), beside alpha, which is a part of the loss.
     clip_norm : float, default=None
         The norm that the gradient of a batch has at most.
     schedule : {"constant", "cosine", "step", "one_cycle"} or callable, default=None
         By what factor the learning rate of each step is multiplied over max_iter epochs: see `fastmlp.schedules`. All
-        of them are gone through, unless early_stopping ends them.
+        of them are gone through, unless early_stopping ends them; partial_fit takes none.
     max_time : float, default=None
         Seconds after which training ends.
     callbacks, batch_callbacks : callable or list of callable, default=None
@@ -121,7 +121,7 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):  # type: ignore[
         width: Any = None,
         dropout: Any = 0.0,
         l1: Any = 0.0,
-        weight_decay: Any = 0.01,
+        weight_decay: Any = None,
         clip_norm: Any = None,
         schedule: Any = None,
         max_time: Any = None,
@@ -166,11 +166,24 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):  # type: ignore[
             return sample_weight
         if incremental and self.class_weight == "balanced":
             raise ValueError("class_weight is 'balanced', which partial_fit cannot know; expected a dict")
-        weight = compute_sample_weight(self.class_weight, self._label_binarizer.inverse_transform(y))
+        weight, labels = self.class_weight, self._label_binarizer.inverse_transform(y)
+        if incremental:  # where not all classes need be among the rows
+            weight = {label: weight.get(label, 1.0) for label in np.unique(labels)}
+        weight = compute_sample_weight(weight, labels)
         return np.asarray(weight if sample_weight is None else weight * sample_weight)
 
     def predict(self, X: Any) -> Array:
-        """As scikit-learn's; an array that the core can read as it stands takes a shorter way."""
+        """Class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples. An array that the core can read as it stands takes a shorter way.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, n_classes) of 0 and 1 for several labels
+        """
         outputs = self._outputs(X)
         if outputs is None:
             return np.asarray(super().predict(X))
@@ -181,7 +194,17 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):  # type: ignore[
         return np.asarray(self._label_binarizer.inverse_transform(outputs))
 
     def predict_proba(self, X: Any) -> Array:
-        """As scikit-learn's, by the same shorter way."""
+        """Probabilities of the classes, in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
         outputs = self._outputs(X)
         if outputs is None:
             return np.asarray(super().predict_proba(X))
@@ -208,13 +231,13 @@ class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):  # type: ignore[mi
         Share of each hidden layer's activations that training drops, in [0, 1): one number, or one a layer.
     l1 : float, default=0.0
         l1 * sign(W) is added to the gradient of the weights.
-    weight_decay : float, default=0.01
-        Of the solvers adamw and rmsprop.
+    weight_decay : float, default=None
+        Of the solvers adamw (None: 0.01) and rmsprop (0), beside alpha, which is a part of the loss.
     clip_norm : float, default=None
         The norm that the gradient of a batch has at most.
     schedule : {"constant", "cosine", "step", "one_cycle"} or callable, default=None
         By what factor the learning rate of each step is multiplied over max_iter epochs: see `fastmlp.schedules`. All
-        of them are gone through, unless early_stopping ends them.
+        of them are gone through, unless early_stopping ends them; partial_fit takes none.
     max_time : float, default=None
         Seconds after which training ends.
     callbacks, batch_callbacks : callable or list of callable, default=None
@@ -297,7 +320,7 @@ class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):  # type: ignore[mi
         width: Any = None,
         dropout: Any = 0.0,
         l1: Any = 0.0,
-        weight_decay: Any = 0.01,
+        weight_decay: Any = None,
         clip_norm: Any = None,
         schedule: Any = None,
         max_time: Any = None,
@@ -335,7 +358,17 @@ class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):  # type: ignore[mi
         return self
 
     def predict(self, X: Any) -> Array:
-        """As scikit-learn's; an array that the core can read as it stands takes a shorter way."""
+        """Predicted numbers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples. An array that the core can read as it stands takes a shorter way.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
         outputs = self._outputs(X)
         if outputs is None:
             return np.asarray(super().predict(X))

@@ -595,7 +595,8 @@ class MLP:
         Raises
         ------
         ValueError, TypeError
-            If an argument is not of the form above; the net is as it was.
+            If an argument is not of the form above; the net is as it was. A schedule is asked for each epoch when it
+            begins: one that fails later ends the fit there.
 
         Warns
         -----
@@ -654,7 +655,7 @@ class MLP:
                 if order is not None:
                     self._generator().shuffle(order)
                 seed = int(self._generator().integers(2**63)) if any(self.dropout) else 0
-                loss, _, ended = run_epoch(
+                loss, *_, ended = run_epoch(
                     network, (x, targets, w), order, size, method, n_threads,
                     rates=None if factors is None else method.learning_rate * factors, seed=seed, deadline=deadline,
                     after_batch=after_batch if step_calls else None,

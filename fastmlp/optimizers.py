@@ -54,7 +54,7 @@ class SGD(Optimizer):
     learning_rate, weight_decay, l1, clip_norm
         As for `Optimizer`.
     momentum : float
-        v <- momentum * v + g; theta <- theta - learning_rate * v. In [0, 1).
+        v <- momentum * v + g; theta <- theta - learning_rate * v. 0 to 1; at 1 nothing slows down.
     nesterov : bool
         theta <- theta - learning_rate * (g + momentum * v) instead; needs momentum > 0.
 
@@ -70,7 +70,7 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("momentum", self.momentum, least=0, below=1)
+        number("momentum", self.momentum, least=0, most=1)
         boolean("nesterov", self.nesterov)
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov is True with momentum 0: Nesterov's step needs momentum > 0")

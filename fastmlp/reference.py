@@ -369,7 +369,8 @@ class Network:
         self.parameters = np.zeros(n, self.dtype)
         self.weights, self.biases = layer_views(self.parameters, sizes, bias)
         self._gradient = np.zeros_like(self.parameters)
-        self.penalty = 0.0  # the mean of the penalties of the last epoch, a part of its loss
+        # The mean loss of the last epoch in which a batch counts by its rows, not by their weights; and its penalty.
+        self.loss_by_rows = self.penalty_by_rows = 0.0
         self.reset_optimizer()
 
     def _activate(self, name: str, z: Array) -> Array:
@@ -382,7 +383,7 @@ class Network:
                 self.dtype
             )
             for layer, p in enumerate(self.dropout, start=1)
-            if p > 0
+            if int(p * 2**24) > 0
         }
 
     def _pass_forward(self, x: Array, factors: dict[int, Array] | None = None) -> tuple[list[Array], list[Array]]:
@@ -539,7 +540,7 @@ class Network:
         weighted samples. At a loss that is not finite it stops, and returns that loss. A batch whose weights are all
         zero makes no step.
         """
-        total = total_weight = total_penalty = 0.0
+        total = total_weight = total_rows = by_rows = penalty_by_rows = 0.0
         step = OPTIMIZERS[type(optimizer).__name__]
         for number, start in list(enumerate(range(0, len(X), batch_size)))[first:last]:
             rows = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
@@ -551,8 +552,10 @@ class Network:
             loss = self._backpropagate(x, self._targets(targets, rows), w, self._gradient, factors=factors)
             penalty = 0.5 * l2 * sum(float(np.square(W, dtype=np.float64).sum()) for W in self.weights) if l2 else 0.0
             total += loss + penalty
-            total_penalty += penalty
             total_weight += weight
+            by_rows += len(x) * (loss + penalty) / weight
+            penalty_by_rows += len(x) * penalty / weight
+            total_rows += len(x)
             if not math.isfinite(loss):
                 break
             if optimizer.clip_norm is not None:
@@ -565,7 +568,7 @@ class Network:
             self.beta_1_power *= getattr(optimizer, "beta_1", 0)
             self.beta_2_power *= getattr(optimizer, "beta_2", 0)
             step(self, optimizer, optimizer.learning_rate if rates is None else float(rates[number]), self._gradient)
-        self.penalty = total_penalty / total_weight
+        self.loss_by_rows, self.penalty_by_rows = by_rows / total_rows, penalty_by_rows / total_rows
         return total / total_weight
 
     @property

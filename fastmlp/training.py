@@ -95,10 +95,11 @@ class Monitor:
 
 
 class Epoch(NamedTuple):
-    """What an epoch gave: means over its weighted samples, and whether it was ended before its last step."""
+    """What an epoch gave: mean losses, as `Network` says, and whether it was ended before its last step."""
 
     loss: float
-    penalty: float
+    loss_by_rows: float
+    penalty_by_rows: float
     stop_reason: str | None
 
 
@@ -128,18 +129,18 @@ def run_epoch(
         at_once = 1
     elif deadline < math.inf:
         at_once = 1 + int(_WORK / (network.parameters.size * (batch_size + 8.0) + 1e4))
-    sums, total, reason = np.zeros(2), 0.0, None
+    sums, weights, reason = np.zeros(3), np.zeros(3), None
     for first in range(0, n_steps, at_once):
         samples = slice(first * batch_size, min((first + at_once) * batch_size, rows))
-        weight = float(samples.stop - samples.start)
+        weight = count = float(samples.stop - samples.start)
         if w is not None:
             weight = float(w[samples if order is None else order[samples]].sum(dtype=np.float64))
-        if weight == 0:
+        if weight <= 0:
             continue
         last = first + at_once
         loss = network.train(x, targets, w, order, batch_size, optimizer, threads, l2, rates, seed, first, last)
-        sums += weight * np.array([loss, network.penalty])
-        total += weight
+        sums += (weight * loss, count * network.loss_by_rows, count * network.penalty_by_rows)
+        weights += (weight, count, count)
         if not math.isfinite(loss):
             break
         if after_batch is not None and after_batch(loss):
@@ -148,5 +149,5 @@ def run_epoch(
         if perf_counter() > deadline:
             reason = "time"
             break
-    loss, penalty = sums / total
-    return Epoch(float(loss), float(penalty), reason)
+    loss, loss_by_rows, penalty_by_rows = sums / weights
+    return Epoch(float(loss), float(loss_by_rows), float(penalty_by_rows), reason)

@@ -101,7 +101,8 @@ cdef class Network:
     cdef double epsilon
     cdef double clip_norm               # 0 for none
     cdef bint epsilon_hat
-    cdef readonly double penalty        # mean of the penalties of the last epoch, a part of its loss
+    cdef readonly double loss_by_rows       # mean loss of the last epoch in which a batch counts by its rows, not by
+    cdef readonly double penalty_by_rows    # their weights; and the part of it that is the penalty
     cdef readonly np.ndarray parameters
     cdef readonly tuple sizes
 
@@ -438,10 +439,13 @@ cdef class Network:
         Or some of an epoch: its steps first .. last. With l2, a batch's loss summed over its weighted samples has the
         penalty l2 / 2 sum W^2 added. With rates (steps of an epoch,) of float64, each step has its own learning rate.
         `seed` decides which units dropout leaves out. Returns the mean of the losses seen on the way, over the
-        weighted samples. At a loss that is not finite it stops, and returns that loss.
+        weighted samples. At a loss that is not finite it stops, and returns that loss. A batch whose weights are all
+        zero makes no step.
         """
         cdef Py_ssize_t rows = len(X), steps = (rows + batch_size - 1) // batch_size, step, start, size
-        cdef double total = 0, total_weight = 0, total_penalty = 0, weight, loss, penalty = 0
+        cdef double total = 0, total_weight = 0, weight, loss, penalty = 0
+        cdef double by_rows = 0, penalty_by_rows = 0, total_rows = 0
+        cdef double beta_1_power, beta_2_power
         cdef double rate = optimizer.learning_rate, weight_decay = optimizer.weight_decay
         cdef const double* rate_of = <const double*> data(rates)
         cdef bint decoupled = optimizer.decoupled
@@ -466,6 +470,7 @@ cdef class Network:
                             continue
                         if rate_of != NULL:
                             rate = rate_of[step]
+                        beta_1_power, beta_2_power = self.beta_1_power, self.beta_2_power
                         self.next_step(rate)
                         if l2 > 0:
                             penalty = 0.5 * l2 * squared_weights(&self.net)
@@ -473,16 +478,19 @@ cdef class Network:
                         self.net.step.shrink = <real> (rate * weight_decay if decoupled else 0)
                         loss = self.batch(start, size, weight, True)
                         total += loss + penalty
-                        total_penalty += penalty
                         total_weight += weight
+                        by_rows += size * (loss + penalty) / weight
+                        penalty_by_rows += size * penalty / weight
+                        total_rows += size
                         if not isfinite(loss):
+                            self.beta_1_power, self.beta_2_power = beta_1_power, beta_2_power   # it was no step
                             break
                 finally:
                     from_strips_all(&self.net, self.net.parameters, self.net.theta)
                     restore_subnormals(self.mode)
         finally:
             self.release()
-        self.penalty = total_penalty / total_weight
+        self.loss_by_rows, self.penalty_by_rows = by_rows / total_rows, penalty_by_rows / total_rows
         return total / total_weight
 
     cdef void next_step(self, double learning_rate) noexcept nogil:
@@ -524,6 +532,8 @@ cdef class Network:
     @optimizer_state.setter
     def optimizer_state(self, state):
         first, second = (numpy.ascontiguousarray(moments, self.dtype) for moments in state[2:])
+        if not len(first) == len(second) == self.n_parameters:
+            raise ValueError(f"moments have {len(first)} and {len(second)} elements; expected {self.n_parameters}")
         self.acquire()
         try:
             self.allocate_backward()

@@ -61,7 +61,7 @@ static inline vec load_part(const real *p, ptrdiff_t n) { return n < LANES ? loa
 /* 1 where x > 0, -1 where x < 0, else 0; a comparison gives -1 where it holds. */
 static inline vec signs(vec x) { return __builtin_convertvector((x < 0) - (x > 0), vec); }
 
-/* The sum of the squares of n elements. */
+/* The sum of the squares of n elements; in double precision where a square overflows single precision. */
 static inline double sum_of_squares(const real *p, ptrdiff_t n)
 {
     double total = 0;
@@ -75,6 +75,10 @@ static inline double sum_of_squares(const real *p, ptrdiff_t n)
         sum[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
         for (int lane = 0; lane < LANES; lane++) total += sum[0][lane];
     }
+    if (total - total == 0)
+        return total;
+    total = 0;
+    for (ptrdiff_t i = 0; i < n; i++) total += (double)p[i] * p[i];
     return total;
 }
 

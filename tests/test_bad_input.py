@@ -569,7 +569,7 @@ BAD_OPTIMIZERS = {
     "a rate of text": (lambda: fastmlp.SGD("fast"), [r"learning_rate", r"fast|str"]),
     "a rate of None": (lambda: fastmlp.SGD(None), [r"learning_rate", r"None"]),
     "a negative momentum": (lambda: fastmlp.SGD(0.1, momentum=-0.5), [r"momentum", r"-0\.5"]),
-    "a momentum of one": (lambda: fastmlp.SGD(0.1, momentum=1.0), [r"momentum", r"1\.0"]),
+    "a momentum above one": (lambda: fastmlp.SGD(0.1, momentum=1.5), [r"momentum", r"1\.5"]),
     "a momentum of nan": (lambda: fastmlp.SGD(0.1, momentum=float("nan")), [r"momentum", r"nan"]),
     "Nesterov without momentum": (lambda: fastmlp.SGD(0.1, nesterov=True), [r"nesterov", r"momentum"]),
     "a rate of zero": (lambda: fastmlp.SGD(0.0), [r"learning_rate", r"0\.0"]),

@@ -115,10 +115,13 @@ def test_the_loss_curve_follows_scikit_learns(problem, solver, shuffle):
 
 @pytest.mark.parametrize("problem", list(PROBLEMS))
 def test_lbfgs_ends_where_scikit_learns_does(problem):
-    ours, theirs, X, _ = twins(problem, solver="lbfgs", max_iter=15, alpha=0.1, activation="tanh")
+    ours, theirs, X, _y = twins(problem, solver="lbfgs", max_iter=15, alpha=0.1, activation="tanh")
     assert ours.n_iter_ == theirs.n_iter_
     np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=CLOSE)
     np.testing.assert_allclose(_outputs(ours, X), _outputs(theirs, X), rtol=1e-3, atol=1e-5)
+    for n in range(1, 15):  # its curve, of which scikit-learn keeps none
+        after_n = type(theirs)(**theirs.get_params() | {"max_iter": n}).fit(X, _y)
+        np.testing.assert_allclose(ours.loss_curve_[n - 1], after_n.loss_, rtol=CLOSE)
 
 
 @pytest.mark.parametrize("problem", list(PROBLEMS))
@@ -131,7 +134,10 @@ def test_everything_that_a_fitted_estimator_of_scikit_learn_has_is_there(problem
     assert theirs.get_params().items() <= ours.get_params().items()
     predicted = ours.predict(X)
     assert predicted.dtype == theirs.predict(X).dtype
-    assert np.mean(np.isclose(predicted, theirs.predict(X), rtol=1e-4)) == 1 if predicted.dtype.kind == "f" else True
+    if predicted.dtype.kind == "f":
+        np.testing.assert_allclose(predicted, theirs.predict(X), rtol=1e-4)
+    else:
+        assert np.array_equal(predicted, theirs.predict(X))
     np.testing.assert_allclose(ours.score(X, y), theirs.score(X, y), rtol=1e-3)
 
 
@@ -141,15 +147,17 @@ def test_sample_weights_do_what_they_do_there(problem):
     X, y = data()
     weight = np.random.default_rng(0).uniform(0, 2, len(X))
     fitted = [
-        cls(random_state=0, max_iter=5, batch_size=50).fit(X, y, sample_weight=weight)
+        cls(random_state=0, max_iter=200, batch_size=50, tol=1e-3).fit(X, y, sample_weight=weight)
         for cls in (estimator, getattr(neural_network, estimator.__name__))
     ]
     for one, other in zip(fitted[0].coefs_, fitted[1].coefs_, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(fitted[0].loss_curve_, fitted[1].loss_curve_, rtol=CLOSE)
+    assert fitted[0].n_iter_ == fitted[1].n_iter_
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_partial_fit_and_warm_start_go_on_as_there(solver):
+def test_partial_fit_goes_on_as_there(solver):
     X, y = scaled(load_digits)
     ours, theirs = (
         cls(solver=solver, random_state=0, batch_size=100) for cls in (MLPClassifier, neural_network.MLPClassifier)
@@ -158,14 +166,17 @@ def test_partial_fit_and_warm_start_go_on_as_there(solver):
         for estimator in (ours, theirs):
             estimator.partial_fit(X[part], y[part], classes=np.arange(10))
     assert_same_fit(ours, theirs, X)
-    ours, theirs = (
-        cls(solver=solver, random_state=0, warm_start=True, max_iter=3)
-        for cls in (MLPClassifier, neural_network.MLPClassifier)
-    )
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_warm_start_goes_on_where_the_fit_ended_and_keeps_the_state_of_the_optimizer(solver):
+    X, y = scaled(load_digits)
+    parameters = {"solver": solver, "shuffle": False, "random_state": 0}
+    warm = MLPClassifier(warm_start=True, max_iter=2, **parameters)
     for _ in range(3):
-        ours.fit(X, y)
-        theirs.fit(X, y)
-    assert_same_fit(ours, theirs, X)
+        warm = pickle.loads(pickle.dumps(warm.fit(X, y)))
+    at_once = MLPClassifier(max_iter=6, **parameters).fit(X, y)
+    np.testing.assert_allclose(warm.loss_curve_, at_once.loss_curve_, rtol=1e-12)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])

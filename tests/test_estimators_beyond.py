@@ -1,9 +1,12 @@
 """What the estimators have beyond scikit-learn's: each extra against what it means, computed another way."""
 
 import pickle
+import threading
+import warnings
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_multilabel_classification
 from sklearn.metrics import balanced_accuracy_score, log_loss
@@ -275,7 +278,8 @@ def test_initial_weights_are_where_training_starts():
     assert np.array_equal(flat(again.fit(X, y)), flat(first))
     assert np.array_equal(flat(clone(again).fit(X, y)), flat(first))
     for wrong, said in [
-        ((first.coefs_,), "2|elements"),
+        ((first.coefs_,), "1 elements"),
+        (([*first.coefs_, first.coefs_[0]], first.intercepts_), "coefs of initial_weights has shapes"),
         ((first.coefs_[::-1], first.intercepts_), "coefs of initial_weights has shapes"),
         ((first.coefs_, first.intercepts_[:1]), "intercepts of initial_weights"),
         (([W * np.nan for W in first.coefs_], first.intercepts_), "not finite"),
@@ -552,3 +556,133 @@ def test_a_loss_that_is_none_is_refused(wrong):
     X, y = diabetes()
     with pytest.raises(ValueError, match=next(iter(wrong))):
         MLPRegressor(max_iter=2, **wrong).fit(X, y)
+
+
+# What strangers and reviewers found
+
+
+@pytest.mark.parametrize("change", ["neurons", "features"])
+def test_an_estimator_from_a_pickle_can_be_fitted_with_another_size(change):
+    X, y = iris()
+    model = pickle.loads(pickle.dumps(MLPClassifier((5,), random_state=0, max_iter=3).fit(X, y)))
+    if change == "neurons":
+        model.set_params(hidden_layer_sizes=(3000, 200))
+    else:
+        X = X[:, :2]
+    model.fit(X, y)
+    fresh = MLPClassifier(**model.get_params()).fit(X, y)
+    assert np.array_equal(flat(model), flat(fresh))
+
+
+def test_threads_that_predict_at_once_from_a_pickle_get_the_right_answers():
+    X, y = iris()
+    stored = pickle.dumps(MLPClassifier((5,), random_state=0, max_iter=3).fit(X, y))
+    right = pickle.loads(stored).predict_proba(X)
+    for _ in range(200):
+        model, answers = pickle.loads(stored), []
+        workers = [threading.Thread(target=lambda m=model, a=answers: a.append(m.predict_proba(X))) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert len(answers) == 4
+        assert all(np.array_equal(answer, right) for answer in [*answers, model.predict_proba(X)])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_a_score_that_is_no_number_is_said():
+    X, y = cancer()
+    one_class = X[y == 1][:20], y[y == 1][:20]
+    with pytest.raises(ValueError, match="eval_metric 'roc_auc' is nan"):
+        MLPClassifier(eval_metric="roc_auc", max_iter=5, random_state=0).fit(X, y, eval_set=one_class)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "lbfgs"])
+def test_a_metric_goes_with_every_solver(solver):
+    X, y = iris()
+    model = MLPClassifier(solver=solver, eval_metric="f1_macro", max_iter=20, random_state=0)
+    model.fit(X, y, eval_set=(X, y))
+    assert len(model.validation_scores_) == len(model.loss_curve_) == len(model.validation_curve_)
+    assert model.best_validation_score_ == max(model.validation_scores_)
+
+
+def test_scaling_inside_does_not_mind_pandas_output():
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    with config_context(transform_output="pandas"):
+        model = MLPRegressor(scale="standard", random_state=0, max_iter=3).fit(X, y)
+        assert model.predict(X).shape == y.shape
+        assert list(model.transform(X, layer=0).columns[:1]) == ["mlpregressor0"]
+
+
+def test_transform_names_the_columns_of_the_layer_it_shows():
+    X, y = iris()
+    model = MLPClassifier((6, 4), random_state=0, max_iter=2).fit(X, y).set_output(transform="pandas")
+    assert [model.transform(X, layer=layer).shape[1] for layer in (0, 1, -2, -1)] == [6, 4, 6, 4]
+    with pytest.raises(ValueError, match="no hidden layer"):
+        MLPClassifier((), max_iter=2).fit(X, y).get_feature_names_out()
+
+
+def test_weights_that_a_callback_puts_in_are_trained_on():
+    X, y = iris()
+
+    def replace(model, history):
+        model.coefs_ = [W.copy() for W in model.coefs_]
+        model.predict(X)
+
+    plain, replaced = (
+        MLPClassifier(random_state=0, max_iter=10, callbacks=calls).fit(X, y) for calls in (None, replace)
+    )
+    assert np.array_equal(flat(plain), flat(replaced))
+
+
+def test_the_history_of_a_callback_is_that_of_its_fit():
+    X, y = iris()
+    epochs = []
+    model = MLPClassifier(
+        warm_start=True, max_iter=3, random_state=0, callbacks=lambda model, history: epochs.append(history.epochs)
+    )
+    model.fit(X, y).fit(X, y)
+    assert epochs == [1, 2, 3, 1, 2, 3]
+    assert len(model.loss_curve_) == 6
+
+
+def test_class_weights_by_name_go_with_partial_fit_whatever_classes_a_part_has():
+    X, y = iris()
+    model = MLPClassifier(class_weight={0: 3.0}, random_state=0)
+    for rows in (slice(0, 50), slice(50, None)):
+        model.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+    assert model.t_ == 150
+
+
+def test_a_schedule_does_not_go_with_partial_fit_and_its_warnings_do_not_come_with_every_part():
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(ValueError, match="schedule"):
+        MLPRegressor(schedule="cosine").partial_fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MLPRegressor(random_state=0).partial_fit(X, y + 5e5)
+
+
+def test_sizes_that_are_no_whole_numbers_are_refused():
+    X, y = iris()
+    with pytest.raises(TypeError):
+        MLPClassifier(hidden_layer_sizes=(2.5,)).fit(X, y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_an_interrupt_leaves_an_estimator_that_works(solver):
+    X, y = load_diabetes(return_X_y=True)
+    X = X.astype(np.float32)
+
+    def interrupt(model, history):
+        raise KeyboardInterrupt
+
+    model = MLPRegressor(solver=solver, callbacks=interrupt, random_state=0)
+    if solver == "adam":
+        with pytest.warns(UserWarning, match="interrupted"):
+            model.fit(X, y)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+    assert model.predict(X).dtype == np.float32
+    assert model.coefs_[0].dtype == np.float32

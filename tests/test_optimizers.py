@@ -180,7 +180,7 @@ def test_l2_penalizes_the_loss_of_a_batch_summed_over_its_weighted_samples(build
     W, b = start[: N_IN * N_OUT].reshape(N_IN, N_OUT), start[N_IN * N_OUT :]
     error = X @ W + b - Y
     penalty = 0.5 * 0.3 * np.sum(W * W) / weight.sum()
-    assert_close(network.penalty, penalty, "optimizer", dtype, "penalty")
+    assert_close(network.penalty_by_rows, penalty, "optimizer", dtype, "penalty")
     assert_close(loss, 0.5 * np.sum(weight[:, None] * error**2) / weight.sum() + penalty, "optimizer", dtype, "loss")
     slope = X.T @ (weight[:, None] * error) / weight.sum() + 0.3 * W / weight.sum()
     assert_close(network.parameters[: W.size], (W - 0.1 * slope).ravel(), "optimizer", dtype, "W")
@@ -329,3 +329,15 @@ def test_no_move_is_made_where_the_square_of_a_gradient_overflows(build, dtype):
         with np.errstate(over="ignore"):
             network.train(large, np.ones((1, 1), dtype), None, None, 1, optimizer)
         assert abs(network.parameters[0]) < 1e-3
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_a_gradient_whose_square_overflows_is_clipped_all_the_same(build, dtype):
+    # One weight, z = x w: the gradient of half the squared error at w = 0 is -x t.
+    large = 1e20 if dtype == "float32" else 1e100
+    network = make(build, dtype, (1, 1), "tanh", "identity", "half_squared_error", False, np.zeros(1))
+    network.train(
+        np.full((1, 1), large, dtype), np.full((1, 1), 2, dtype), None, None, 1, fastmlp.SGD(1.0, clip_norm=1.0)
+    )
+    assert_close(network.parameters, [1.0], "optimizer", dtype)
