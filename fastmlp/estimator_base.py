@@ -10,6 +10,7 @@ somebody has put other arrays there; it is no part of what is pickled, but the s
 
 import operator
 from collections.abc import Iterable
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
@@ -79,7 +80,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         given = [self.activation] * hidden if isinstance(self.activation, str) else list(self.activation)
         if len(given) != hidden:
             raise ValueError(f"activation has {len(given)} names for {hidden} hidden layers; expected one for each")
-        names = tuple(ACTIVATIONS.get(name, name) for name in (*given, self.out_activation_))
+        names = tuple(str(ACTIVATIONS.get(name, name)) for name in (*given, self.out_activation_))
         for name in names[:-1]:
             if name not in reference.ACTIVATIONS:
                 raise ValueError(f"activation has {name!r}; expected names of {', '.join(reference.ACTIVATIONS)}")
@@ -98,7 +99,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         if is_classifier(self):
             return reference.DEFAULT_LOSS[ACTIVATIONS.get(self.out_activation_, self.out_activation_)], 1.0
         number = reference.LOSS_PARAMETERS.get(self.loss)
-        return LOSSES.get(self.loss, self.loss), 1.0 if number is None else float(getattr(self, number))
+        return str(LOSSES.get(self.loss, self.loss)), 1.0 if number is None else float(getattr(self, number))
 
     def _make(self, sizes: tuple[int, ...], names: tuple[str, ...], loss: str, number: float = 1.0) -> Any:
         """A Network of the precision of the weights."""
@@ -114,7 +115,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         if made == kind and len(views) == len(given) and all(a is b for a, b in zip(views, given, strict=True)):
             return network
         kind = self._names(), self._loss(), self._dropout(), builds.current()
-        sizes = (len(self.coefs_[0]), *(len(b) for b in self.intercepts_))
+        sizes = self._sizes(given, len(kind[0]))
         made_anew = self._make(sizes, kind[0], *kind[1])
         moments = network.optimizer_state if network is not None and "_optimizer" in self.__dict__ else self._moments
         if moments is not None and len(moments[2]) == made_anew.parameters.size:
@@ -124,6 +125,19 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             view[...] = array
         self._link_to(made_anew, weights, biases, kind)
         return made_anew
+
+    def _sizes(self, given: tuple[Array, ...], depth: int) -> tuple[int, ...]:
+        """Sizes of the layers of these weights and biases, which fit each other, the features and the outputs."""
+        shapes = [np.shape(array) for array in given]
+        ends = [shape[-1] if shape else 0 for shape in shapes[depth:]]
+        sizes = (self.n_features_in_, *ends)
+        expected = [*pairwise(sizes), *((n,) for n in ends)]
+        if len(given) != 2 * depth or shapes != expected or sizes[-1] != self.n_outputs_:
+            raise ValueError(
+                f"coefs_ and intercepts_ have shapes {shapes}; expected {depth} layers that fit each other, from "
+                f"{self.n_features_in_} features to {self.n_outputs_} outputs"
+            )
+        return sizes
 
     def _link_to(self, network: Any, weights: list[Array], biases: list[Array], kind: Any) -> None:
         """Publish a Network that holds the weights already, at once: other threads may be predicting."""
@@ -159,7 +173,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
     def _hidden(self) -> list[int]:
         """Sizes of the hidden layers: hidden_layer_sizes, or n_layers of `width`."""
         if self.n_layers is not None or self.width is not None:
-            return [100 if self.width is None else self.width] * (1 if self.n_layers is None else self.n_layers)
+            return [100 if self.width is None else int(self.width)] * (1 if self.n_layers is None else self.n_layers)
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
         if any(size <= 0 for size in sizes):
@@ -176,6 +190,12 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             sample_weight = _check_sample_weight(sample_weight, X)
         sample_weight = self._weighted(y, sample_weight, incremental)
         y = y.reshape(-1, 1) if y.ndim == 1 else y
+        fitted = None if first else [np.size(b) for b in self.intercepts_]
+        if fitted not in (None, [*hidden, y.shape[1]]):
+            raise ValueError(
+                f"the hidden layers are to have {hidden} neurons and y has {y.shape[1]} outputs; the layers of the "
+                f"fitted net, with which warm_start and partial_fit go on, have {fitted}"
+            )
         self.n_outputs_ = y.shape[1]
         self._random_state = check_random_state(self.random_state)
         X, y = self._scaled(X, y, first)
@@ -242,6 +262,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             for name in ("x_scaler_", "y_scaler_"):
                 self.__dict__.pop(name, None)
             return X, y
+        X = X.toarray() if issparse(X) else X
         if first or not hasattr(self, "x_scaler_"):
             self.x_scaler_ = self._scaler(X).fit(X)
             self.y_scaler_ = None
@@ -251,7 +272,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
 
     def _scaler(self, array: Any) -> Any:
         if self.scale == "standard":
-            scaler = StandardScaler(with_mean=not issparse(array))
+            scaler = StandardScaler()
         else:
             scaler = QuantileTransformer(
                 n_quantiles=min(1000, array.shape[0]),
@@ -292,7 +313,9 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
     def _inputs(self, X: Any) -> Any:
         """X, looked at and scaled."""
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        return self.x_scaler_.transform(X) if hasattr(self, "x_scaler_") else X
+        if not hasattr(self, "x_scaler_"):
+            return X
+        return self.x_scaler_.transform(X.toarray() if issparse(X) else X)
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Array:
         """Outputs of all samples; with `check_input`, X is looked at and scaled, and outputs are scaled back."""
@@ -343,6 +366,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         """
         check_is_fitted(self)
         hidden = self.n_layers_ - 2
+        if not isinstance(layer, Integral):
+            raise TypeError(f"layer is {layer!r}; expected an integer")
         if not -hidden <= layer < hidden:
             raise ValueError(f"layer is {layer}; this net has {hidden} hidden layers")
         if layer % hidden == hidden - 1:

@@ -6,6 +6,7 @@ walk the same way. Here too is what is noted and shown after an epoch, and who m
 
 import math
 import warnings
+from numbers import Real
 from time import perf_counter
 from typing import Any
 
@@ -58,6 +59,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     x = dense(train[0], network.dtype)
     w = None if train[2] is None else np.ascontiguousarray(train[2], network.dtype)
     data = x, mlp._targets(train[1], network.dtype), w
+    _check_that_it_fits(network, *data)
     size = min(200, len(x)) if mlp.batch_size == "auto" else mlp.batch_size
     if size > len(x):
         warnings.warn(f"batch_size is {size}, more than the {len(x)} samples: it is clipped to them", stacklevel=5)
@@ -119,6 +121,13 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
         mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
     if mlp.n_iter_ > 0 and not incremental:
         _look_at_the_result(mlp, train[1])
+
+
+def _check_that_it_fits(network: Any, x: Array, targets: Array, w: Array | None) -> None:
+    """The core trusts these shapes, and another thread, or a callback, may have changed the estimator meanwhile."""
+    n_out = network.sizes[-1] if targets.ndim == 1 else targets.shape[1]
+    if (x.shape[1], n_out) != (network.sizes[0], network.sizes[-1]) or len(targets) != len(x):
+        raise RuntimeError("the estimator was changed while it was fitted; two threads cannot fit one estimator")
 
 
 def _learning_rate(mlp: Any) -> AdamOptimizer | SGDOptimizer:
@@ -220,6 +229,7 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
     network = mlp._linked(train=True)
     x, targets = dense(X, network.dtype), mlp._targets(y, network.dtype)
     w = None if sample_weight is None else np.ascontiguousarray(sample_weight, network.dtype)
+    _check_that_it_fits(network, x, targets, w)
     total = len(x) if w is None else float(w.sum())
     n_threads = as_threads(mlp.n_threads)
     observer = _Observer(mlp, network, None, eval_set, n_threads)
@@ -345,6 +355,8 @@ class _Observer:
             self._mlp._keep(self._network)
             if mlp.validation_scores_ is None:
                 mlp.validation_scores_ = []
+            if not isinstance(score, Real):
+                raise TypeError(f"eval_metric gave {score!r}; expected a number")
             mlp.validation_scores_.append(score)
         if not math.isfinite(score):
             raise ValueError(f"{what} is {score} after iteration {mlp.n_iter_}: it cannot say which weights are best")

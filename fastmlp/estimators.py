@@ -169,10 +169,12 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):  # type: ignore[
         weight, labels = self.class_weight, self._label_binarizer.inverse_transform(y)
         if incremental:  # where not all classes need be among the rows
             weight = {label: weight.get(label, 1.0) for label in np.unique(labels)}
-        weight = compute_sample_weight(weight, labels)
+        weight = np.asarray(compute_sample_weight(weight, labels), np.float64)
+        if not np.isfinite(weight).all() or weight.min() < 0 or weight.max() == 0:
+            raise ValueError(f"class_weight is {self.class_weight!r}; expected weights >= 0, not all of them 0")
         return np.asarray(weight if sample_weight is None else weight * sample_weight)
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any) -> Any:
         """Class labels.
 
         Parameters
@@ -182,16 +184,16 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):  # type: ignore[
 
         Returns
         -------
-        ndarray of shape (n_samples,), or (n_samples, n_classes) of 0 and 1 for several labels
+        ndarray of shape (n_samples,), or (n_samples, n_classes) of 0 and 1 for several labels, sparse if y was
         """
         outputs = self._outputs(X)
         if outputs is None:
-            return np.asarray(super().predict(X))
+            return super().predict(X)
         if self.out_activation_ == "softmax":
-            return np.asarray(self.classes_.take(outputs.argmax(axis=1)))
+            return self.classes_.take(outputs.argmax(axis=1))
         if self.n_outputs_ == 1 and len(self.classes_) == 2:
-            return np.asarray(self.classes_.take((outputs.ravel() > 0.5).astype(np.intp)))
-        return np.asarray(self._label_binarizer.inverse_transform(outputs))
+            return self.classes_.take((outputs.ravel() > 0.5).astype(np.intp))
+        return self._label_binarizer.inverse_transform(outputs)
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of the classes, in the order of `classes_`.

@@ -114,6 +114,8 @@ cdef class Network:
     ):
         cdef Py_ssize_t l, at = 0
         cdef Layer* layer
+        if len(activations) != len(sizes) - 1:
+            raise ValueError(f"{len(activations)} activations for {len(sizes) - 1} layers")
         self.sizes = sizes
         self.n_in, self.n_out = sizes[0], sizes[len(sizes) - 1]
         self.net.depth = len(sizes) - 1

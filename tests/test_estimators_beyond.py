@@ -3,9 +3,11 @@
 import pickle
 import threading
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_multilabel_classification
@@ -686,3 +688,106 @@ def test_an_interrupt_leaves_an_estimator_that_works(solver):
             model.fit(X, y)
     assert model.predict(X).dtype == np.float32
     assert model.coefs_[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("outputs", [(3000, 1), (3, 2), (1, 2), (2, 1)])
+def test_a_net_does_not_go_on_with_another_number_of_outputs(outputs, solver):
+    X, y = diabetes()
+    before, after = (np.tile(y[:, None], n) if n > 1 else y for n in outputs)
+    model = MLPRegressor(solver=solver, warm_start=True, max_iter=2, random_state=0).fit(X, before)
+    state = flat(model).copy()
+    with pytest.raises(ValueError, match=f"y has {outputs[1]} outputs"):
+        model.fit(X, after)
+    if solver == "adam":
+        with pytest.raises(ValueError, match=f"y has {outputs[1]} outputs"):
+            model.partial_fit(X, after)
+    assert np.array_equal(flat(model), state)
+
+
+def test_a_net_does_not_go_on_with_other_hidden_layers():
+    X, y = iris()
+    model = MLPClassifier((8,), max_iter=2, warm_start=True, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match=r"\[4, 4\] neurons.*have \[8, 3\]"):
+        model.set_params(hidden_layer_sizes=(4, 4)).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ([(4, 8), (8, 4), (4, 3)], [(8,), (4,), (3,)]),
+        ([(500_000, 8), (8, 3)], [(8,), (3,)]),
+        ([(4, 8), (8, 5000)], [(8,), (5000,)]),
+        ([(4, 8), (1, 3)], [(8,), (3,)]),
+        ([(4, 1), (8, 3)], [(8,), (3,)]),
+        ([(4, 8), (8, 3)], [(8,), ()]),
+        ([(4, 8)], [(8,), (3,)]),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_wherever_they_are_used(shapes):
+    X, y = iris()
+    model = MLPClassifier((8,), max_iter=3, random_state=0).fit(X, y)
+    right, good = model.predict_proba(X), (model.coefs_, model.intercepts_)
+    model.coefs_, model.intercepts_ = ([np.ones(shape) for shape in part] for part in shapes)
+    for use in (model.predict, model.predict_proba, model.transform, model.input_gradient):
+        with pytest.raises(ValueError, match="coefs_ and intercepts_ have shapes"):
+            use(X)
+    with pytest.raises(ValueError, match="have"):
+        model.partial_fit(X, y)
+    model.coefs_, model.intercepts_ = good
+    assert np.array_equal(model.predict_proba(X), right)
+
+
+def test_two_threads_that_fit_one_estimator_do_not_crash():
+    X, y = iris()
+    model = MLPClassifier((32,), max_iter=10, random_state=0)
+
+    def fit():
+        for _ in range(20):
+            with suppress(ValueError, RuntimeError, AttributeError, IndexError):
+                model.fit(X, y)
+
+    workers = [threading.Thread(target=fit) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert model.fit(X, y).predict(X).shape == y.shape
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_sparse_labels_come_back_sparse(solver):
+    X, Y = several_labels()
+    model, dense = (MLPClassifier(solver=solver, max_iter=20, random_state=0).fit(X, y) for y in (csr_array(Y), Y))
+    assert np.array_equal(model.predict(X).toarray(), dense.predict(X))
+    assert model.score(X, csr_array(Y)) == dense.score(X, Y)
+
+
+@pytest.mark.parametrize("scale", ["standard", "quantile"])
+def test_scaling_inside_takes_sparse_data_as_dense(scale):
+    X, y = diabetes()
+    one, other = (
+        MLPRegressor(scale=scale, max_iter=3, random_state=0).fit(data, y).predict(data) for data in (X, csr_array(X))
+    )
+    assert np.array_equal(one, other)
+
+
+def test_names_may_be_strings_of_numpy():
+    X, y = diabetes()
+    MLPRegressor(activation=np.str_("tanh"), loss=np.str_("poisson"), solver=np.str_("sgd"), max_iter=2).fit(X, y)
+    MLPRegressor(hidden_layer_sizes=(5,), activation=np.array(["gelu"]), max_iter=2).fit(X, y)
+
+
+@pytest.mark.parametrize("wrong", [{0: np.nan}, {0: -1.0}, {0: 0, 1: 0, 2: 0}])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_class_weights_that_are_none_are_refused(solver, wrong):
+    X, y = iris()
+    with pytest.raises(ValueError, match="class_weight is"):
+        MLPClassifier(solver=solver, class_weight=wrong).fit(X, y)
+
+
+@pytest.mark.parametrize("layer", [1.5, "a", None])
+def test_a_layer_that_is_no_number_is_refused(layer):
+    X, y = iris()
+    with pytest.raises(TypeError, match="layer is"):
+        MLPClassifier(max_iter=2).fit(X, y).transform(X, layer=layer)
