@@ -18,7 +18,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
-from sklearn.utils import shuffle
 from sklearn.utils.optimize import _check_optimize_result
 
 from fastmlp import reference
@@ -69,13 +68,16 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     order = np.arange(len(x)) if mlp.shuffle else None
     observer = _Observer(mlp, network, held, eval_set, n_threads, incremental)
     watched = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
-    mlp.n_iter_ = 0
+    mlp.n_iter_, method, rate = 0, None, 0.0
     try:
         for epoch_number in range(epochs):
             factors = rate_schedules.factors(mlp.schedule, epoch_number, epochs, steps)
             if order is not None:
-                order = shuffle(order, random_state=mlp._random_state)
-            method = _step(mlp)
+                places = np.arange(len(x))  # what sklearn.utils.shuffle does, without a fifth of the time of a fit
+                mlp._random_state.shuffle(places)
+                order = order[places]
+            if method is None or mlp._optimizer.learning_rate != rate:
+                method = _step(mlp)
             epoch = run_epoch(
                 network,
                 data,
