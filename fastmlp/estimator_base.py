@@ -41,7 +41,7 @@ _positive = Interval(Real, 0, None, closed="neither")
 _count = Interval(Integral, 1, None, closed="left")
 
 
-class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultilayerPerceptron):  # type: ignore[misc]
+class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultilayerPerceptron):
     """What both estimators have instead of scikit-learn's loops, and what they have beyond it."""
 
     solver: str

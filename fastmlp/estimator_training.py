@@ -58,7 +58,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     x = dense(train[0], network.dtype)
     w = None if train[2] is None else np.ascontiguousarray(train[2], network.dtype)
     data = x, mlp._targets(train[1], network.dtype), w
-    _check_that_it_fits(network, *data)
+    _check_that_it_fits(network, *data[:2])
     size = min(200, len(x)) if mlp.batch_size == "auto" else mlp.batch_size
     if size > len(x):
         warnings.warn(f"batch_size is {size}, more than the {len(x)} samples: it is clipped to them", stacklevel=5)
@@ -125,7 +125,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
         _look_at_the_result(mlp, train[1])
 
 
-def _check_that_it_fits(network: Any, x: Array, targets: Array, w: Array | None) -> None:
+def _check_that_it_fits(network: Any, x: Array, targets: Array) -> None:
     """The core trusts these shapes, and another thread, or a callback, may have changed the estimator meanwhile."""
     n_out = network.sizes[-1] if targets.ndim == 1 else targets.shape[1]
     if (x.shape[1], n_out) != (network.sizes[0], network.sizes[-1]) or len(targets) != len(x):
@@ -231,7 +231,7 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
     network = mlp._linked(train=True)
     x, targets = dense(X, network.dtype), mlp._targets(y, network.dtype)
     w = None if sample_weight is None else np.ascontiguousarray(sample_weight, network.dtype)
-    _check_that_it_fits(network, x, targets, w)
+    _check_that_it_fits(network, x, targets)
     total = len(x) if w is None else float(w.sum())
     n_threads = as_threads(mlp.n_threads)
     observer = _Observer(mlp, network, None, eval_set, n_threads)

@@ -23,7 +23,7 @@ def _set(estimator: CompiledMLP, arguments: dict[str, Any]) -> None:
     estimator.__dict__.update({name: value for name, value in arguments.items() if name != "self"})
 
 
-class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):  # type: ignore[misc]
+class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):
     """scikit-learn's MLPClassifier on fastmlp's core: the same results with the same parameters, faster, and more.
 
     Parameters
@@ -136,7 +136,7 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):  # type: ignore[
         _set(self, locals())
         self.loss = "log_loss"
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> "MLPClassifier":
         """Train.
 
@@ -213,7 +213,7 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):  # type: ignore[
         return outputs if self.n_outputs_ > 1 else np.hstack((1 - outputs, outputs))
 
 
-class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):  # type: ignore[misc]
+class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):
     """scikit-learn's MLPRegressor on fastmlp's core: the same results with the same parameters, faster, and more.
 
     Parameters
@@ -336,7 +336,7 @@ class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):  # type: ignore[mi
     ) -> None:
         _set(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> "MLPRegressor":
         """Train.
 
