@@ -21,6 +21,14 @@ cdef extern from "product.h" nogil:
     void product(
         real* c, Py_ssize_t ldc, const real* a, Py_ssize_t a_row, Py_ssize_t a_step, const real* b, Py_ssize_t ldb,
         Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* start, bint accumulate)
+    Py_ssize_t product_last_columns(
+        real* c, Py_ssize_t ldc, const real* a, Py_ssize_t a_row, const real* b, Py_ssize_t ldb,
+        Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* start, bint accumulate)
+
+cdef extern from "vector.h" nogil:
+    ctypedef real vec
+    vec load(const real* p)
+    void store(real* p, vec v)
 
 cdef extern from "transpose.h" nogil:
     void transpose_block(real* to, Py_ssize_t to_row, const real* source, Py_ssize_t from_row)
@@ -91,14 +99,15 @@ cdef inline void dense_forward_by_rows(
 
     The workspace is one for all threads: there must be one call at a time.
     """
-    cdef Py_ssize_t p = 0, rows
+    cdef Py_ssize_t p = 0, rows, left
     if m < SEVERAL or n_in * n_out < BIG:
         product(Z, ldz, A, lda, 1, W, n_out, m, n_out, n_in, b, False)
         return
+    left = product_last_columns(Z, ldz, A, lda, W, n_out, m, n_out, n_in, b, False)
     while p < n_in:
         rows = CHUNK if n_in - p > CHUNK else n_in - p
         rows_to_strips(workspace, W + p * n_out, rows, n_out)
-        product(Z, ldz, A + p, lda, 1, workspace, IN_STRIPS, m, n_out, rows, b, p > 0)
+        product(Z, ldz, A + p, lda, 1, workspace, IN_STRIPS, m, left, rows, b, p > 0)
         p += CHUNK
 
 
@@ -145,9 +154,10 @@ cdef inline void pack_columns(
     real* strip, const real* A, Py_ssize_t lda, Py_ssize_t m, Py_ssize_t width
 ) noexcept nogil:
     """`width` columns of A (m, .) to a strip."""
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, v
     for i in range(m):
-        copy(strip + i * width, A + i * lda, width)
+        for v in range(vectors(width)):
+            store(strip + i * width + v * LANES, load(A + i * lda + v * LANES))
 
 
 cdef inline void transpose_strip(

@@ -9,11 +9,13 @@
 
    It is written in C because the block of accumulators must live in registers, which needs a vector type, constant
    sizes and complete unrolling; Cython has no way to ask for the last two. Every element of C is one sum over k in
-   ascending order, whatever the block it falls in, so results do not depend on how the work is divided. The exception
-   is a C of one row, which is summed in another order, by the sizes and the storage of B. */
+   ascending order, whatever the block it falls in, so results do not depend on how the work is divided. The exceptions
+   are a C of one row, which is summed in another order, by the sizes and the storage of B, and the last columns, where
+   they are few. */
 #ifndef FASTMLP_PRODUCT_H
 #define FASTMLP_PRODUCT_H
 
+#include "transpose.h"
 #include "vector.h"
 
 /* The register block is ROWS x STRIP_VECTORS: as many accumulators as the registers hold beside STRIP_VECTORS
@@ -195,11 +197,86 @@ static void product_few_rows(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_
 #undef ONE_ROW
 }
 
+/* The last columns of C, where they are so few that most lanes of a vector would be empty: the lanes go along k. LANES
+   sums, `columns` for each row, come together in the end. B (k, width) is turned, TURNED of its rows at a time, so that
+   it can be read along k, too; there may be a column less than `columns`. */
+#define FEW_COLUMNS (LANES / 4)
+#define TURNED 512
+static inline __attribute__((always_inline)) void product_along_k(
+    const int columns, real *restrict c, ptrdiff_t ldc, const real *restrict a, ptrdiff_t a_row,
+    const real *restrict b, ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t width, ptrdiff_t k, const real *restrict start,
+    int accumulate)
+{
+    const int rows = LANES / columns;
+    real turned[FEW_COLUMNS][TURNED];
+#define EACH_ROW _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++)
+#define EACH_COLUMN _Pragma("GCC unroll 4") for (int j = 0; j < columns; j++)
+    for (ptrdiff_t from = 0, length; from < k; from += length) {
+        length = k - from < TURNED ? k - from : TURNED;
+        const ptrdiff_t whole = length - length % LANES;
+        for (int j = 0; j < columns; j++)
+            for (ptrdiff_t p = 0; p < length; p++) turned[j][p] = j < width ? b[(from + p) * ldb + j] : 0;
+        for (ptrdiff_t i = 0; i < m; i += rows) {
+            vec sum[LANES];
+            const real *row[LANES];
+            real total[LANES];
+            EACH_ROW {
+                row[r] = a + (i + r < m ? i + r : m - 1) * a_row + from;   /* the last one again where there is none */
+                EACH_COLUMN sum[r * columns + j] = (vec){0};
+            }
+            for (ptrdiff_t p = 0; p < whole; p += LANES)
+                EACH_ROW EACH_COLUMN sum[r * columns + j] += load(row[r] + p) * load(turned[j] + p);
+            if (whole < length)   /* what is left of `turned` may be anything, even NaN */
+                EACH_ROW EACH_COLUMN
+                    sum[r * columns + j] += load_lanes(row[r] + whole, length - whole)
+                                            * load_lanes(turned[j] + whole, length - whole);
+            store(total, sums_of_rows(sum));
+            for (int r = 0; r < rows && i + r < m; r++)
+                for (int j = 0; j < width; j++) {
+                    real *to = c + (i + r) * ldc + j;
+                    *to = total[r * columns + j] + (accumulate || from > 0 ? *to : start ? start[j] : 0);
+                }
+        }
+    }
+#undef EACH_ROW
+#undef EACH_COLUMN
+}
+
+static __attribute__((noinline)) void product_few_columns(
+    real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, const real *b, ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t width,
+    ptrdiff_t k, const real *start, int accumulate)
+{
+#define ALONG_K(COLUMNS) product_along_k(COLUMNS, c, ldc, a, a_row, b, ldb, m, width, k, start, accumulate)
+#if FEW_COLUMNS >= 1
+    if (width == 1) ALONG_K(1);
+#endif
+#if FEW_COLUMNS >= 2
+    if (width == 2) ALONG_K(2);
+#endif
+#if FEW_COLUMNS >= 4
+    if (width > 2) ALONG_K(4);
+#endif
+#undef ALONG_K
+}
+
+/* The last columns, if they are few and k is long: how many are left. Rows of A are without gaps. */
+static inline ptrdiff_t product_last_columns(
+    real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, const real *b, ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t n,
+    ptrdiff_t k, const real *start, int accumulate)
+{
+    const ptrdiff_t width = n % STRIP, left = n - width;
+    if (m == 1 || width == 0 || width > FEW_COLUMNS || k < 2 * LANES) return n;
+    product_few_columns(c + left, ldc, a, a_row, ldb == IN_STRIPS ? b + left * k : b + left,
+                        ldb == IN_STRIPS ? width : ldb, m, width, k, start ? start + left : NULL, accumulate);
+    return left;
+}
+
 /* c (m, n) with row distance ldc; a[i * a_row + p * a_step] is A(i, p); rows of B (k, n) are ldb apart, or it is
    IN_STRIPS. */
 static void product(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b,
                     ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
 {
+    if (a_step == 1) n = product_last_columns(c, ldc, a, a_row, b, ldb, m, n, k, start, accumulate);
     if (m == 1 && n > 8 * LANES && ldb != IN_STRIPS) {
         product_long_row(c, a, a_step, b, ldb, n, k, start, accumulate);
     } else if (m <= 3) {

@@ -1,4 +1,5 @@
-/* The transpose of a LANES x LANES block in registers: log2(LANES) rounds of exchanges between pairs of rows. */
+/* The transpose of a LANES x LANES block in registers, and the sums of its rows: log2(LANES) rounds of exchanges between
+   pairs of rows. */
 #ifndef FASTMLP_TRANSPOSE_H
 #define FASTMLP_TRANSPOSE_H
 
@@ -17,6 +18,10 @@ typedef real_bits lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
 #define EACH_LANE(F) F(0), F(1)
 #endif
 
+/* Which lanes of rows a and b, `apart` from each other, a round of exchanges puts into these rows. */
+#define UPPER(i) i & apart ? LANES + i - apart : i
+#define LOWER(i) i & apart ? LANES + i : i + apart
+
 /* to(c, r) = from(r, c) for r, c < LANES; rows are to_row and from_row elements apart. */
 static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const real *restrict from,
                                    ptrdiff_t from_row)
@@ -26,8 +31,6 @@ static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const re
     for (int r = 0; r < LANES; r++) row[r] = load(from + r * from_row);
 #pragma GCC unroll 4
     for (int apart = 1; apart < LANES; apart *= 2) {   /* exchange what is off the diagonal of all 2 x 2 of blocks */
-#define UPPER(i) i & apart ? LANES + i - apart : i
-#define LOWER(i) i & apart ? LANES + i : i + apart
         const lane_numbers upper = {EACH_LANE(UPPER)}, lower = {EACH_LANE(LOWER)};
 #pragma GCC unroll 16
         for (int r = 0; r < LANES; r++)
@@ -39,6 +42,20 @@ static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const re
     }
 #pragma GCC unroll 16
     for (int r = 0; r < LANES; r++) store(to + r * to_row, row[r]);
+}
+
+/* Lane r is the sum of the lanes of row[r]: those rounds, in which what was exchanged is added. Overwrites the rows. */
+static inline __attribute__((always_inline)) vec sums_of_rows(vec row[LANES])
+{
+#pragma GCC unroll 4
+    for (int apart = 1; apart < LANES; apart *= 2) {
+        const lane_numbers upper = {EACH_LANE(UPPER)}, lower = {EACH_LANE(LOWER)};
+#pragma GCC unroll 16
+        for (int r = 0; r < LANES; r += 2 * apart)
+            row[r] = __builtin_shuffle(row[r], row[r + apart], upper)
+                     + __builtin_shuffle(row[r], row[r + apart], lower);
+    }
+    return row[0];
 }
 #undef EACH_LANE
 #undef UPPER

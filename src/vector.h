@@ -29,31 +29,44 @@ typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real))
 static inline vec load(const real *p) { return *(const vec *)p; }
 static inline void store(real *p, vec v) { *(vec *)p = v; }
 
-/* The first n lanes only, the others 0. */
+/* The first n lanes only, n < LANES, the others 0. */
+#if defined(__AVX512F__)
+#if REAL_IS_DOUBLE
+static inline __mmask8 first_lanes(ptrdiff_t n) { return (__mmask8)((1u << n) - 1); }
+static inline vec load_lanes(const real *p, ptrdiff_t n) { return (vec)_mm512_maskz_loadu_pd(first_lanes(n), p); }
+static inline void store_lanes(real *p, vec v, ptrdiff_t n) { _mm512_mask_storeu_pd(p, first_lanes(n), (__m512d)v); }
+#else
+static inline __mmask16 first_lanes(ptrdiff_t n) { return (__mmask16)((1u << n) - 1); }
+static inline vec load_lanes(const real *p, ptrdiff_t n) { return (vec)_mm512_maskz_loadu_ps(first_lanes(n), p); }
+static inline void store_lanes(real *p, vec v, ptrdiff_t n) { _mm512_mask_storeu_ps(p, first_lanes(n), (__m512)v); }
+#endif
+#elif defined(__AVX2__)
+static inline __m256i first_lanes(ptrdiff_t n)
+{
+    static const real_bits ones_then_zeros[2 * LANES] = {[0 ... LANES - 1] = (real_bits)-1};
+    return _mm256_loadu_si256((const __m256i *)(ones_then_zeros + LANES - n));
+}
+#if REAL_IS_DOUBLE
+static inline vec load_lanes(const real *p, ptrdiff_t n) { return (vec)_mm256_maskload_pd(p, first_lanes(n)); }
+static inline void store_lanes(real *p, vec v, ptrdiff_t n) { _mm256_maskstore_pd(p, first_lanes(n), (__m256d)v); }
+#else
+static inline vec load_lanes(const real *p, ptrdiff_t n) { return (vec)_mm256_maskload_ps(p, first_lanes(n)); }
+static inline void store_lanes(real *p, vec v, ptrdiff_t n) { _mm256_maskstore_ps(p, first_lanes(n), (__m256)v); }
+#endif
+#else
 static inline vec load_lanes(const real *p, ptrdiff_t n)
 {
-#if defined(__AVX512F__) && REAL_IS_DOUBLE
-    return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
-#elif defined(__AVX512F__)
-    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
-#else
     vec v = {0};
     for (ptrdiff_t i = 0; i < LANES; i++)
         if (i < n) v[i] = p[i];
     return v;
-#endif
 }
 
 static inline void store_lanes(real *p, vec v, ptrdiff_t n)
 {
-#if defined(__AVX512F__) && REAL_IS_DOUBLE
-    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
-#elif defined(__AVX512F__)
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
-#else
     for (ptrdiff_t i = 0; i < n; i++) p[i] = v[i];
-#endif
 }
+#endif
 
 /* n lanes, or all if there are more. */
 static inline vec load_part(const real *p, ptrdiff_t n) { return n < LANES ? load_lanes(p, n) : load(p); }

@@ -44,11 +44,9 @@ SHAPES = [
     (33, 32, 31, 7),
     (2, 64, 1, 65, 5),
     (5, 257, 3),  # wider than the strips that one row takes at once, in every build
-    (
-        900,
-        150,
-        3,
-    ),  # a W that comes into strips to predict several samples, and inputs that make panels, if big enough
+    (900, 150, 3),  # a W that comes into strips to predict several samples, and inputs that make panels
+    (1100, 129, 3),  # one column more than whole strips, with sums along more inputs than are turned at a time
+    (70, 36, 2),  # four columns more
 ]
 ROWS = (1, 2, 3, 64, 65, 300)
 

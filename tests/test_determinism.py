@@ -17,8 +17,9 @@ from processes import output_of
 
 THREADS = (1, 2, 3, 4)
 # Sizes, hidden activation, output, loss. From one neuron to layers that are wide enough for several threads, for
-# copies of W in another order, too big for a cache, for strips of weights that do not come out even, and so many
-# inputs that strips make panels (1100-150-3); where weights are many for the batch, the threads share out columns.
+# copies of W in another order, too big for a cache, for strips of weights that do not come out even, so many inputs
+# that strips make panels (1100-150-3), and a few last columns, whose sums go along the inputs (1100-130-100-2); where
+# weights are many for the batch, the threads share out columns.
 NETS = {
     "1-1": ((1, 1), "tanh", "identity", "half_squared_error"),
     "17-64-64-6": ((17, 64, 64, 6), "tanh", "identity", "squared_error"),
@@ -27,6 +28,7 @@ NETS = {
     "258-90-4": ((258, 90, 4), "gelu", "sigmoid", "binary_cross_entropy"),
     "340-400-5": ((340, 400, 5), "tanh", "identity", "half_squared_error"),
     "1100-150-3": ((1100, 150, 3), "relu", "identity", "half_squared_error"),
+    "1100-130-100-2": ((1100, 130, 100, 2), "relu", "identity", "half_squared_error"),
     "300-260-256-9": ((300, 260, 256, 9), "gelu", "softmax", "cross_entropy"),
     "20-260-140-10": ((20, 260, 140, 10), "silu", "softmax", "cross_entropy"),
 }
@@ -195,13 +197,14 @@ def test_a_fit_with_any_number_of_threads_ends_with_the_same_bits(build, dtype):
     assert all(end == ends[0] for end in ends)
 
 
+@pytest.mark.parametrize(("name", "rows", "few_rows"), [("340-400-5", 15_000, 500), ("1100-130-100-2", 2_002, 2)])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("build", COMPILED)
-def test_many_rows_are_predicted_as_few_are(build, dtype):
-    """More rows than go without a look for Ctrl-C, on any number of threads, against 500 at a time on one."""
-    network = network_for("340-400-5", build, dtype)
-    X = cast(random_inputs(15_000, 340, np.random.default_rng(1)), dtype)
-    few = np.concatenate([network.forward(X[i : i + 500], None, 1) for i in range(0, len(X), 500)])
+def test_many_rows_are_predicted_as_few_are(build, dtype, name, rows, few_rows):
+    """More rows than go without a look for Ctrl-C, on any number of threads, against a few at a time on one."""
+    network = network_for(name, build, dtype)
+    X = cast(random_inputs(rows, NETS[name][0][0], np.random.default_rng(1)), dtype)
+    few = np.concatenate([network.forward(X[i : i + few_rows], None, 1) for i in range(0, rows, few_rows)])
     for threads in THREADS:
         assert network.forward(X, None, threads).tobytes() == few.tobytes(), threads
 

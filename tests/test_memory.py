@@ -30,7 +30,7 @@ def guarded(array):
 rng = np.random.default_rng(0)
 for build in COMPILED:
     for dtype in DTYPES:
-        for sizes in ((4, 1), (3, 5, 2), (40, 33, 1), (17, 64, 7), (300, 500, 7), (20_000, 7)):
+        for sizes in ((4, 1), (3, 5, 2), (40, 33, 1), (70, 36, 3), (17, 64, 7), (300, 500, 7), (20_000, 7)):
             with builds.forced(build):
                 net = fastmlp.MLP(sizes, dtype=dtype, seed=0)
             for m in (1, 3, 4, 65, 257) if sizes[0] < 1000 else (4,):
