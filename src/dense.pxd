@@ -23,7 +23,7 @@ cdef extern from "product.h" nogil:
         Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* start, bint accumulate)
     Py_ssize_t product_last_columns(
         real* c, Py_ssize_t ldc, const real* a, Py_ssize_t a_row, const real* b, Py_ssize_t ldb,
-        Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* start, bint accumulate)
+        Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* start)
 
 cdef extern from "vector.h" nogil:
     ctypedef real vec
@@ -103,8 +103,8 @@ cdef inline void dense_forward_by_rows(
     if m < SEVERAL or n_in * n_out < BIG:
         product(Z, ldz, A, lda, 1, W, n_out, m, n_out, n_in, b, False)
         return
-    left = product_last_columns(Z, ldz, A, lda, W, n_out, m, n_out, n_in, b, False)
-    while p < n_in:
+    left = product_last_columns(Z, ldz, A, lda, W, n_out, m, n_out, n_in, b)
+    while left > 0 and p < n_in:
         rows = CHUNK if n_in - p > CHUNK else n_in - p
         rows_to_strips(workspace, W + p * n_out, rows, n_out)
         product(Z, ldz, A + p, lda, 1, workspace, IN_STRIPS, m, left, rows, b, p > 0)
@@ -153,7 +153,7 @@ cdef inline void dense_backward_bias(
 cdef inline void pack_columns(
     real* strip, const real* A, Py_ssize_t lda, Py_ssize_t m, Py_ssize_t width
 ) noexcept nogil:
-    """`width` columns of A (m, .) to a strip."""
+    """`width` columns of A (m, .) to a strip, with slack behind it: a row runs over into the next one's place."""
     cdef Py_ssize_t i, v
     for i in range(m):
         for v in range(vectors(width)):

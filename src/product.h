@@ -9,9 +9,9 @@
 
    It is written in C because the block of accumulators must live in registers, which needs a vector type, constant
    sizes and complete unrolling; Cython has no way to ask for the last two. Every element of C is one sum over k in
-   ascending order, whatever the block it falls in, so results do not depend on how the work is divided. The exceptions
-   are a C of one row, which is summed in another order, by the sizes and the storage of B, and the last columns, where
-   they are few. */
+   ascending order, whatever the block it falls in, so results do not depend on how the work is divided. Another
+   order, as fixed, have the last columns where they are few; only that of a C of one row depends on the sizes and on
+   the storage of B. In another order, sums of huge numbers may overflow on the way. */
 #ifndef FASTMLP_PRODUCT_H
 #define FASTMLP_PRODUCT_H
 
@@ -113,8 +113,9 @@ static void product_strip(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row
 
 /* One long row of C, B by rows: B is read from end to end, TOGETHER rows at a time, and C waits in the cache. */
 #define TOGETHER 8
-static void product_long_row(real *restrict c, const real *a, ptrdiff_t a_step, const real *b, ptrdiff_t ldb,
-                             ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
+static __attribute__((noinline)) void product_long_row(
+    real *restrict c, const real *a, ptrdiff_t a_step, const real *b, ptrdiff_t ldb, ptrdiff_t n, ptrdiff_t k,
+    const real *start, int accumulate)
 {
     if (!accumulate) {
         if (start) memcpy(c, start, n * sizeof(real));
@@ -199,13 +200,17 @@ static void product_few_rows(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_
 
 /* The last columns of C, where they are so few that most lanes of a vector would be empty: the lanes go along k. LANES
    sums, `columns` for each row, come together in the end. B (k, width) is turned, TURNED of its rows at a time, so that
-   it can be read along k, too; there may be a column less than `columns`. */
+   it can be read along k, too; width is `columns` or, of four, three. Only where part of a vector is loaded by one
+   instruction: lane by lane, compilers fuse the products and sums of some rows and not those of others. */
+#if defined(__AVX2__)
 #define FEW_COLUMNS (LANES / 4)
+#else
+#define FEW_COLUMNS 0
+#endif
 #define TURNED 512
 static inline __attribute__((always_inline)) void product_along_k(
     const int columns, real *restrict c, ptrdiff_t ldc, const real *restrict a, ptrdiff_t a_row,
-    const real *restrict b, ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t width, ptrdiff_t k, const real *restrict start,
-    int accumulate)
+    const real *restrict b, ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t width, ptrdiff_t k, const real *restrict start)
 {
     const int rows = LANES / columns;
     real turned[FEW_COLUMNS][TURNED];
@@ -226,7 +231,7 @@ static inline __attribute__((always_inline)) void product_along_k(
             }
             for (ptrdiff_t p = 0; p < whole; p += LANES)
                 EACH_ROW EACH_COLUMN sum[r * columns + j] += load(row[r] + p) * load(turned[j] + p);
-            if (whole < length)   /* what is left of `turned` may be anything, even NaN */
+            if (whole < length)   /* beyond it, `turned` may hold anything, even NaN */
                 EACH_ROW EACH_COLUMN
                     sum[r * columns + j] += load_lanes(row[r] + whole, length - whole)
                                             * load_lanes(turned[j] + whole, length - whole);
@@ -234,7 +239,7 @@ static inline __attribute__((always_inline)) void product_along_k(
             for (int r = 0; r < rows && i + r < m; r++)
                 for (int j = 0; j < width; j++) {
                     real *to = c + (i + r) * ldc + j;
-                    *to = total[r * columns + j] + (accumulate || from > 0 ? *to : start ? start[j] : 0);
+                    *to = total[r * columns + j] + (from > 0 ? *to : start ? start[j] : 0);
                 }
         }
     }
@@ -244,9 +249,9 @@ static inline __attribute__((always_inline)) void product_along_k(
 
 static __attribute__((noinline)) void product_few_columns(
     real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, const real *b, ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t width,
-    ptrdiff_t k, const real *start, int accumulate)
+    ptrdiff_t k, const real *start)
 {
-#define ALONG_K(COLUMNS) product_along_k(COLUMNS, c, ldc, a, a_row, b, ldb, m, width, k, start, accumulate)
+#define ALONG_K(COLUMNS) product_along_k(COLUMNS, c, ldc, a, a_row, b, ldb, m, width, k, start)
 #if FEW_COLUMNS >= 1
     if (width == 1) ALONG_K(1);
 #endif
@@ -259,35 +264,45 @@ static __attribute__((noinline)) void product_few_columns(
 #undef ALONG_K
 }
 
-/* The last columns, if they are few and k is long: how many are left. Rows of A are without gaps. */
+/* The last columns, if they are few and k is long, two vectors and more, so that joining the sums pays: how many are
+   left. The elements of a row of A stand side by side; there are several rows, for one is summed in an order of its
+   own. */
 static inline ptrdiff_t product_last_columns(
     real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, const real *b, ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t n,
-    ptrdiff_t k, const real *start, int accumulate)
+    ptrdiff_t k, const real *start)
 {
     const ptrdiff_t width = n % STRIP, left = n - width;
-    if (m == 1 || width == 0 || width > FEW_COLUMNS || k < 2 * LANES) return n;
+    if (width == 0 || width > FEW_COLUMNS || k < 2 * LANES) return n;
     product_few_columns(c + left, ldc, a, a_row, ldb == IN_STRIPS ? b + left * k : b + left,
-                        ldb == IN_STRIPS ? width : ldb, m, width, k, start ? start + left : NULL, accumulate);
+                        ldb == IN_STRIPS ? width : ldb, m, width, k, start ? start + left : NULL);
     return left;
+}
+
+static __attribute__((noinline)) void product_strips(
+    real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b, ptrdiff_t ldb,
+    ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
+{
+    for (ptrdiff_t j = 0; j < n; j += STRIP) {
+        const ptrdiff_t width = n - j < STRIP ? n - j : STRIP;
+        product_strip(c + j, ldc, a, a_row, a_step, ldb == IN_STRIPS ? b + j * k : b + j,
+                      ldb == IN_STRIPS ? width : ldb, m, width, k, start ? start + j : NULL, accumulate);
+    }
 }
 
 /* c (m, n) with row distance ldc; a[i * a_row + p * a_step] is A(i, p); rows of B (k, n) are ldb apart, or it is
    IN_STRIPS. */
-static void product(real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b,
-                    ptrdiff_t ldb, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
+static inline void product(
+    real *c, ptrdiff_t ldc, const real *a, ptrdiff_t a_row, ptrdiff_t a_step, const real *b, ptrdiff_t ldb,
+    ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *start, int accumulate)
 {
-    if (a_step == 1) n = product_last_columns(c, ldc, a, a_row, b, ldb, m, n, k, start, accumulate);
-    if (m == 1 && n > 8 * LANES && ldb != IN_STRIPS) {
+    if (m > 1 && a_step == 1 && !accumulate)
+        n = product_last_columns(c, ldc, a, a_row, b, ldb, m, n, k, start);
+    if (m > 3)
+        product_strips(c, ldc, a, a_row, a_step, b, ldb, m, n, k, start, accumulate);
+    else if (m == 1 && n > 8 * LANES && ldb != IN_STRIPS)
         product_long_row(c, a, a_step, b, ldb, n, k, start, accumulate);
-    } else if (m <= 3) {
+    else
         product_few_rows(c, ldc, a, a_row, a_step, b, ldb, m, n, k, start, accumulate);
-    } else {
-        for (ptrdiff_t j = 0; j < n; j += STRIP) {
-            const ptrdiff_t width = n - j < STRIP ? n - j : STRIP;
-            product_strip(c + j, ldc, a, a_row, a_step, ldb == IN_STRIPS ? b + j * k : b + j,
-                          ldb == IN_STRIPS ? width : ldb, m, width, k, start ? start + j : NULL, accumulate);
-        }
-    }
 }
 #undef BLOCK
 #undef BLOCK_OF
