@@ -9,6 +9,7 @@ away from 0 and 1 where a logarithm or a division needs it. reference.py holds t
 
 `parameter` is the one number that a loss may have: the threshold of huber, the level of quantile.
 """
+from libc.string cimport memcpy
 from real cimport REAL_EPSILON, REAL_MIN, absolute, copy_sign, real, sign
 from elementary cimport double_artanh, exp, expm1, log, log1p
 from activations cimport (
@@ -154,11 +155,17 @@ cdef inline void loss_forward(
         else:
             for i in range(m * n):
                 cost[i] = -t[i] * log(clipped(a[i]))
-    for i in range(m):
-        row = 0
-        for j in range(n):
-            row += cost[i * n + j]
-        row_loss[i] = row * sample_weight[i] if sample_weight != NULL else row
+    if n == 1:
+        memcpy(row_loss, cost, m * sizeof(real))
+    else:
+        for i in range(m):
+            row = 0
+            for j in range(n):
+                row += cost[i * n + j]
+            row_loss[i] = row
+    if sample_weight != NULL:
+        for i in range(m):
+            row_loss[i] *= sample_weight[i]
 
 
 cdef inline void loss_backward(
@@ -212,10 +219,14 @@ cdef inline void loss_backward(
             softmax_backward(delta, a, m, n)
         elif output != IDENTITY:
             activation_backward(output, delta, a, z, m * n, slope)
-    for i in range(m):
-        p = scale * sample_weight[i] if sample_weight != NULL else scale
-        for j in range(n):
-            delta[i * n + j] *= p
+    if sample_weight == NULL:
+        for i in range(m * n):
+            delta[i] *= scale
+    else:
+        for i in range(m):
+            p = scale * sample_weight[i]
+            for j in range(n):
+                delta[i * n + j] *= p
 
 
 cdef inline void softmax_backward(real* delta, const real* a, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
