@@ -13,10 +13,10 @@ from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memset
-from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
+from real cimport REAL_IS_DOUBLE, REAL_MIN, all_finite, flush_subnormals, real, restore_subnormals
 from activations cimport activation_code, keeps_input
 from dense cimport BIG, SLACK, row_distance
-from losses cimport loss_code
+from losses cimport at_least, loss_code
 from net cimport (
     FEW, GROUP, PER_NEURON, SHARD, SHARDS, Layer, Net, copies_for, groups, shards, take_group, take_shards,
     take_window, windows,
@@ -501,8 +501,8 @@ cdef class Network:
         self.beta_2_power *= self.beta_2
         self.net.step.learning_rate = <real> (learning_rate / (1 - self.beta_1_power))
         self.net.step.correction = <real> (1 / sqrt(1 - self.beta_2_power))
-        self.net.step.epsilon = <real> (
-            self.epsilon / sqrt(1 - self.beta_2_power) if self.epsilon_hat else self.epsilon)
+        self.net.step.epsilon = at_least(<real> (
+            self.epsilon / sqrt(1 - self.beta_2_power) if self.epsilon_hat else self.epsilon), REAL_MIN)
 
     cdef set_optimizer(self, optimizer):
         """Take the hyperparameters of one of fastmlp/optimizers.py; those that it has not, are not used."""

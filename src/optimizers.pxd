@@ -86,11 +86,14 @@ cdef inline vec rmsprop_update(const Step* step, vec* velocity, vec* square, vec
 
 cdef inline vec moments_update(const Step* step, vec theta, vec* first, vec* second, vec g) noexcept nogil:
     """What is taken from theta, whose gradient without penalties is g."""
-    g += step.decay * theta
+    if step.decay != 0:
+        g += step.decay * theta
     if step.l1 != 0:
         g += step.l1 * signs(theta)
     if step.optimizer == RMSPROP:
         return rmsprop_update(step, first, second, g)
+    if step.shrink == 0:
+        return adam_update(step, first, second, g)
     return adam_update(step, first, second, g) + step.shrink * theta
 
 

@@ -95,39 +95,31 @@ static inline double sum_of_squares(const real *p, ptrdiff_t n)
     return total;
 }
 
-/* 1 / x and the root of x >= 0, within 2 units in the last place: where the processor has an estimate of 11 or 14
-   bits, Newton's steps from there are faster than its division and root. The steps take x from the normal numbers; the
-   order in `within` lets NaN through. */
+/* 1 / x for x > 0 and the root of x >= 0, within 2 units in the last place: where the processor has an estimate of 11
+   or 14 bits, Newton's steps from there are faster than its division and root. The steps take normal numbers: a root
+   brings its x there, 1 / x relies on its caller for x >= REAL_MIN. The order in MOST and LEAST lets NaN through. */
 #if defined(__AVX512F__) && REAL_IS_DOUBLE
 #define ESTIMATE(OF, x) ((vec)_mm512_##OF##14_pd((__m512d)(x)))
-static inline vec within(vec x)
-{
-    return (vec)_mm512_max_pd(_mm512_set1_pd(REAL_MIN), _mm512_min_pd(_mm512_set1_pd(REAL_MAX), (__m512d)x));
-}
+#define MOST(x) ((vec)_mm512_min_pd(_mm512_set1_pd(REAL_MAX), (__m512d)(x)))
+#define LEAST(x) ((vec)_mm512_max_pd(_mm512_set1_pd(REAL_MIN), (__m512d)(x)))
 #elif defined(__AVX512F__)
 #define ESTIMATE(OF, x) ((vec)_mm512_##OF##14_ps((__m512)(x)))
-static inline vec within(vec x)
-{
-    return (vec)_mm512_max_ps(_mm512_set1_ps(REAL_MIN), _mm512_min_ps(_mm512_set1_ps(REAL_MAX), (__m512)x));
-}
+#define MOST(x) ((vec)_mm512_min_ps(_mm512_set1_ps(REAL_MAX), (__m512)(x)))
+#define LEAST(x) ((vec)_mm512_max_ps(_mm512_set1_ps(REAL_MIN), (__m512)(x)))
 #elif defined(__AVX2__) && !REAL_IS_DOUBLE
 #define ESTIMATE(OF, x) ((vec)_mm256_##OF##_ps((__m256)(x)))
-static inline vec within(vec x)
-{
-    return (vec)_mm256_max_ps(_mm256_set1_ps(REAL_MIN), _mm256_min_ps(_mm256_set1_ps(REAL_MAX), (__m256)x));
-}
+#define MOST(x) ((vec)_mm256_min_ps(_mm256_set1_ps(REAL_MAX), (__m256)(x)))
+#define LEAST(x) ((vec)_mm256_max_ps(_mm256_set1_ps(REAL_MIN), (__m256)(x)))
 #elif defined(__SSE2__) && !REAL_IS_DOUBLE
 #define ESTIMATE(OF, x) ((vec)_mm_##OF##_ps((__m128)(x)))
-static inline vec within(vec x)
-{
-    return (vec)_mm_max_ps(_mm_set1_ps(REAL_MIN), _mm_min_ps(_mm_set1_ps(REAL_MAX), (__m128)x));
-}
+#define MOST(x) ((vec)_mm_min_ps(_mm_set1_ps(REAL_MAX), (__m128)(x)))
+#define LEAST(x) ((vec)_mm_max_ps(_mm_set1_ps(REAL_MIN), (__m128)(x)))
 #endif
 
 static inline vec reciprocal(vec x)
 {
 #ifdef ESTIMATE
-    x = within(x);
+    x = MOST(x);
     vec y = ESTIMATE(rcp, x);
     if (REAL_IS_DOUBLE) y += y * (1 - x * y);
     return y + y * (1 - x * y);
@@ -139,7 +131,7 @@ static inline vec reciprocal(vec x)
 static inline vec root(vec x)
 {
 #ifdef ESTIMATE
-    const vec normal = within(x), half = (real)0.5 * normal;
+    const vec normal = LEAST(MOST(x)), half = (real)0.5 * normal;
     vec y = ESTIMATE(rsqrt, normal);
     if (REAL_IS_DOUBLE) y *= (real)1.5 - half * y * y;
     return x * (y * ((real)1.5 - half * y * y));
