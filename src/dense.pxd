@@ -7,10 +7,10 @@ it sums.
 """
 from libc.string cimport memcpy
 from real cimport real
+from vector cimport LANES, load, store
 
 cdef extern from "product.h" nogil:
     const Py_ssize_t STRIP      # columns of a strip
-    const Py_ssize_t LANES      # elements of a vector register
     const Py_ssize_t BLOCK_ROWS  # rows of W whose gradient is made at a time
     enum:
         SQUARE                  # elements of BLOCK_ROWS rows of a strip
@@ -24,11 +24,6 @@ cdef extern from "product.h" nogil:
     Py_ssize_t product_last_columns(
         real* c, Py_ssize_t ldc, const real* a, Py_ssize_t a_row, const real* b, Py_ssize_t ldb,
         Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* start)
-
-cdef extern from "vector.h" nogil:
-    ctypedef real vec
-    vec load(const real* p)
-    void store(real* p, vec v)
 
 cdef extern from "transpose.h" nogil:
     void transpose_block(real* to, Py_ssize_t to_row, const real* source, Py_ssize_t from_row)

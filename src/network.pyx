@@ -501,7 +501,7 @@ cdef class Network:
         self.beta_2_power *= self.beta_2
         self.net.step.learning_rate = <real> (learning_rate / (1 - self.beta_1_power))
         self.net.step.correction = <real> (1 / sqrt(1 - self.beta_2_power))
-        self.net.step.epsilon = at_least(<real> (
+        self.net.step.epsilon = at_least(<real> (       # a root may be 0, and `reciprocal` wants a normal number
             self.epsilon / sqrt(1 - self.beta_2_power) if self.epsilon_hat else self.epsilon), REAL_MIN)
 
     cdef set_optimizer(self, optimizer):

@@ -4,17 +4,7 @@ The penalties of weights are part of the step, so that no other pass over the pa
 `penalized`. Hyperparameters come from fastmlp/optimizers.py, where each is described.
 """
 from real cimport real, sign
-
-cdef extern from "vector.h" nogil:
-    ctypedef real vec           # LANES elements: arithmetic is by element, a real beside it counts for all
-    const Py_ssize_t LANES
-    vec load(const real* p)
-    void store(real* p, vec v)
-    vec load_lanes(const real* p, Py_ssize_t n)     # the first n
-    void store_lanes(real* p, vec v, Py_ssize_t n)
-    vec signs(vec x)
-    vec reciprocal(vec x)
-    vec root(vec x)
+from vector cimport LANES, load, load_lanes, reciprocal, root, signs, store, store_lanes, vec
 
 cdef enum Optimizer:
     SGD

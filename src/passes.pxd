@@ -38,15 +38,7 @@ from net cimport (
     GROUP, PACKED, PACKED_INPUTS, SHARD, TILE, Layer, Net, owned_strips, panels, share, team_for_columns,
 )
 from optimizers cimport optimizer_step
-
-cdef extern from "vector.h" nogil:
-    ctypedef real vec
-    const Py_ssize_t LANES
-    vec load(const real* p)
-    void store(real* p, vec v)
-    vec load_lanes(const real* p, Py_ssize_t n)
-    void store_lanes(real* p, vec v, Py_ssize_t n)
-    double sum_of_squares(const real* p, Py_ssize_t n)
+from vector cimport LANES, load, load_lanes, store, store_lanes, sum_of_squares
 
 cdef extern from *:
     """

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from cases import DTYPES, EVERY_BUILD, cast, make
+from cases import COMPILED, DTYPES, EVERY_BUILD, cast, make
 from tolerances import assert_close
 
 STEPS = 10
@@ -329,6 +329,15 @@ def test_no_move_is_made_where_the_square_of_a_gradient_overflows(build, dtype):
         with np.errstate(over="ignore"):
             network.train(large, np.ones((1, 1), dtype), None, None, 1, optimizer)
         assert abs(network.parameters[0]) < 1e-3
+
+
+@pytest.mark.parametrize("optimizer", [fastmlp.Adam(epsilon=1e-60), fastmlp.RMSprop(epsilon=1e-60)])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", COMPILED)
+def test_no_move_is_made_without_a_gradient_where_epsilon_is_nothing_to_the_dtype(build, dtype, optimizer):
+    network = make(build, dtype, (1, 1), "tanh", "identity", "half_squared_error", False, np.ones(1))
+    network.train(np.zeros((1, 1), dtype), np.ones((1, 1), dtype), None, None, 1, optimizer)
+    assert network.parameters[0] == 1
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
