@@ -71,6 +71,20 @@ static inline void store_lanes(real *p, vec v, ptrdiff_t n)
 /* n lanes, or all if there are more. */
 static inline vec load_part(const real *p, ptrdiff_t n) { return n < LANES ? load_lanes(p, n) : load(p); }
 
+/* sum + x[0] * y. With AVX-512 the instruction itself reads x and puts it into all lanes: one less to decode. */
+static inline __attribute__((always_inline)) vec add_scaled(vec sum, const real *x, vec y)
+{
+#if defined(__AVX512F__) && REAL_IS_DOUBLE
+    __asm__("vfmadd231pd %2%{1to8%}, %1, %0" : "+v"(sum) : "v"(y), "m"(*x));
+    return sum;
+#elif defined(__AVX512F__)
+    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(y), "m"(*x));
+    return sum;
+#else
+    return sum + *x * y;
+#endif
+}
+
 /* 1 where x > 0, -1 where x < 0, else 0; a comparison gives -1 where it holds. */
 static inline vec signs(vec x) { return __builtin_convertvector((x < 0) - (x > 0), vec); }
 
