@@ -25,8 +25,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastmlp import builds, reference
 from fastmlp import schedules as rate_schedules
-from fastmlp.estimator_training import dense, fit_by_batches, fit_by_lbfgs
+from fastmlp.estimator_training import fit_by_batches, fit_by_lbfgs
 from fastmlp.reference import Array
+from fastmlp.sparse import by_rows
 from fastmlp.threads import threads as as_threads
 
 # scikit-learn's names where they differ from fastmlp's.
@@ -322,7 +323,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         if check_input:
             X = self._inputs(X)
         network = self._linked()
-        outputs: Array = network.forward(dense(X, network.dtype), None, as_threads(self.n_threads), True)
+        outputs: Array = network.forward(by_rows(X, network.dtype), None, as_threads(self.n_threads), True)
         if check_input and getattr(self, "y_scaler_", None) is not None:
             return np.asarray(self.y_scaler_.inverse_transform(outputs), outputs.dtype)
         return outputs
@@ -378,7 +379,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         whole, depth = self._linked(), layer % hidden + 1
         part = self._make(whole.sizes[: depth + 1], self._names()[:depth], "half_squared_error")
         part.parameters[...] = whole.parameters[: part.parameters.size]  # the first layers stand first
-        activations: Array = part.forward(dense(X, whole.dtype), None, as_threads(self.n_threads), True)
+        activations: Array = part.forward(by_rows(X, whole.dtype), None, as_threads(self.n_threads), True)
         return activations
 
     def input_gradient(self, X: Any) -> Array:
@@ -405,7 +406,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             raise ValueError("scale is 'quantile', which has no gradient; expected 'standard' or None")
         X = self._inputs(X)
         network = self._linked()
-        x, n_threads = dense(X, network.dtype), as_threads(self.n_threads)
+        x, n_threads = np.asarray(by_rows(X, network.dtype)), as_threads(self.n_threads)
         outputs = network.forward(x, None, n_threads, True)
         gradients = np.empty((len(x), self.n_outputs_, x.shape[1]), network.dtype)
         names = self._names()

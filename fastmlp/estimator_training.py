@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import scipy.optimize
-from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
@@ -25,6 +24,7 @@ from fastmlp import schedules as rate_schedules
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.progress import progress as as_progress
 from fastmlp.reference import Array
+from fastmlp.sparse import by_rows
 from fastmlp.threads import threads as as_threads
 from fastmlp.training import Callback, History, ask, callbacks, run_epoch
 
@@ -32,11 +32,6 @@ from fastmlp.training import Callback, History, ask, callbacks, run_epoch
 LARGE = 100
 # What lbfgs cannot take, by its value for "off".
 STOCHASTIC_ONLY = {"dropout": 0.0, "clip_norm": None, "l1": 0.0, "schedule": None, "batch_callbacks": None}
-
-
-def dense(X: Any, dtype: np.dtype[Any]) -> Array:
-    """X by rows, without gaps, of the core's dtype."""
-    return np.ascontiguousarray(X.toarray() if issparse(X) else X, dtype)
 
 
 def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incremental: bool, eval_set: Any) -> None:
@@ -55,7 +50,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     train, held = (X, y, sample_weight), None
     if mlp.early_stopping and eval_set is None:
         train, held = _split(mlp, X, y, sample_weight)
-    x = dense(train[0], network.dtype)
+    x = by_rows(train[0], network.dtype)
     w = None if train[2] is None else np.ascontiguousarray(train[2], network.dtype)
     data = x, mlp._targets(train[1], network.dtype), w
     _check_that_it_fits(network, *data[:2])
@@ -125,7 +120,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
         _look_at_the_result(mlp, train[1])
 
 
-def _check_that_it_fits(network: Any, x: Array, targets: Array) -> None:
+def _check_that_it_fits(network: Any, x: Any, targets: Array) -> None:
     """The core trusts these shapes, and another thread, or a callback, may have changed the estimator meanwhile."""
     n_out = network.sizes[-1] if targets.ndim == 1 else targets.shape[1]
     if (x.shape[1], n_out) != (network.sizes[0], network.sizes[-1]) or len(targets) != len(x):
@@ -229,7 +224,7 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
     mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
     mlp.intercepts_ = [b.astype(np.float64) for b in mlp.intercepts_]
     network = mlp._linked(train=True)
-    x, targets = dense(X, network.dtype), mlp._targets(y, network.dtype)
+    x, targets = by_rows(X, network.dtype), mlp._targets(y, network.dtype)
     w = None if sample_weight is None else np.ascontiguousarray(sample_weight, network.dtype)
     _check_that_it_fits(network, x, targets)
     total = len(x) if w is None else float(w.sum())
@@ -317,10 +312,10 @@ class _Observer:
         self.history = History()
         self._line = as_progress(mlp.progress, mlp.max_iter)
 
-    def _as_the_net_sees(self, X: Any, y: Array, weight: Array | None = None) -> tuple[Array, Array, Array | None]:
+    def _as_the_net_sees(self, X: Any, y: Array, weight: Array | None = None) -> tuple[Any, Array, Array | None]:
         dtype = self._network.dtype
         w = None if weight is None else np.ascontiguousarray(weight, dtype)
-        return dense(X, dtype), self._mlp._targets(y, dtype), w
+        return by_rows(X, dtype), self._mlp._targets(y, dtype), w
 
     def _after_batch(self, loss: float) -> bool:
         self.history.batch_loss = loss

@@ -465,6 +465,8 @@ class Network:
         X and out are looked at: None says that one of them cannot be used as it stands, or, unless they were
         `checked` before, that X or the outputs are not finite.
         """
+        if checked and not isinstance(X, np.ndarray):
+            X = np.asarray(X)
         if not self._usable(X, self.sizes[0]) or len(X) == 0 or not (checked or np.isfinite(X).all()):
             return None
         x: Array = X
@@ -498,7 +500,7 @@ class Network:
     @_quietly
     def evaluate(self, X: Array, targets: Array, sample_weight: Array | None = None, threads: int = 1) -> float:
         """The mean loss over the weighted rows."""
-        zs, activations = self._pass_forward(X)
+        zs, activations = self._pass_forward(np.asarray(X))
         total = self._loss_sum(zs[-1], activations[-1], self._targets(targets), sample_weight)
         return total / (len(X) if sample_weight is None else float(sample_weight.sum(dtype=np.float64)))
 
@@ -513,7 +515,7 @@ class Network:
         threads: int = 1,
     ) -> float:
         """The mean loss; its gradient into flat (n_parameters,), and into inputs (m, n_0) unless None."""
-        total = self._backpropagate(X, self._targets(targets), sample_weight, flat, inputs)
+        total = self._backpropagate(np.asarray(X), self._targets(targets), sample_weight, flat, inputs)
         return total / (len(X) if sample_weight is None else float(sample_weight.sum(dtype=np.float64)))
 
     @_quietly
@@ -541,7 +543,7 @@ class Network:
         zero makes no step.
         """
         total = total_weight = total_rows = by_rows = penalty_by_rows = 0.0
-        step = OPTIMIZERS[type(optimizer).__name__]
+        step, X = OPTIMIZERS[type(optimizer).__name__], np.asarray(X)
         for number, start in list(enumerate(range(0, len(X), batch_size)))[first:last]:
             rows = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
             x, w = X[rows], None if sample_weight is None else sample_weight[rows]

@@ -105,7 +105,7 @@ class Epoch(NamedTuple):
 
 def run_epoch(
     network: Any,
-    data: tuple[Array, Array, Array | None],
+    data: tuple[Any, Array, Array | None],
     order: Array | None,
     batch_size: int,
     optimizer: Any,
@@ -119,7 +119,7 @@ def run_epoch(
 ) -> Epoch:
     """One epoch of `network.train`, in one call; in several, if somebody wants to look in between.
 
-    data is (X, targets, sample_weight). `after_batch` gets the loss of each batch, and a true answer ends the epoch;
+    data is (X, targets, sample_weight), X an array or a `sparse.CSR`. `after_batch` gets the loss of each batch, and a true answer ends the epoch;
     so does the end of time (`perf_counter` beyond deadline).
     """
     x, targets, w = data

@@ -10,6 +10,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from real cimport real
 from dense cimport BIG, BLOCK_ROWS, STRIP, strips
 from optimizers cimport Step
+from sparse cimport Sparse
 
 cdef extern from *:
     """
@@ -73,7 +74,8 @@ cdef struct Net:
     real* partial               # (SHARDS, partial_distance): a gradient for each shard
     Py_ssize_t partial_distance
     # the data
-    const real* X               # (rows, n_in of the first layer)
+    const real* X               # (rows, n_in of the first layer), or NULL:
+    Sparse sparse
     const real* targets         # (rows, n_out of the last layer), or NULL:
     const int64_t* labels       # (rows,)
     const real* sample_weight   # (rows,), or NULL for ones
@@ -249,7 +251,7 @@ cdef inline int team_for_columns(const Net* net) noexcept nogil:
     cdef Py_ssize_t l, width = 0
     for l in range(net.depth - 1):
         width += net.layers[l].n_out
-    if net.size == 1 or net.n_weights <= 2 * net.size * width or net.inputs_gradient != NULL:
+    if net.sparse.indptr != NULL or net.size == 1 or net.n_weights <= 2 * net.size * width or net.inputs_gradient != NULL:
         return 1
     return even_team(net, min(net.team, net.copies))
 

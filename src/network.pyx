@@ -7,6 +7,7 @@ so that a caller with a ready array pays for no check in Python.
 """
 cimport numpy as np
 import numpy
+from fastmlp.sparse import CSR
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
@@ -87,7 +88,7 @@ cdef class Network:
     cdef Net net
     cdef pthread_mutex_t lock           # one call at a time uses the workspace
     cdef list workspace                 # the arrays that net points into
-    cdef np.ndarray inputs              # one more, where their place grew
+    cdef np.ndarray inputs              # one more, for rows of X
     cdef real* free                     # where the workspace is not laid out yet
     cdef bint can_train                 # whether there is all that allocate_backward makes
     cdef Py_ssize_t n_in, n_out, n_parameters
@@ -194,7 +195,6 @@ cdef class Network:
             if layer.dropped > 0:
                 layer.masked = self.take(self.net.rows * layer.distance)
             layer.transposed = self.take(layer.n_out * layer.n_in)
-        self.net.x = self.take(self.net.copies * GROUP * row_distance(self.n_in))
         self.net.t = self.take(self.net.rows * self.n_out)
         self.net.cost = self.take(self.net.rows * self.n_out)
         self.net.w = self.take(self.net.rows)
@@ -206,16 +206,18 @@ cdef class Network:
             self.net.partial_distance = (self.n_parameters + SLACK - 1) // SLACK * SLACK
             self.net.partial = self.take(SHARDS * self.net.partial_distance)
 
-    cdef allocate_backward(self, int threads=1):
-        """Made at the first call that needs it; the inputs' place anew, where more threads want a copy each."""
+    cdef allocate_backward(self):
+        """Made at the first call that needs it."""
+        if not self.can_train:
+            self.allocate(True)
+            self.can_train = True
+
+    cdef allocate_inputs(self, X, int threads):
+        """The place where rows of a dense X are gathered; anew, where more threads want a copy each."""
         cdef int copies
         self.net.threads = threads
         copies = copies_for(&self.net)
-        if not self.can_train:
-            self.net.copies = copies
-            self.allocate(True)
-            self.can_train = True
-        elif copies > self.net.copies:
+        if isinstance(X, np.ndarray) and copies > self.net.copies:
             self.inputs = buffer(copies * GROUP * row_distance(self.n_in))
             self.net.x = <real*> data(self.inputs)
             self.net.copies = copies
@@ -243,9 +245,13 @@ cdef class Network:
         pthread_mutex_unlock(&self.lock)
 
     cdef int use(self, X, targets, sample_weight, order, int threads, bint backward) except -1:
-        """Point the net at the data of one call; the arrays must outlive it."""
+        """Point the net at the data of one call; the arrays must outlive it. X is an array, or fastmlp.sparse.CSR."""
         cdef Net* net = &self.net
-        net.X = <const real*> data(X)
+        if isinstance(X, np.ndarray):
+            net.X, net.sparse.indptr = <const real*> data(X), NULL
+        else:
+            net.X, net.sparse.values = NULL, <const real*> data(X.values)
+            net.sparse.indices, net.sparse.indptr = <const int32_t*> data(X.indices), <const int64_t*> data(X.indptr)
         net.targets, net.labels = NULL, NULL
         if targets is not None and targets.ndim == 1:
             net.labels = <const int64_t*> data(targets)
@@ -265,19 +271,22 @@ cdef class Network:
         """Outputs (m, n_out) of X (m, n_in), or (n_out,) of (n_in,), into `out` if given.
 
         X and out are looked at: None says that one of them cannot be used as it stands, or, unless they were
-        `checked` before, that X or the outputs are not finite.
+        `checked` before, that X or the outputs are not finite. A fastmlp.sparse.CSR is checked, and has no `out`.
         """
         cdef np.ndarray x, y
         cdef np.npy_intp shape[2]
         cdef Py_ssize_t rows
         cdef int ndim
-        if not np.PyArray_CheckExact(X):
+        if type(X) is CSR:
+            x, ndim, rows, checked = None, 2, len(X), True
+        elif not np.PyArray_CheckExact(X):
             return None
-        x = <np.ndarray> X
-        ndim = np.PyArray_NDIM(x)
-        if ndim < 1 or ndim > 2 or not usable(x) or np.PyArray_DIM(x, ndim - 1) != self.n_in:
-            return None
-        rows = 1 if ndim == 1 else np.PyArray_DIM(x, 0)
+        else:
+            x = <np.ndarray> X
+            ndim = np.PyArray_NDIM(x)
+            if ndim < 1 or ndim > 2 or not usable(x) or np.PyArray_DIM(x, ndim - 1) != self.n_in:
+                return None
+            rows = 1 if ndim == 1 else np.PyArray_DIM(x, 0)
         if rows == 0 or not (checked or all_finite(<const real*> np.PyArray_DATA(x), rows * self.n_in)):
             return None
         shape[0] = rows
@@ -294,7 +303,7 @@ cdef class Network:
                 return None
         self.acquire()
         try:
-            self.use(x, None, None, None, threads, False)
+            self.use(X, None, None, None, threads, False)
             self.net.outputs = <real*> np.PyArray_DATA(y)
             if <double> rows * self.n_parameters < ALONE:
                 self.predict(rows)
@@ -354,7 +363,8 @@ cdef class Network:
         cdef double total, weight
         self.acquire()
         try:
-            self.allocate_backward(threads)
+            self.allocate_backward()
+            self.allocate_inputs(X, threads)
             self.use(X, targets, sample_weight, None, threads, True)
             self.net.inputs_gradient = <real*> data(inputs)
             with nogil:
@@ -455,7 +465,8 @@ cdef class Network:
             steps = min(steps, <Py_ssize_t> last)
         self.acquire()
         try:
-            self.allocate_backward(threads)
+            self.allocate_backward()
+            self.allocate_inputs(X, threads)
             self.use(X, targets, sample_weight, order, threads, True)
             self.net.dropping, self.net.seed = True, seed
             self.set_optimizer(optimizer)

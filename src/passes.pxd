@@ -24,7 +24,7 @@ number of threads. That is why results are the same bits.
 """
 from libc.math cimport sqrt
 from libc.stdint cimport uint32_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward
 from dense cimport (
@@ -38,6 +38,7 @@ from net cimport (
     GROUP, PACKED, PACKED_INPUTS, SHARD, TILE, Layer, Net, owned_strips, panels, share, team_for_columns,
 )
 from optimizers cimport optimizer_step
+from sparse cimport sparse_backward_weights, sparse_forward
 from vector cimport LANES, load, load_lanes, store, store_lanes, sum_of_squares
 
 cdef extern from *:
@@ -57,6 +58,16 @@ cdef extern from "threads.h" nogil:
                       Py_ssize_t items, int threads)
 
 
+cdef inline Py_ssize_t row_of(const Net* net, Py_ssize_t sample) noexcept nogil:
+    """Which row of X, targets and sample weights a sample is."""
+    return sample if net.order == NULL else net.order[sample]
+
+
+cdef inline bint is_sparse(const Net* net) noexcept nogil:
+    """Whether X is."""
+    return net.sparse.indptr != NULL
+
+
 cdef inline const real* gather(
     const Net* net, real* buffer, Py_ssize_t distance, const real* data, Py_ssize_t n, Py_ssize_t start,
     Py_ssize_t lo, Py_ssize_t hi, bint always
@@ -71,7 +82,7 @@ cdef inline const real* gather(
     if net.order == NULL and not always:
         return data + (start + lo) * n
     for i in range(lo, hi):
-        row = data + (start + i if net.order == NULL else net.order[start + i]) * n
+        row = data + row_of(net, start + i) * n
         to = buffer + i * distance
         for v in range(whole):
             store(to + v * LANES, load(row + v * LANES))
@@ -82,7 +93,9 @@ cdef inline const real* gather(
 cdef inline const real* gather_inputs(
     const Net* net, Py_ssize_t start, Py_ssize_t lo, Py_ssize_t hi
 ) noexcept nogil:
-    """Rows of X; with `backward` always a copy, for the way back reads beyond its end."""
+    """Rows of X; with `backward` always a copy, for the way back reads beyond its end. NULL if X is sparse."""
+    if is_sparse(net):
+        return NULL
     return gather(net, net.x, net.x_distance, net.X, net.layers[0].n_in, start, lo, hi, net.backward)
 
 
@@ -138,7 +151,7 @@ cdef inline const real* gather_targets(
     for i in range(lo * n, hi * n):
         net.t[i] = 0
     for i in range(lo, hi):
-        net.t[i * n + net.labels[net.order[start + i] if net.order != NULL else start + i]] = 1
+        net.t[i * n + net.labels[row_of(net, start + i)]] = 1
     return net.t + lo * n
 
 
@@ -165,11 +178,31 @@ cdef inline void forward_layer(
             layer.n_out)
 
 
+cdef inline void forward_sparse(
+    const Net* net, Layer* layer, real* z, Py_ssize_t start, Py_ssize_t m
+) noexcept nogil:
+    """Z^1 = X W^1 + b^1 for the m samples from `start` on of a sparse X."""
+    cdef const real* theta = net.theta if layer.in_strips else net.parameters
+    cdef const real* W
+    cdef const real* b = NULL
+    cdef Py_ssize_t i, strip, o, width, ldw
+    for strip in range(strips(layer.n_out)):
+        o = strip * STRIP
+        width = strip_width(o, layer.n_out)
+        W, ldw = theta + layer.weights + o, layer.n_out
+        if layer.in_strips:
+            W, ldw = theta + layer.weights + o * layer.n_in, width
+        if layer.biases >= 0:
+            b = theta + layer.biases + o
+        for i in range(m):
+            sparse_forward(z + i * layer.distance + o, &net.sparse, row_of(net, start + i), W, ldw, b, width)
+
+
 cdef inline void forward_rows(
     const Net* net, Py_ssize_t first, const real* x, Py_ssize_t distance, Py_ssize_t start, Py_ssize_t at,
     Py_ssize_t m, real* outputs, bint keep
 ) noexcept nogil:
-    """A^l = g^l(A^(l-1) W^l + b^l) for m samples and every layer from `first` on, whose inputs x are.
+    """A^l = g^l(A^(l-1) W^l + b^l) for m samples and every layer from `first` on, whose inputs x are, or a sparse X.
 
     They take the rows `at` and following of the buffers, row i is sample start + i; outputs go to `outputs` unless
     it is NULL. With `keep`, z is kept, too, where it is needed.
@@ -184,7 +217,10 @@ cdef inline void forward_rows(
         if l == net.depth - 1 and outputs != NULL:
             a = outputs
         z = layer.z + at * layer.distance if keep and layer.z != NULL else a
-        forward_layer(net, layer, z, x, distance, m)
+        if l == 0 and is_sparse(net):
+            forward_sparse(net, layer, z, start + at, m)
+        else:
+            forward_layer(net, layer, z, x, distance, m)
         if layer.activation == SOFTMAX:
             softmax_forward(a, net.log_sum + at, z, m, layer.n_out)
         else:
@@ -198,11 +234,14 @@ cdef inline void forward_rows(
 cdef inline void predict_tile(void* context, Py_ssize_t tile, int part) noexcept nogil:
     """Outputs of one tile; where there are more rows than the buffers have, every thread has some for itself."""
     cdef Net* net = <Net*> context
-    cdef Py_ssize_t lo, hi, n_in = net.layers[0].n_in, n_out = net.layers[net.depth - 1].n_out
+    cdef Py_ssize_t lo, hi, at, n_in = net.layers[0].n_in, n_out = net.layers[net.depth - 1].n_out
+    cdef const real* x = NULL
     lo, hi = share(net.size, tile, net.tiles)
+    at = part * net.room if net.room > 0 else lo
+    if not is_sparse(net):
+        x = net.X + (net.start + lo) * n_in
     forward_rows(
-        net, 0, net.X + (net.start + lo) * n_in, n_in, net.start, part * net.room if net.room > 0 else lo, hi - lo,
-        net.outputs + (net.start + lo) * n_out, False)
+        net, 0, x, n_in, net.start + lo - at, at, hi - lo, net.outputs + (net.start + lo) * n_out, False)
 
 
 cdef inline void forward_loss(
@@ -343,12 +382,16 @@ cdef inline void from_strips_all(const Net* net, real* to, const real* theta) no
 
 
 cdef inline void choose_weights(Net* net, bint train, bint shared) noexcept nogil:
-    """Decide where to read each W from, and bring it there: from strips to train, else a big W that tiles share."""
+    """Decide where to read each W from, and bring it there: from strips to train, else a big W that tiles share.
+
+    A sparse X reads few rows of W, which stays where it is.
+    """
     cdef Layer* layer
     cdef Py_ssize_t l
     for l in range(net.depth):
         layer = &net.layers[l]
-        layer.in_strips = train or (shared and layer.n_in * layer.n_out >= BIG)
+        layer.in_strips = train or (
+            shared and layer.n_in * layer.n_out >= BIG and not (l == 0 and is_sparse(net)))
         if layer.in_strips:
             to_strips(net, net.theta, net.parameters, l)
 
@@ -401,11 +444,48 @@ cdef inline double rows_loss(const Net* net, Py_ssize_t row, Py_ssize_t m) noexc
     return (total[0] + total[1]) + (total[2] + total[3])
 
 
-cdef inline void strips_gradient(
-    Net* net, real* to, Py_ssize_t l, Py_ssize_t first, Py_ssize_t last, int part, Py_ssize_t row, Py_ssize_t m,
+cdef inline void bias_gradient(
+    Net* net, real* to, const Layer* layer, Py_ssize_t o, const real* delta, Py_ssize_t ldz, Py_ssize_t m,
+    Py_ssize_t width, bint accumulate, bint with_update
+) noexcept nogil:
+    """db of a strip that begins at column o, as strips_gradient makes dW."""
+    cdef Py_ssize_t at = layer.biases + o
+    if layer.biases >= 0:
+        dense_backward_bias(to + at, delta, ldz, m, width, accumulate)
+        if with_update:
+            update(net, at, to + at, False, width)
+
+
+cdef inline void sparse_gradient(
+    Net* net, real* to, Py_ssize_t first, Py_ssize_t last, Py_ssize_t start, Py_ssize_t row, Py_ssize_t m,
     bint accumulate, bint with_update
 ) noexcept nogil:
+    """What strips_gradient makes for the first layer, where X is sparse: a whole strip at a time."""
+    cdef Layer* layer = &net.layers[0]
+    cdef Py_ssize_t i, strip, o, at, width
+    cdef const real* delta
+    for strip in range(first, last):
+        o = strip * STRIP
+        width = strip_width(o, layer.n_out)
+        delta = layer.delta + row * layer.distance + o
+        at = layer.weights + o * layer.n_in
+        bias_gradient(net, to, layer, o, delta, layer.distance, m, width, accumulate, with_update)
+        if not accumulate:
+            memset(to + at, 0, layer.n_in * width * sizeof(real))
+        for i in range(m):
+            sparse_backward_weights(
+                to + at, &net.sparse, row_of(net, start + row + i), delta + i * layer.distance, width)
+        if with_update:
+            update(net, at, to + at, True, layer.n_in * width)
+
+
+cdef inline void strips_gradient(
+    Net* net, real* to, Py_ssize_t l, Py_ssize_t first, Py_ssize_t last, int part, Py_ssize_t start, Py_ssize_t row,
+    Py_ssize_t m, bint accumulate, bint with_update
+) noexcept nogil:
     """dW and db of the strips first..last of layer l, from m rows of its inputs and of delta from `row` on.
+
+    Row i is sample start + i.
 
     They go to the flat buffer `to`, or `with_update` straight into the optimizer's step. It goes by BLOCK_ROWS rows
     of W: a gradient that is added to no other is used while it is in the nearest cache, and never stored elsewhere;
@@ -416,11 +496,15 @@ cdef inline void strips_gradient(
     cdef Py_ssize_t lo = 0, rows, at, distance, lda, ldz, strip, width, o
     cdef Layer* layer = &net.layers[l]
     cdef real* gradient
-    cdef const real* inputs = inputs_of(net, l, part, &distance) + row * distance
+    cdef const real* inputs
     cdef const real* deltas = layer.delta + row * layer.distance
     cdef const real* a
     cdef const real* delta
     cdef bint pack = layer.n_in > BLOCK_ROWS and layer.n_out > STRIP
+    if l == 0 and is_sparse(net):
+        sparse_gradient(net, to, first, last, start, row, m, accumulate, with_update)
+        return
+    inputs = inputs_of(net, l, part, &distance) + row * distance
     if pack:
         for strip in range(first, last):
             o = strip * STRIP
@@ -439,11 +523,8 @@ cdef inline void strips_gradient(
             delta, ldz = deltas + o, layer.distance
             if pack:
                 delta, ldz = packed.delta + (strip - first) * STRIP * GROUP, width
-            if lo == 0 and layer.biases >= 0:
-                at = layer.biases + o
-                dense_backward_bias(to + at, delta, ldz, m, width, accumulate)
-                if with_update:
-                    update(net, at, to + at, False, width)
+            if lo == 0:
+                bias_gradient(net, to, layer, o, delta, ldz, m, width, accumulate, with_update)
             at = layer.weights + o * layer.n_in + lo * width
             gradient = to + at
             if with_update and not accumulate:
@@ -459,7 +540,7 @@ cdef inline void parameters_panel(void* context, Py_ssize_t item, int part) noex
     cdef Net* net = <Net*> context
     cdef Py_ssize_t l, first, last
     first, last = owned_strips(net, item, &l)
-    strips_gradient(net, net.gradient, l, first, last, part, 0, net.size, net.accumulate, net.update)
+    strips_gradient(net, net.gradient, l, first, last, part, net.start, 0, net.size, net.accumulate, net.update)
     if net.update:
         renew_transposed(net, l, first, last)
 
@@ -469,19 +550,21 @@ cdef inline void backward_shard(void* context, Py_ssize_t shard, int part) noexc
     cdef Net* net = <Net*> context
     cdef real* gradient = net.partial + shard * net.partial_distance
     cdef double loss = net.shard_loss[shard] if net.accumulate else 0
-    cdef Py_ssize_t lo, hi, start, end, first, last, piece, pieces, tile, tiles, l, strip, row = part * SHARD
+    cdef Py_ssize_t lo, hi, start, end, first, last, piece, pieces, tile, tiles, l, strip, sample, row = part * SHARD
     lo, hi = share(net.size, shard, net.shards)
     pieces = (hi - lo + SHARD - 1) // SHARD
     for piece in range(pieces):
         start, end = share(hi - lo, piece, pieces)
+        sample = net.start + lo + start - row
         tiles = (end - start + TILE - 1) // TILE
         for tile in range(tiles):
             first, last = share(end - start, tile, tiles)
-            backward_rows(net, net.start + lo + start - row, row + first, row + last)
+            backward_rows(net, sample, row + first, row + last)
         for l in range(net.depth):
             for strip in range(strips(net.layers[l].n_out)):
                 strips_gradient(
-                    net, gradient, l, strip, strip + 1, part, row, end - start, net.accumulate or piece > 0, False)
+                    net, gradient, l, strip, strip + 1, part, sample, row, end - start,
+                    net.accumulate or piece > 0, False)
         loss += rows_loss(net, row, end - start)
     net.shard_loss[shard] = loss
 
@@ -612,5 +695,5 @@ cdef inline double batch_weight(const Net* net, Py_ssize_t start, Py_ssize_t siz
     if net.sample_weight == NULL:
         return size
     for i in range(start, start + size):
-        total += net.sample_weight[net.order[i] if net.order != NULL else i]
+        total += net.sample_weight[row_of(net, i)]
     return total
