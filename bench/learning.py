@@ -185,7 +185,8 @@ def main():
     parser = argparse.ArgumentParser(description="Compare the estimators with scikit-learn's: what they learn.")
     parser.add_argument("--quick", action="store_true", help="three data sets, few seeds, and nothing is written")
     quick = parser.parse_args().quick
-    setting = data.SOURCES, DTYPES, SEEDS, SEEDS_OF_LARGE, None, os.cpu_count()
+    titles = [title for title, source in data.SOURCES.items() if source.learned]
+    setting = titles, DTYPES, SEEDS, SEEDS_OF_LARGE, None, os.cpu_count()
     if quick:
         setting = ("breast cancer", "wine", "diabetes"), DTYPES[:1], 2, 2, 50, 1
     rows = []

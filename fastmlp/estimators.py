@@ -56,7 +56,8 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):
     eval_metric : str or callable, default=None
         Any scorer of scikit-learn, to be computed on the eval_set of `fit` after each epoch.
     scale : {"standard", "quantile"}, default=None
-        How `fit` scales X, and prediction alike: to mean 0 and variance 1, or to a normal distribution.
+        How `fit` scales X, and prediction alike: to mean 0 and variance 1, or to a normal distribution. A
+        sparse X becomes dense by it.
     initial_weights : (list of ndarray, list of ndarray), default=None
         coefs and intercepts to start from.
     n_threads : int, default=None
@@ -251,7 +252,7 @@ class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):
         Any scorer of scikit-learn, to be computed on the eval_set of `fit` after each epoch.
     scale : {"standard", "quantile"}, default=None
         How `fit` scales X and y, and prediction alike and back: to mean 0 and variance 1, or to a normal
-        distribution. y is left as it is with loss="poisson".
+        distribution. y is left as it is with loss="poisson". A sparse X becomes dense by it.
     initial_weights : (list of ndarray, list of ndarray), default=None
         coefs and intercepts to start from.
     n_threads : int, default=None

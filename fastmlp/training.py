@@ -119,8 +119,8 @@ def run_epoch(
 ) -> Epoch:
     """One epoch of `network.train`, in one call; in several, if somebody wants to look in between.
 
-    data is (X, targets, sample_weight), X an array or a `sparse.CSR`. `after_batch` gets the loss of each batch, and a true answer ends the epoch;
-    so does the end of time (`perf_counter` beyond deadline).
+    data is (X, targets, sample_weight), X an array or a `sparse.CSR`. `after_batch` gets the loss of each batch, and
+    a true answer ends the epoch; so does the end of time (`perf_counter` beyond deadline).
     """
     x, targets, w = data
     rows, n_steps = len(x), -(-len(x) // batch_size)

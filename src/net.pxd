@@ -251,7 +251,9 @@ cdef inline int team_for_columns(const Net* net) noexcept nogil:
     cdef Py_ssize_t l, width = 0
     for l in range(net.depth - 1):
         width += net.layers[l].n_out
-    if net.sparse.indptr != NULL or net.size == 1 or net.n_weights <= 2 * net.size * width or net.inputs_gradient != NULL:
+    if net.sparse.indptr != NULL or net.inputs_gradient != NULL:
+        return 1
+    if net.size == 1 or net.n_weights <= 2 * net.size * width:
         return 1
     return even_team(net, min(net.team, net.copies))
 

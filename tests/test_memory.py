@@ -11,7 +11,7 @@ import ctypes, mmap
 import numpy as np
 import fastmlp
 from cases import COMPILED, DTYPES
-from fastmlp import builds
+from fastmlp import builds, sparse
 
 libc = ctypes.CDLL(None, use_errno=True)
 kept = []
@@ -36,6 +36,12 @@ for build in COMPILED:
             for m in (1, 3, 4, 65, 257) if sizes[0] < 1000 else (4,):
                 X, y = (guarded(rng.normal(size=(m, n)).astype(dtype)) for n in (sizes[0], sizes[-1]))
                 w, out = guarded(np.ones(m, dtype)), guarded(np.zeros((m, sizes[-1]), dtype))
+                core = builds.network(dtype, build)(sizes, ("tanh",) * (len(sizes) - 1), "half_squared_error")
+                columns = guarded(np.tile(np.arange(sizes[0])[-3:], m).astype(np.int32))
+                ends = guarded(np.arange(0, columns.size + 1, columns.size // m))
+                csr = sparse.CSR(guarded(np.ones(columns.size, dtype)), columns, ends, (m, sizes[0]))
+                core.forward(csr)
+                core.train(csr, y, w, None, 32, fastmlp.SGD())
                 net.predict(X, out=out)
                 net.predict(X[0], out=out[-1])
                 net.evaluate(X, y, sample_weight=w)

@@ -122,13 +122,12 @@ def test_the_core_computes_from_a_csr_what_the_reference_does_from_dense_rows(bu
 def test_the_number_of_threads_does_not_change_a_bit(build, dtype, name):
     for m in (259, 2301):
         X, _ = compressed(m, NETS[name][0][0], dtype)
-        alone, *others = (
-            everything(*network_and_data(name, build, dtype, m)[:1], X, *network_and_data(name, build, dtype, m)[1], k)
-            for k in (1, 2, 3, 4)
-        )
-        for other in others:
-            for what, (value, _) in other.items():
-                assert value.tobytes() == alone[what][0].tobytes(), f"{what}, m={m}"
+        alone = None
+        for threads in (1, 2, 3, 4):
+            network, data = network_and_data(name, build, dtype, m)
+            found = {what: value.tobytes() for what, (value, _) in everything(network, X, *data, threads).items()}
+            alone = alone or found
+            assert [what for what in alone if found[what] != alone[what]] == [], f"m={m} threads={threads}"
 
 
 @pytest.mark.parametrize("build", COMPILED)
