@@ -81,6 +81,8 @@ def numeric(name: str, given: object) -> np.ndarray:
         raise ValueError(f"{name} cannot be read as an array of numbers: {problem}") from None
     if array.dtype.kind not in "biuf":
         hint = "; astype(float) converts a column of numbers" if array.dtype == object else ""
+        if hasattr(given, "toarray"):
+            hint = f"; a sparse {name} is for MLPClassifier and MLPRegressor, else toarray() makes it dense"
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (float, integer or boolean){hint}")
     return array
 

@@ -27,7 +27,7 @@ from fastmlp import builds, reference
 from fastmlp import schedules as rate_schedules
 from fastmlp.estimator_training import fit_by_batches, fit_by_lbfgs
 from fastmlp.reference import Array
-from fastmlp.sparse import by_rows
+from fastmlp.sparse import by_rows, checked
 from fastmlp.threads import threads as as_threads
 
 # scikit-learn's names where they differ from fastmlp's.
@@ -184,9 +184,23 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
     def _fit(
         self, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False, eval_set: Any = None
     ) -> "CompiledMLP":
-        hidden = self._hidden()
+        before = self.__dict__.copy()
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        try:
+            self._fit_anew_or_on(X, y, sample_weight, incremental, eval_set, first)
+        except BaseException:
+            curve = self.__dict__.get("loss_curve_")
+            if first and (not curve or curve is before.get("loss_curve_")):  # no epoch was made: all is as it was
+                self.__dict__ = before
+            raise
+        return self
+
+    def _fit_anew_or_on(
+        self, X: Any, y: Any, sample_weight: Any, incremental: bool, eval_set: Any, first: bool
+    ) -> None:
+        hidden = self._hidden()
         X, y = self._validate_input(X, y, incremental, reset=first)
+        X = checked(X)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
         sample_weight = self._weighted(y, sample_weight, incremental)
@@ -213,7 +227,6 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                 "be preprocessed."
             )
-        return self
 
     def _weighted(self, y: Array, sample_weight: Array | None, incremental: bool) -> Array | None:
         """The sample weights, times those of the classes."""
@@ -300,20 +313,20 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             dtype=(np.float64, np.float32), y_numeric=not is_classifier(self),
         )  # fmt: skip
         if is_classifier(self):
-            unknown = np.setdiff1d(y, self.classes_) if y.ndim == 1 else ()
+            unknown = np.setdiff1d(y, self.classes_ if y.ndim == 1 else y)
             if len(unknown):
-                raise ValueError(f"y of eval_set has classes {list(unknown)}, which y of fit has not")
+                raise ValueError(f"y of eval_set has classes {unknown.tolist()}, which y of fit has not")
             y = self._label_binarizer.transform(y)
         y = y.reshape(-1, 1) if y.ndim == 1 else y
         if y.shape[1] != self.n_outputs_:
             raise ValueError(f"y of eval_set has {y.shape[1]} outputs; y of fit has {self.n_outputs_}")
-        return (*eval_set, *self._scaled(x, y, False))
+        return (*eval_set, *self._scaled(checked(x), y, False))
 
     # prediction
 
     def _inputs(self, X: Any) -> Any:
         """X, looked at and scaled."""
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        X = checked(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False))
         if not hasattr(self, "x_scaler_"):
             return X
         return self.x_scaler_.transform(X.toarray() if issparse(X) else X)
@@ -323,7 +336,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         if check_input:
             X = self._inputs(X)
         network = self._linked()
-        outputs: Array = network.forward(by_rows(X, network.dtype), None, as_threads(self.n_threads), True)
+        outputs: Array = network.forward(by_rows(X, network), None, as_threads(self.n_threads), True)
         if check_input and getattr(self, "y_scaler_", None) is not None:
             return np.asarray(self.y_scaler_.inverse_transform(outputs), outputs.dtype)
         return outputs
@@ -379,7 +392,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         whole, depth = self._linked(), layer % hidden + 1
         part = self._make(whole.sizes[: depth + 1], self._names()[:depth], "half_squared_error")
         part.parameters[...] = whole.parameters[: part.parameters.size]  # the first layers stand first
-        activations: Array = part.forward(by_rows(X, whole.dtype), None, as_threads(self.n_threads), True)
+        activations: Array = part.forward(by_rows(X, part), None, as_threads(self.n_threads), True)
         return activations
 
     def input_gradient(self, X: Any) -> Array:
@@ -388,7 +401,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples. The result has their size, so a sparse X is made dense.
+            Samples.
 
         Returns
         -------
@@ -406,7 +419,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             raise ValueError("scale is 'quantile', which has no gradient; expected 'standard' or None")
         X = self._inputs(X)
         network = self._linked()
-        x, n_threads = np.asarray(by_rows(X, network.dtype)), as_threads(self.n_threads)
+        x, n_threads = by_rows(X, network), as_threads(self.n_threads)
         outputs = network.forward(x, None, n_threads, True)
         gradients = np.empty((len(x), self.n_outputs_, x.shape[1]), network.dtype)
         names = self._names()
@@ -424,7 +437,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
                     targets, factor = np.zeros_like(a), np.ones(len(x), network.dtype)
                 else:
                     targets, factor = a - 1 - np.abs(a), np.ones(len(x), network.dtype)
-            into = np.empty_like(x)
+            into = np.empty(x.shape, network.dtype)
             seeded.gradient(x, targets, None, np.empty_like(seeded.parameters), into, n_threads)
             gradients[:, k] = into * (factor * len(x))[:, None]
         if getattr(self, "x_scaler_", None) is not None and self.x_scaler_.scale_ is not None:

@@ -50,7 +50,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     train, held = (X, y, sample_weight), None
     if mlp.early_stopping and eval_set is None:
         train, held = _split(mlp, X, y, sample_weight)
-    x = by_rows(train[0], network.dtype)
+    x = by_rows(train[0], network)
     w = None if train[2] is None else np.ascontiguousarray(train[2], network.dtype)
     data = x, mlp._targets(train[1], network.dtype), w
     _check_that_it_fits(network, *data[:2])
@@ -86,7 +86,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
                 deadline=observer.deadline,
                 after_batch=observer.after_batch,
             )
-            if not math.isfinite(epoch.loss):
+            if not (math.isfinite(epoch.loss) and math.isfinite(epoch.loss_by_rows)):
                 raise ValueError(
                     f"Solver produced non-finite loss {epoch.loss} in iteration {mlp.n_iter_ + 1}. X or y may "
                     "have large values and need scaling, or learning_rate_init is too large."
@@ -224,7 +224,7 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
     mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
     mlp.intercepts_ = [b.astype(np.float64) for b in mlp.intercepts_]
     network = mlp._linked(train=True)
-    x, targets = by_rows(X, network.dtype), mlp._targets(y, network.dtype)
+    x, targets = by_rows(X, network), mlp._targets(y, network.dtype)
     w = None if sample_weight is None else np.ascontiguousarray(sample_weight, network.dtype)
     _check_that_it_fits(network, x, targets)
     total = len(x) if w is None else float(w.sum())
@@ -315,7 +315,7 @@ class _Observer:
     def _as_the_net_sees(self, X: Any, y: Array, weight: Array | None = None) -> tuple[Any, Array, Array | None]:
         dtype = self._network.dtype
         w = None if weight is None else np.ascontiguousarray(weight, dtype)
-        return by_rows(X, dtype), self._mlp._targets(y, dtype), w
+        return by_rows(X, self._network), self._mlp._targets(y, dtype), w
 
     def _after_batch(self, loss: float) -> bool:
         self.history.batch_loss = loss

@@ -322,6 +322,12 @@ def _masked(activations: Sequence[Array], factors: dict[int, Array] | None, laye
 _quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
+def _dense(X: Any) -> Array:
+    """X as an array; it may be a sparse.CSR."""
+    x: Array = X if isinstance(X, np.ndarray) else X.dense()
+    return x
+
+
 class Network:
     """A multilayer perceptron over one flat buffer of parameters.
 
@@ -465,8 +471,8 @@ class Network:
         X and out are looked at: None says that one of them cannot be used as it stands, or, unless they were
         `checked` before, that X or the outputs are not finite.
         """
-        if checked and not isinstance(X, np.ndarray):
-            X = np.asarray(X)
+        if checked:
+            X = _dense(X)
         if not self._usable(X, self.sizes[0]) or len(X) == 0 or not (checked or np.isfinite(X).all()):
             return None
         x: Array = X
@@ -500,7 +506,7 @@ class Network:
     @_quietly
     def evaluate(self, X: Array, targets: Array, sample_weight: Array | None = None, threads: int = 1) -> float:
         """The mean loss over the weighted rows."""
-        zs, activations = self._pass_forward(np.asarray(X))
+        zs, activations = self._pass_forward(_dense(X))
         total = self._loss_sum(zs[-1], activations[-1], self._targets(targets), sample_weight)
         return total / (len(X) if sample_weight is None else float(sample_weight.sum(dtype=np.float64)))
 
@@ -515,7 +521,7 @@ class Network:
         threads: int = 1,
     ) -> float:
         """The mean loss; its gradient into flat (n_parameters,), and into inputs (m, n_0) unless None."""
-        total = self._backpropagate(np.asarray(X), self._targets(targets), sample_weight, flat, inputs)
+        total = self._backpropagate(_dense(X), self._targets(targets), sample_weight, flat, inputs)
         return total / (len(X) if sample_weight is None else float(sample_weight.sum(dtype=np.float64)))
 
     @_quietly
@@ -543,12 +549,12 @@ class Network:
         zero makes no step.
         """
         total = total_weight = total_rows = by_rows = penalty_by_rows = 0.0
-        step, X = OPTIMIZERS[type(optimizer).__name__], np.asarray(X)
+        step, X = OPTIMIZERS[type(optimizer).__name__], _dense(X)
         for number, start in list(enumerate(range(0, len(X), batch_size)))[first:last]:
             rows = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
             x, w = X[rows], None if sample_weight is None else sample_weight[rows]
             weight = len(x) if w is None else float(w.sum(dtype=np.float64))
-            if weight <= 0:
+            if weight == 0:
                 continue
             factors = self._dropout_factors(seed, start, len(x))
             loss = self._backpropagate(x, self._targets(targets, rows), w, self._gradient, factors=factors)

@@ -8,8 +8,13 @@ from numpy.typing import NDArray
 
 from fastmlp.reference import Array
 
-# The share of elements that are not zero from which on products of the dense X are faster.
-DENSE = 0.1
+# X is made dense where that is faster: if a larger share of its elements is not zero, and the first layer has so many
+# neurons; and if it takes no more bytes.
+DENSE = 0.15
+WIDE = 32
+MOST = 2**28
+# The highest number of a column.
+LAST = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,26 +37,39 @@ class CSR:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+    def dense(self) -> Array:
         """The dense matrix; elements that stand in one place are added."""
-        x = np.zeros(self.shape, self.values.dtype if dtype is None else dtype)
+        x = np.zeros(self.shape, self.values.dtype)
         np.add.at(x, (np.repeat(np.arange(len(self)), np.diff(self.indptr)), self.indices), self.values)
         return x
 
 
-def by_rows(X: Any, dtype: np.dtype[Any]) -> Any:
-    """An array, or a sparse matrix of scipy, as the core takes it: an ndarray without gaps, or a CSR.
+def checked(X: Any) -> Any:
+    """X; if it is sparse, a copy in compressed rows, whose indices the core may trust.
 
     Raises
     ------
     ValueError
-        If the indices of a sparse X lie outside of its shape.
+        If the indices lie outside of the shape of X, or there are more columns than an index can count.
     """
     if isinstance(X, np.ndarray):
-        return np.ascontiguousarray(X, dtype)
-    X = X.tocsr()
+        return X
+    if X.shape[1] > LAST:
+        raise ValueError(f"X has {X.shape[1]} columns; expected {LAST} at most")
+    X = X.copy()  # so that nobody changes it after the look at it
     X.check_format(full_check=True)
-    if X.nnz > DENSE * X.shape[0] * X.shape[1]:
+    if (np.diff(X.indptr) < 0).any():  # where the last one says that X is empty, scipy does not look
+        raise ValueError("indptr of X falls; expected that each row begins where the one before it ends")
+    return X.tocsr()
+
+
+def by_rows(X: Any, network: Any) -> Any:
+    """An array, or what `checked` gives, as the Network takes it: an ndarray without gaps, or a CSR."""
+    dtype, shape = network.dtype, X.shape
+    if isinstance(X, np.ndarray):
+        return np.ascontiguousarray(X, dtype)
+    elements = shape[0] * shape[1]
+    if X.nnz > DENSE * elements and network.sizes[1] >= WIDE and elements * dtype.itemsize <= MOST:
         return np.ascontiguousarray(X.toarray(), dtype)
-    # The core trusts indices: they are copied, so that nobody changes them after they were checked.
-    return CSR(np.ascontiguousarray(X.data, dtype), X.indices.astype(np.int32), X.indptr.astype(np.int64), X.shape)
+    indices, indptr = X.indices.astype(np.int32, copy=False), X.indptr.astype(np.int64, copy=False)
+    return CSR(np.ascontiguousarray(X.data, dtype), indices, indptr, shape)

@@ -135,7 +135,7 @@ def run_epoch(
         weight = count = float(samples.stop - samples.start)
         if w is not None:
             weight = float(w[samples if order is None else order[samples]].sum(dtype=np.float64))
-        if weight <= 0:
+        if weight == 0:
             continue
         last = first + at_once
         loss = network.train(x, targets, w, order, batch_size, optimizer, threads, l2, rates, seed, first, last)

@@ -113,6 +113,11 @@ cdef struct Net:
     real* row_loss
 
 
+cdef inline bint is_sparse(const Net* net) noexcept nogil:
+    """Whether X is; then it is not gathered, and net.x may not be there."""
+    return net.sparse.indptr != NULL
+
+
 cdef inline (Py_ssize_t, Py_ssize_t) share(Py_ssize_t n, Py_ssize_t i, Py_ssize_t shares) noexcept nogil:
     """From where to where the i-th of so many shares of n things goes; all are equally large, within one."""
     if shares == 1:
@@ -251,7 +256,7 @@ cdef inline int team_for_columns(const Net* net) noexcept nogil:
     cdef Py_ssize_t l, width = 0
     for l in range(net.depth - 1):
         width += net.layers[l].n_out
-    if net.sparse.indptr != NULL or net.inputs_gradient != NULL:
+    if is_sparse(net) or net.inputs_gradient != NULL:
         return 1
     if net.size == 1 or net.n_weights <= 2 * net.size * width:
         return 1

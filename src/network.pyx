@@ -19,7 +19,7 @@ from activations cimport activation_code, keeps_input
 from dense cimport BIG, SLACK, row_distance
 from losses cimport at_least, loss_code
 from net cimport (
-    FEW, GROUP, PER_NEURON, SHARD, SHARDS, Layer, Net, copies_for, groups, shards, take_group, take_shards,
+    FEW, GROUP, PER_NEURON, SHARD, SHARDS, Layer, Net, copies_for, groups, is_sparse, shards, take_group, take_shards,
     take_window, windows,
 )
 from optimizers cimport optimizer_code
@@ -212,12 +212,10 @@ cdef class Network:
             self.allocate(True)
             self.can_train = True
 
-    cdef allocate_inputs(self, X, int threads):
+    cdef allocate_inputs(self):
         """The place where rows of a dense X are gathered; anew, where more threads want a copy each."""
-        cdef int copies
-        self.net.threads = threads
-        copies = copies_for(&self.net)
-        if isinstance(X, np.ndarray) and copies > self.net.copies:
+        cdef int copies = copies_for(&self.net)
+        if not is_sparse(&self.net) and copies > self.net.copies:
             self.inputs = buffer(copies * GROUP * row_distance(self.n_in))
             self.net.x = <real*> data(self.inputs)
             self.net.copies = copies
@@ -271,14 +269,14 @@ cdef class Network:
         """Outputs (m, n_out) of X (m, n_in), or (n_out,) of (n_in,), into `out` if given.
 
         X and out are looked at: None says that one of them cannot be used as it stands, or, unless they were
-        `checked` before, that X or the outputs are not finite. A fastmlp.sparse.CSR is checked, and has no `out`.
+        `checked` before, that X or the outputs are not finite. Only if it was, X may be a fastmlp.sparse.CSR.
         """
         cdef np.ndarray x, y
         cdef np.npy_intp shape[2]
         cdef Py_ssize_t rows
         cdef int ndim
-        if type(X) is CSR:
-            x, ndim, rows, checked = None, 2, len(X), True
+        if type(X) is CSR and checked and out is None and X.shape[1] == self.n_in:
+            x, ndim, rows = None, 2, len(X)
         elif not np.PyArray_CheckExact(X):
             return None
         else:
@@ -364,8 +362,8 @@ cdef class Network:
         self.acquire()
         try:
             self.allocate_backward()
-            self.allocate_inputs(X, threads)
             self.use(X, targets, sample_weight, None, threads, True)
+            self.allocate_inputs()
             self.net.inputs_gradient = <real*> data(inputs)
             with nogil:
                 self.mode = flush_subnormals()
@@ -466,8 +464,8 @@ cdef class Network:
         self.acquire()
         try:
             self.allocate_backward()
-            self.allocate_inputs(X, threads)
             self.use(X, targets, sample_weight, order, threads, True)
+            self.allocate_inputs()
             self.net.dropping, self.net.seed = True, seed
             self.set_optimizer(optimizer)
             with nogil:
@@ -479,7 +477,7 @@ cdef class Network:
                         start = step * batch_size
                         size = min(batch_size, rows - start)
                         weight = batch_weight(&self.net, start, size)
-                        if weight <= 0:
+                        if weight == 0:
                             continue
                         if rate_of != NULL:
                             rate = rate_of[step]

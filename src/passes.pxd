@@ -35,7 +35,7 @@ from dense cimport (
 from dropout cimport drop, key_of
 from losses cimport loss_backward, loss_forward, softmax_forward
 from net cimport (
-    GROUP, PACKED, PACKED_INPUTS, SHARD, TILE, Layer, Net, owned_strips, panels, share, team_for_columns,
+    GROUP, PACKED, PACKED_INPUTS, SHARD, TILE, Layer, Net, is_sparse, owned_strips, panels, share, team_for_columns,
 )
 from optimizers cimport optimizer_step
 from sparse cimport sparse_backward_weights, sparse_forward
@@ -61,11 +61,6 @@ cdef extern from "threads.h" nogil:
 cdef inline Py_ssize_t row_of(const Net* net, Py_ssize_t sample) noexcept nogil:
     """Which row of X, targets and sample weights a sample is."""
     return sample if net.order == NULL else net.order[sample]
-
-
-cdef inline bint is_sparse(const Net* net) noexcept nogil:
-    """Whether X is."""
-    return net.sparse.indptr != NULL
 
 
 cdef inline const real* gather(

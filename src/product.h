@@ -65,10 +65,10 @@ static inline __attribute__((always_inline)) void product_block(
     for (ptrdiff_t p = 0; p < k; p++) {
         vec row[MOST_VECTORS];
         EACH_VECTOR row[v] = *(const vec *)(b + v / STRIP_VECTORS * strip + v % STRIP_VECTORS * LANES);
-        EACH_ROW {   /* every third element is read as often as it is used: more loads, fewer instructions */
+        EACH_ROW {   /* every third element is read for each vector anew: more loads, fewer instructions */
             const real *element = part[r / 3] + r % 3 * a_row;
             const vec all = *element - (vec){0};
-            if (r % 3 == 0) EACH_VECTOR sum[r][v] = add_scaled(sum[r][v], element, row[v]);
+            if (rows > 2 && r % 3 == 0) EACH_VECTOR sum[r][v] = add_scaled(sum[r][v], element, row[v]);
             else EACH_VECTOR sum[r][v] += all * row[v];
         }
         EACH_PART part[r / 3] += a_step;

@@ -1,7 +1,7 @@
 """The first layer where X is sparse: the products of dense.pxd without those that have a zero of X in them.
 
 X is in compressed rows (CSR). What is not zero in row i is values[p], in column indices[p], for p from indptr[i] to
-indptr[i + 1]. W, its gradient and Z come in strips of `width` columns. The sums have the order of the dense ones.
+indptr[i + 1]. W, its gradient and Z come in strips of `width` columns. A sum goes in the order in which its elements stand.
 """
 from libc.stdint cimport int32_t, int64_t
 from real cimport real
@@ -41,7 +41,7 @@ cdef inline void sparse_forward(
 cdef inline void sparse_backward_weights(
     real* dW, const Sparse* X, Py_ssize_t row, const real* dz, Py_ssize_t width
 ) noexcept nogil:
-    """dW (n_in, width) += x^T dz for one row x of X, with its dz (width,)."""
+    """dW (n_in, width) += x^T dz for one row x of X, with its dz (width,); both are read in whole vectors."""
     cdef Py_ssize_t v, at, n
     cdef int64_t p
     cdef real* dw

@@ -71,7 +71,8 @@ static inline void store_lanes(real *p, vec v, ptrdiff_t n)
 /* n lanes, or all if there are more. */
 static inline vec load_part(const real *p, ptrdiff_t n) { return n < LANES ? load_lanes(p, n) : load(p); }
 
-/* sum + x[0] * y. With AVX-512 the instruction itself reads x and puts it into all lanes: one less to decode. */
+/* sum + x[0] * y. With AVX-512 the instruction itself reads x and puts it into all lanes: one less to decode.
+   Sum and product are one rounding then, as the compiler must make of all others: -O2 and -ffp-contract=fast do. */
 static inline __attribute__((always_inline)) vec add_scaled(vec sum, const real *x, vec y)
 {
 #if defined(__AVX512F__) && REAL_IS_DOUBLE

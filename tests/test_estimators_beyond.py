@@ -8,9 +8,10 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from sklearn import config_context
+from sklearn import config_context, neural_network
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_multilabel_classification
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -791,3 +792,59 @@ def test_a_layer_that_is_no_number_is_refused(layer):
     X, y = iris()
     with pytest.raises(TypeError, match="layer is"):
         MLPClassifier(max_iter=2).fit(X, y).transform(X, layer=layer)
+
+
+NOT_FINITE = np.full((20, 4), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("options", "call"),
+    [
+        ({}, {"eval_set": (NOT_FINITE, np.zeros(20))}),
+        ({}, {"eval_set": (np.zeros((20, 3)), np.zeros(20))}),
+        ({}, {"eval_set": (np.zeros((20, 4)), np.full(20, 9))}),
+        ({}, {"eval_set": 3}),
+        ({"eval_metric": "nosuch"}, {"eval_set": (np.zeros((20, 4)), np.zeros(20))}),
+        ({"eval_metric": "accuracy"}, {}),
+        ({"initial_weights": ([np.zeros(2)], [np.zeros(2)])}, {}),
+        ({"solver": "lbfgs", "dropout": 0.5}, {}),
+        ({}, {"sample_weight": np.zeros(150)}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+def test_a_fit_that_fails_before_its_first_epoch_leaves_what_was_fitted(options, call):
+    X, y = load_iris(return_X_y=True)
+    model = MLPClassifier((5,), max_iter=3, random_state=0).fit(X, y)
+    expected, attributes = model.predict_proba(X), set(vars(model))
+    with pytest.raises((ValueError, TypeError)):
+        model.set_params(**options).fit(X + 1, y[::-1] * 2 + 1, **call)
+    assert set(vars(model)) == attributes
+    assert np.array_equal(model.predict_proba(X), expected)
+    assert list(model.classes_) == [0, 1, 2]
+
+
+def test_a_first_fit_that_fails_leaves_nothing():
+    X, y = load_iris(return_X_y=True)
+    model = MLPClassifier((5,), max_iter=3)
+    with pytest.raises(ValueError, match="eval_set"):
+        model.fit(X, y, eval_set=3)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
+def test_a_loss_that_overflows_in_the_mean_is_an_error():
+    X, y = load_iris(return_X_y=True)
+    X[7] = 1e308
+    with pytest.raises(ValueError, match="non-finite loss"):
+        MLPClassifier((5,), max_iter=3, random_state=0).fit(X, y)
+
+
+def test_negative_sample_weights_count_as_in_scikit_learn():
+    X, y = load_iris(return_X_y=True)
+    w = np.where(np.arange(150) % 3 == 0, 2.0, -1.0)
+    w[:30] = -1
+    losses = [
+        kind((5,), max_iter=4, batch_size=40, random_state=0).fit(X, y, sample_weight=w).loss_curve_
+        for kind in (MLPClassifier, neural_network.MLPClassifier)
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-10)

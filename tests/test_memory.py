@@ -40,7 +40,7 @@ for build in COMPILED:
                 columns = guarded(np.tile(np.arange(sizes[0])[-3:], m).astype(np.int32))
                 ends = guarded(np.arange(0, columns.size + 1, columns.size // m))
                 csr = sparse.CSR(guarded(np.ones(columns.size, dtype)), columns, ends, (m, sizes[0]))
-                core.forward(csr)
+                core.forward(csr, None, 1, True)
                 core.train(csr, y, w, None, 32, fastmlp.SGD())
                 net.predict(X, out=out)
                 net.predict(X[0], out=out[-1])

@@ -8,7 +8,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from scipy.sparse import coo_array, csc_array, csr_array, csr_matrix, random_array
+from scipy.sparse import csc_array, csr_array, csr_matrix, random_array
 from sklearn.model_selection import train_test_split
 
 import fastmlp
@@ -40,7 +40,7 @@ def never_dense(monkeypatch):
 
     toarray = csr_array.toarray
     monkeypatch.setattr(sparse, "DENSE", 1)
-    monkeypatch.setattr(sparse.CSR, "__array__", refuse)
+    monkeypatch.setattr(sparse.CSR, "dense", refuse)
     monkeypatch.setattr(csr_array, "toarray", refuse)
 
 
@@ -267,14 +267,12 @@ def test_the_types_of_numbers_and_indices_change_nothing(dtype, solver, never_de
 
 
 @pytest.mark.parametrize("form", list(FORMATS))
-def test_a_look_inside_takes_sparse_data(form):
-    X = FORMATS[form](samples())
+def test_a_look_inside_takes_sparse_data(form, never_dense):
+    X, dense = FORMATS[form](samples()), dense_samples()
     model = model_of("classes", hidden_layer_sizes=(9, 5)).fit(X, targets("classes"))
     for layer in (0, 1):
-        np.testing.assert_allclose(
-            model.transform(X, layer), model.transform(X.toarray(), layer), rtol=SAME, atol=SAME
-        )
-    assert np.array_equal(model.input_gradient(X), model.input_gradient(X.toarray()))
+        np.testing.assert_allclose(model.transform(X, layer), model.transform(dense, layer), rtol=SAME, atol=SAME)
+    np.testing.assert_allclose(model.input_gradient(X), model.input_gradient(dense), rtol=SAME, atol=SAME)
 
 
 @pytest.mark.parametrize("scale", ["standard", "quantile"])
@@ -290,10 +288,29 @@ def test_without_any_element_a_row_gives_what_the_biases_make_of_it(never_dense)
     np.testing.assert_allclose(model.predict_proba(empty), model.predict_proba(np.zeros((5, FEATURES))), rtol=SAME)
 
 
-def test_from_a_tenth_on_x_is_made_dense(monkeypatch):
-    for nonzero, expected in ((10, sparse.CSR), (11, np.ndarray)):
-        X = coo_array((np.ones(nonzero), (np.zeros(nonzero, int), np.arange(nonzero))), shape=(5, 20))
-        assert isinstance(sparse.by_rows(X, np.dtype(np.float64)), expected)
+def network_of(*sizes):
+    return fastmlp.builds.network("float32")(sizes, ("tanh",) * (len(sizes) - 1), "half_squared_error")
+
+
+def test_x_is_made_dense_where_that_is_faster_and_not_large(monkeypatch):
+    for stored, width, most, expected in (
+        (16, 32, 400, np.ndarray),
+        (15, 32, 400, sparse.CSR),
+        (16, 31, 400, sparse.CSR),
+        (16, 32, 399, sparse.CSR),
+    ):
+        monkeypatch.setattr(sparse, "MOST", most)
+        X = csr_array((np.ones(stored), (np.zeros(stored, int), np.arange(stored))), shape=(5, 20))
+        assert type(sparse.by_rows(sparse.checked(X), network_of(20, width, 1))) is expected
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_what_was_checked_is_a_copy(index):
+    X = samples()
+    X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
+    csr = sparse.by_rows(sparse.checked(X), network_of(FEATURES, 1))
+    assert not np.shares_memory(csr.indices, X.indices)
+    assert not np.shares_memory(csr.indptr, X.indptr)
 
 
 @pytest.mark.parametrize(
@@ -304,21 +321,48 @@ def test_from_a_tenth_on_x_is_made_dense(monkeypatch):
         ([1.0, 2.0], [0, 2**31 - 1], [0, 1, 2]),
         ([1.0, 2.0], [0, 1], [0, 3, 2]),
         ([1.0, 2.0], [0, 1], [0, 1, 5]),
+        ([1.0, 2.0], [0, 1], [0, 2, 0]),
+        ([1.0, 2.0], [0, 1], [0, 300_000_000, -1]),
     ],
-    ids=["beyond the columns", "negative", "far beyond", "falling", "beyond the values"],
+    ids=["beyond the columns", "negative", "far beyond", "falling", "beyond the values", "empty", "less than empty"],
 )
 def test_indices_that_lie_outside_are_an_error(broken):
     model = model_of("classes").fit(samples(), targets("classes"))
     before = [W.copy() for W in model.coefs_]
-    for make_matrix in (csr_array, csr_matrix):
+    for make_matrix in (csr_array, csr_matrix, csc_array):
         X = make_matrix((2, FEATURES))
-        X.data, X.indices, X.indptr = (np.array(part) for part in broken)
-        with pytest.raises(ValueError, match="ind"):
-            model.predict(X)
-        with pytest.raises(ValueError, match="ind"):
-            model.partial_fit(X, [0, 1])
+        X.data, X.indices, starts = (np.array(part) for part in broken)
+        X.indptr = np.concatenate([starts, np.repeat(starts[-1:], len(X.indptr) - 3)]).astype(np.int32)
+        for call in (
+            lambda X=X: model.predict(X),
+            lambda X=X: model.partial_fit(X, [0, 1]),
+            lambda X=X: model.fit(X, [0, 1]),
+            lambda X=X: model.fit(samples(), targets("classes"), eval_set=(X, [0, 1])),
+        ):
+            with pytest.raises(ValueError, match="ind"):
+                call()
     for W, was in zip(model.coefs_, before, strict=True):
         assert np.array_equal(W, was)
+
+
+def test_too_many_columns_are_an_error():
+    X = csr_array(([1.0], [2**31 + 5], [0, 1]), shape=(1, 2**31 + 9))
+    with pytest.raises(ValueError, match=r"X has 2147483657 columns; expected 2147483647"):
+        sparse.checked(X)
+
+
+def test_a_network_takes_no_csr_that_was_not_checked():
+    network = network_of(FEATURES, 1)
+    csr = sparse.by_rows(sparse.checked(samples()), network)
+    assert network.forward(csr) is None
+    assert network_of(FEATURES + 1, 1).forward(csr, None, 1, True) is None
+    with pytest.raises(TypeError, match="expected real numbers"):
+        fastmlp.MLP((FEATURES, 1), dtype="float32").predict(csr)
+
+
+def test_an_mlp_says_who_takes_sparse_data():
+    with pytest.raises(TypeError, match="a sparse X is for MLPClassifier and MLPRegressor"):
+        fastmlp.MLP((FEATURES, 1)).predict(samples())
 
 
 def peak_of(call):
