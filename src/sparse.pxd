@@ -1,7 +1,7 @@
 """The first layer where X is sparse: the products of dense.pxd without those that have a zero of X in them.
 
 X is in compressed rows (CSR). What is not zero in row i is values[p], in column indices[p], for p from indptr[i] to
-indptr[i + 1]. W, its gradient and Z come in strips of `width` columns. A sum goes in the order in which its elements stand.
+indptr[i + 1]. W, its gradient and Z come in strips of `width` columns. A sum goes in the order of its elements.
 """
 from libc.stdint cimport int32_t, int64_t
 from real cimport real
