@@ -275,16 +275,16 @@ cdef class Network:
         cdef np.npy_intp shape[2]
         cdef Py_ssize_t rows
         cdef int ndim
-        if type(X) is CSR and checked and out is None and X.shape[1] == self.n_in:
-            x, ndim, rows = None, 2, len(X)
-        elif not np.PyArray_CheckExact(X):
-            return None
-        else:
+        if np.PyArray_CheckExact(X):
             x = <np.ndarray> X
             ndim = np.PyArray_NDIM(x)
             if ndim < 1 or ndim > 2 or not usable(x) or np.PyArray_DIM(x, ndim - 1) != self.n_in:
                 return None
             rows = 1 if ndim == 1 else np.PyArray_DIM(x, 0)
+        elif checked and type(X) is CSR and out is None and X.shape[1] == self.n_in:
+            x, ndim, rows = None, 2, len(X)
+        else:
+            return None
         if rows == 0 or not (checked or all_finite(<const real*> np.PyArray_DATA(x), rows * self.n_in)):
             return None
         shape[0] = rows

@@ -28,7 +28,7 @@ cdef inline void sparse_forward(
     for v in range(vectors(width)):
         at = v * LANES
         n = width - at
-        sum = load_lanes(W, 0) if b == NULL else load(b + at)
+        sum = load_lanes(W, 0) if b == NULL else load(b + at)   # no lane: zero
         for p in range(X.indptr[row], X.indptr[row + 1]):
             w = W + X.indices[p] * ldw + at
             sum += X.values[p] * load(w)
