@@ -62,7 +62,7 @@ cdef struct Net:
     real slope                  # of leaky_relu below zero
     real loss_parameter         # of huber or quantile
     int threads                 # that may be used at most
-    Py_ssize_t n_weights
+    Py_ssize_t n_parameters, n_weights
     Py_ssize_t work             # products that one sample is worth, forward
     bint big                    # whether there is a W that does not stay in the cache
     Py_ssize_t widest           # inputs of a layer
@@ -89,6 +89,7 @@ cdef struct Net:
     Py_ssize_t layer            # the one in work, where they are
     Py_ssize_t number           # of the group since the net was made
     real scale                  # 1 / sum of the weights of the batch
+    double clip_norm            # 0 for none
     real clipping               # what a gradient longer than clip_norm is multiplied by
     bint dropping               # whether this is a step, in which units may be left out
     uint64_t seed               # of the units that are

@@ -12,22 +12,24 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.math cimport isfinite, sqrt
+from libc.math cimport isfinite
 from libc.string cimport memset
-from real cimport REAL_IS_DOUBLE, REAL_MIN, all_finite, flush_subnormals, real, restore_subnormals
-from activations cimport activation_code, keeps_input
-from dense cimport BIG, SLACK, row_distance
-from losses cimport at_least, loss_code
+from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
+from activations cimport activation_code
+from arrays cimport REAL, buffer, data, overlap, usable
+from dense cimport BIG, row_distance
+from forward cimport predict_tile, rows_loss
+from losses cimport loss_code
 from net cimport (
-    FEW, GROUP, PER_NEURON, SHARD, SHARDS, Layer, Net, copies_for, groups, is_sparse, shards, take_group, take_shards,
-    take_window, windows,
+    FEW, GROUP, PER_NEURON, SHARD, SHARDS, Layer, Net, copies_for, groups, is_sparse, take_group, take_window,
+    windows,
 )
-from optimizers cimport optimizer_code
-from passes cimport (
-    batch_weight, choose_weights, from_strips_all, parameters_panel, predict_tile, rows_loss, run, run_backward,
-    run_clipped, run_evaluate, run_panels, run_shards, shards_loss, shards_panel, squared_weights, to_strips_all,
-    transpose_weights,
-)
+from optimizers cimport Rule, next_step, take_hyperparameters
+from parameters cimport choose_weights, from_strips_all, squared_weights, to_strips_all, transpose_weights
+from passes cimport batch, look_after, run, run_evaluate
+from samples cimport batch_weight
+from signals cimport SIGNALS_EVERY, Watch
+from workspace cimport lay_out_backward, lay_out_forward
 
 cdef extern from "<pthread.h>" nogil:
     ctypedef struct pthread_mutex_t:
@@ -40,46 +42,12 @@ cdef extern from "<pthread.h>" nogil:
 cdef extern from "threads.h" nogil:
     void prepare_for_forks()
     int forks_seen()
-    double seconds()
     int lock_within(pthread_mutex_t* lock, double seconds)  # 0 if it became free
-
-cdef extern from *:
-    """
-    #include <sys/mman.h>
-    static void prefer_huge_pages(void *start, size_t size)
-    {
-    #ifdef MADV_HUGEPAGE
-        madvise(start, size, MADV_HUGEPAGE);   /* a wish: without it, all works the same, but slower */
-    #endif
-    }
-    """
-    void prefer_huge_pages(void* start, size_t size)
 
 np.import_array()
 prepare_for_forks()
 
-cdef int REAL = np.NPY_DOUBLE if REAL_IS_DOUBLE else np.NPY_FLOAT
-cdef double CLOCK_EVERY = 1e7       # products, roughly, between two looks at the clock: well under 10 ms
-cdef double SIGNALS_EVERY = 0.03    # seconds between two looks for Ctrl-C
-cdef Py_ssize_t ALIGNMENT = 64
-cdef Py_ssize_t HUGE_PAGE = 1 << 21
 cdef double ALONE = 1e5             # products below which keeping the GIL costs less than handing it over
-
-
-cdef np.ndarray buffer(Py_ssize_t n):
-    """A zeroed, aligned 1-D array of n elements with readable slack behind it; a large one in large pages."""
-    cdef Py_ssize_t alignment = HUGE_PAGE if n >= HUGE_PAGE // <Py_ssize_t> sizeof(real) else ALIGNMENT
-    cdef np.ndarray raw = numpy.zeros(n + SLACK + alignment // <Py_ssize_t> sizeof(real), Network.dtype)
-    cdef Py_ssize_t skip = (alignment - <size_t> np.PyArray_DATA(raw) % alignment) % alignment
-    if alignment == HUGE_PAGE:
-        prefer_huge_pages(<char*> np.PyArray_DATA(raw) + skip, n * sizeof(real))
-    skip //= sizeof(real)
-    return raw[skip:skip + n]
-
-
-cdef void* data(array) noexcept:
-    """The elements of an array, NULL for None."""
-    return NULL if array is None else np.PyArray_DATA(<np.ndarray> array)
 
 
 cdef class Network:
@@ -89,19 +57,12 @@ cdef class Network:
     cdef pthread_mutex_t lock           # one call at a time uses the workspace
     cdef list workspace                 # the arrays that net points into
     cdef np.ndarray inputs              # one more, for rows of X
-    cdef real* free                     # where the workspace is not laid out yet
     cdef bint can_train                 # whether there is all that allocate_backward makes
-    cdef Py_ssize_t n_in, n_out, n_parameters
-    cdef double products                # done since the last look at the clock
-    cdef unsigned int mode              # of the processor, outside
-    cdef double looked                  # when signals were last looked for, in seconds
+    cdef Py_ssize_t n_in, n_out
+    cdef Watch watch                    # for Ctrl-C
+    cdef Rule rule                      # of the optimizer
     cdef unsigned long owner            # the thread that holds the lock, 0 for none
     cdef int forks                      # how often the process had been forked when the lock was made
-    cdef double beta_1, beta_2          # of Adam, else 0; their t-th powers after t steps: not rounded to `real`
-    cdef double beta_1_power, beta_2_power
-    cdef double epsilon
-    cdef double clip_norm               # 0 for none
-    cdef bint epsilon_hat
     cdef readonly double loss_by_rows       # mean loss of the last epoch in which a batch counts by its rows, not by
     cdef readonly double penalty_by_rows    # their weights; and the part of it that is the penalty
     cdef readonly np.ndarray parameters
@@ -143,73 +104,29 @@ cdef class Network:
             at += layer.n_out if bias else 0
             self.net.widest = max(self.net.widest, layer.n_in)
             self.net.big = self.net.big or layer.n_in * layer.n_out >= BIG
-        self.n_parameters = at
+        self.net.n_parameters = at
         self.net.work += self.net.n_weights
         self.net.rows = SHARDS * SHARD if at <= FEW else GROUP
-        self.beta_1_power = self.beta_2_power = 1
+        self.rule.beta_1_power = self.rule.beta_2_power = 1
         self.parameters = buffer(at)
         self.net.parameters = <real*> data(self.parameters)
         self.workspace = []
-        self.allocate(False)
+        self.allocate(lay_out_forward)
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
         pthread_mutex_destroy(&self.lock)
 
-    cdef real* take(self, Py_ssize_t n) noexcept:
-        """n elements of the workspace, aligned and with slack behind them."""
-        cdef real* start = self.free
-        self.free += (n + 2 * SLACK - 1) // SLACK * SLACK
-        return start
-
-    cdef allocate(self, bint backward):
-        """One buffer for all that the forward or the backward pass needs: laid out once to see how large it is."""
-        cdef np.ndarray made
-        self.free = NULL
-        self.lay_out_backward() if backward else self.lay_out_forward()
-        made = buffer(<size_t> self.free // sizeof(real))
+    cdef allocate(self, real* (*lay_out)(Net*, real*) noexcept):
+        """One buffer for all that the forward or the backward pass needs."""
+        cdef np.ndarray made = buffer(<size_t> lay_out(&self.net, NULL) // sizeof(real))
         self.workspace.append(made)
-        self.free = <real*> np.PyArray_DATA(made)
-        self.lay_out_backward() if backward else self.lay_out_forward()
-
-    cdef lay_out_forward(self):
-        """What predict needs: the activations of one group, and the weights in strips."""
-        cdef Py_ssize_t l
-        cdef Layer* layer
-        for l in range(self.net.depth):
-            layer = &self.net.layers[l]
-            layer.distance = row_distance(layer.n_out) if l < self.net.depth - 1 else layer.n_out
-            layer.a = self.take(self.net.rows * layer.distance)
-        self.net.theta = self.take(self.n_parameters)
-        self.net.log_sum = self.take(self.net.rows)
-
-    cdef lay_out_backward(self):
-        """What evaluate, gradient and train need besides."""
-        cdef Py_ssize_t l
-        cdef Layer* layer
-        for l in range(self.net.depth):
-            layer = &self.net.layers[l]
-            if keeps_input(layer.activation) or l == self.net.depth - 1:
-                layer.z = self.take(self.net.rows * layer.distance)
-            layer.delta = self.take(self.net.rows * layer.distance)
-            if layer.dropped > 0:
-                layer.masked = self.take(self.net.rows * layer.distance)
-            layer.transposed = self.take(layer.n_out * layer.n_in)
-        self.net.t = self.take(self.net.rows * self.n_out)
-        self.net.cost = self.take(self.net.rows * self.n_out)
-        self.net.w = self.take(self.net.rows)
-        self.net.row_loss = self.take(self.net.rows)
-        self.net.gradient = self.take(self.n_parameters)
-        self.net.first = self.take(self.n_parameters)
-        self.net.second = self.take(self.n_parameters)
-        if self.net.rows > GROUP:
-            self.net.partial_distance = (self.n_parameters + SLACK - 1) // SLACK * SLACK
-            self.net.partial = self.take(SHARDS * self.net.partial_distance)
+        lay_out(&self.net, <real*> data(made))
 
     cdef allocate_backward(self):
         """Made at the first call that needs it."""
         if not self.can_train:
-            self.allocate(True)
+            self.allocate(lay_out_backward)
             self.can_train = True
 
     cdef allocate_inputs(self):
@@ -303,7 +220,7 @@ cdef class Network:
         try:
             self.use(X, None, None, None, threads, False)
             self.net.outputs = <real*> np.PyArray_DATA(y)
-            if <double> rows * self.n_parameters < ALONE:
+            if <double> rows * self.net.n_parameters < ALONE:
                 self.predict(rows)
             else:
                 with nogil:
@@ -318,16 +235,16 @@ cdef class Network:
         """Outputs of all rows, window by window."""
         cdef Net* net = &self.net
         cdef Py_ssize_t window, of = windows(net, rows, 1)
-        self.mode = flush_subnormals()
+        self.watch.mode = flush_subnormals()
         try:
             for window in range(of):
                 take_window(net, rows, window, of)
                 if window == 0:
                     choose_weights(net, False, of > 1 or net.tiles > 1)
                 run(net, predict_tile, net.tiles)
-                self.look_for_signals(net.size)
+                look_after(net, &self.watch, net.size)
         finally:
-            restore_subnormals(self.mode)
+            restore_subnormals(self.watch.mode)
         return 0
 
     def evaluate(self, X, targets, sample_weight=None, int threads=1):
@@ -339,7 +256,7 @@ cdef class Network:
             self.allocate_backward()
             self.use(X, targets, sample_weight, None, threads, False)
             with nogil:
-                self.mode = flush_subnormals()
+                self.watch.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
                     for group in range(groups(rows)):
@@ -348,9 +265,9 @@ cdef class Network:
                             choose_weights(&self.net, False, rows > GROUP or self.net.tiles > 1)
                         run_evaluate(&self.net)
                         total += rows_loss(&self.net, 0, self.net.size)
-                        self.look_for_signals(self.net.size)
+                        look_after(&self.net, &self.watch, self.net.size)
                 finally:
-                    restore_subnormals(self.mode)
+                    restore_subnormals(self.watch.mode)
         finally:
             self.release()
         return total / weight
@@ -366,79 +283,18 @@ cdef class Network:
             self.allocate_inputs()
             self.net.inputs_gradient = <real*> data(inputs)
             with nogil:
-                self.mode = flush_subnormals()
+                self.watch.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
                     choose_weights(&self.net, True, False)
                     transpose_weights(&self.net, 1 if self.net.inputs_gradient == NULL else 0)
-                    total = self.batch(0, rows, weight, False)
+                    total = batch(&self.net, &self.watch, 0, rows, weight, False)
                 finally:
-                    restore_subnormals(self.mode)
+                    restore_subnormals(self.watch.mode)
             from_strips_all(&self.net, <real*> data(flat), self.net.gradient)
         finally:
             self.release()
         return total / weight
-
-    cdef double batch(self, Py_ssize_t start, Py_ssize_t size, double weight, bint update) except? -1 nogil:
-        """Loss summed over the samples start .. start + size and its mean's gradient; with `update`, one step."""
-        cdef Net* net = &self.net
-        cdef double total
-        net.scale = <real> (1 / weight)
-        net.shards = shards(net, size)
-        if net.shards > 1:
-            total = self.batch_in_shards(start, size, update and self.clip_norm == 0)
-        else:
-            total = self.batch_in_groups(start, size, update and self.clip_norm == 0)
-        if update and self.clip_norm > 0 and isfinite(total):
-            run_clipped(net, self.n_parameters, self.clip_norm)
-        return total
-
-    cdef double batch_in_groups(self, Py_ssize_t start, Py_ssize_t size, bint update) except? -1 nogil:
-        """The same where each group adds to the gradient, and the last one makes the step."""
-        cdef Net* net = &self.net
-        cdef Py_ssize_t group
-        cdef double total = 0
-        for group in range(groups(size)):
-            take_group(net, start, size, group)
-            run_backward(net)
-            total += rows_loss(net, 0, net.size)
-            net.accumulate = group > 0
-            net.update = update and group == groups(size) - 1 and isfinite(total)
-            run_panels(net, parameters_panel)
-            self.look_for_signals(3 * net.size)
-        return total
-
-    cdef double batch_in_shards(self, Py_ssize_t start, Py_ssize_t size, bint update) except? -1 nogil:
-        """The same where the gradients of several shards are made apart, and added when all are there."""
-        cdef Net* net = &self.net
-        cdef Py_ssize_t window, of = windows(net, size, 3)
-        cdef double total
-        for window in range(of):
-            take_shards(net, start, size, window, of)
-            net.accumulate = window > 0
-            run_shards(net)
-            self.look_for_signals(3 * net.size)
-        total = shards_loss(net)
-        net.update = update and isfinite(total)
-        run_panels(net, shards_panel)
-        return total
-
-    cdef int look_for_signals(self, Py_ssize_t rows) except -1 nogil:
-        """Let Ctrl-C through now and then; `rows` passes have gone by since the last call."""
-        cdef double now
-        self.products += (<double> rows + 8) * self.n_parameters + 1e4
-        if self.products < CLOCK_EVERY:
-            return 0
-        self.products = 0
-        now = seconds()
-        if now - self.looked < SIGNALS_EVERY:
-            return 0
-        self.looked = now
-        restore_subnormals(self.mode)       # a signal handler is none of the core's code
-        with gil:
-            PyErr_CheckSignals()
-        flush_subnormals()
-        return 0
 
     def train(
         self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1, double l2=0,
@@ -455,7 +311,7 @@ cdef class Network:
         cdef Py_ssize_t rows = len(X), steps = (rows + batch_size - 1) // batch_size, step, start, size
         cdef double total = 0, total_weight = 0, weight, loss, penalty = 0
         cdef double by_rows = 0, penalty_by_rows = 0, total_rows = 0
-        cdef double beta_1_power, beta_2_power
+        cdef Rule before
         cdef double rate = optimizer.learning_rate, weight_decay = optimizer.weight_decay
         cdef const double* rate_of = <const double*> data(rates)
         cdef bint decoupled = optimizer.decoupled
@@ -467,9 +323,10 @@ cdef class Network:
             self.use(X, targets, sample_weight, order, threads, True)
             self.allocate_inputs()
             self.net.dropping, self.net.seed = True, seed
-            self.set_optimizer(optimizer)
+            take_hyperparameters(&self.net.step, &self.rule, optimizer)
+            self.net.clip_norm = 0 if optimizer.clip_norm is None else optimizer.clip_norm
             with nogil:
-                self.mode = flush_subnormals()
+                self.watch.mode = flush_subnormals()
                 try:
                     choose_weights(&self.net, True, False)
                     transpose_weights(&self.net, 1)
@@ -481,51 +338,28 @@ cdef class Network:
                             continue
                         if rate_of != NULL:
                             rate = rate_of[step]
-                        beta_1_power, beta_2_power = self.beta_1_power, self.beta_2_power
-                        self.next_step(rate)
+                        before = self.rule
+                        next_step(&self.net.step, &self.rule, rate)
                         if l2 > 0:
                             penalty = 0.5 * l2 * squared_weights(&self.net)
                         self.net.step.decay = <real> ((0 if decoupled else weight_decay) + l2 / weight)
                         self.net.step.shrink = <real> (rate * weight_decay if decoupled else 0)
-                        loss = self.batch(start, size, weight, True)
+                        loss = batch(&self.net, &self.watch, start, size, weight, True)
                         total += loss + penalty
                         total_weight += weight
                         by_rows += size * (loss + penalty) / weight
                         penalty_by_rows += size * penalty / weight
                         total_rows += size
                         if not isfinite(loss):
-                            self.beta_1_power, self.beta_2_power = beta_1_power, beta_2_power   # it was no step
+                            self.rule = before      # it was no step
                             break
                 finally:
                     from_strips_all(&self.net, self.net.parameters, self.net.theta)
-                    restore_subnormals(self.mode)
+                    restore_subnormals(self.watch.mode)
         finally:
             self.release()
         self.loss_by_rows, self.penalty_by_rows = by_rows / total_rows, penalty_by_rows / total_rows
         return total / total_weight
-
-    cdef void next_step(self, double learning_rate) noexcept nogil:
-        """The bias corrections of Adam's next step."""
-        self.beta_1_power *= self.beta_1
-        self.beta_2_power *= self.beta_2
-        self.net.step.learning_rate = <real> (learning_rate / (1 - self.beta_1_power))
-        self.net.step.correction = <real> (1 / sqrt(1 - self.beta_2_power))
-        self.net.step.epsilon = at_least(<real> (       # a root may be 0, and `reciprocal` wants a normal number
-            self.epsilon / sqrt(1 - self.beta_2_power) if self.epsilon_hat else self.epsilon), REAL_MIN)
-
-    cdef set_optimizer(self, optimizer):
-        """Take the hyperparameters of one of fastmlp/optimizers.py; those that it has not, are not used."""
-        cdef double rho
-        self.net.step.optimizer = optimizer_code(type(optimizer).__name__)
-        self.net.step.momentum = <double> getattr(optimizer, "momentum", 0.0)
-        self.clip_norm = 0 if optimizer.clip_norm is None else optimizer.clip_norm
-        self.net.step.l1 = <double> optimizer.l1
-        self.net.step.nesterov = getattr(optimizer, "nesterov", False)
-        self.beta_1, self.beta_2 = getattr(optimizer, "beta_1", 0.0), getattr(optimizer, "beta_2", 0.0)
-        rho = getattr(optimizer, "rho", self.beta_2)    # without a bias correction, as in beta_2 = 0
-        self.net.step.beta_1, self.net.step.beta_2 = <real> self.beta_1, <real> rho
-        self.net.step.add_1, self.net.step.add_2 = <real> (1 - self.beta_1), <real> (1 - rho)
-        self.epsilon, self.epsilon_hat = getattr(optimizer, "epsilon", 0.0), getattr(optimizer, "epsilon_hat", False)
 
     @property
     def optimizer_state(self):
@@ -536,19 +370,20 @@ cdef class Network:
             self.allocate_backward()
             from_strips_all(&self.net, <real*> data(first), self.net.first)
             from_strips_all(&self.net, <real*> data(second), self.net.second)
-            return self.beta_1_power, self.beta_2_power, first, second
+            return self.rule.beta_1_power, self.rule.beta_2_power, first, second
         finally:
             self.release()
 
     @optimizer_state.setter
     def optimizer_state(self, state):
         first, second = (numpy.ascontiguousarray(moments, self.dtype) for moments in state[2:])
-        if not len(first) == len(second) == self.n_parameters:
-            raise ValueError(f"moments have {len(first)} and {len(second)} elements; expected {self.n_parameters}")
+        if not len(first) == len(second) == self.net.n_parameters:
+            raise ValueError(
+                f"moments have {len(first)} and {len(second)} elements; expected {self.net.n_parameters}")
         self.acquire()
         try:
             self.allocate_backward()
-            self.beta_1_power, self.beta_2_power = state[:2]
+            self.rule.beta_1_power, self.rule.beta_2_power = state[:2]
             to_strips_all(&self.net, self.net.first, <real*> data(first))
             to_strips_all(&self.net, self.net.second, <real*> data(second))
         finally:
@@ -558,21 +393,9 @@ cdef class Network:
         """Forget the steps taken so far."""
         self.acquire()
         try:
-            self.beta_1_power = self.beta_2_power = 1
+            self.rule.beta_1_power = self.rule.beta_2_power = 1
             if self.can_train:
-                memset(self.net.first, 0, self.n_parameters * sizeof(real))
-                memset(self.net.second, 0, self.n_parameters * sizeof(real))
+                memset(self.net.first, 0, self.net.n_parameters * sizeof(real))
+                memset(self.net.second, 0, self.net.n_parameters * sizeof(real))
         finally:
             self.release()
-
-
-cdef bint usable(np.ndarray x) noexcept:
-    """Whether the core can read x as it stands: its own type, by rows without gaps, aligned."""
-    return np.PyArray_TYPE(x) == REAL and np.PyArray_ISCARRAY_RO(x)
-
-
-cdef bint overlap(np.ndarray x, np.ndarray y) noexcept:
-    """Whether two contiguous arrays share memory."""
-    cdef char* a = np.PyArray_BYTES(x)
-    cdef char* b = np.PyArray_BYTES(y)
-    return a < b + np.PyArray_NBYTES(y) and b < a + np.PyArray_NBYTES(x)

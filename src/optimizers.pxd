@@ -3,7 +3,8 @@
 The penalties of weights are part of the step, so that no other pass over the parameters is needed; biases are not
 `penalized`. Hyperparameters come from fastmlp/optimizers.py, where each is described.
 """
-from real cimport real, sign
+from libc.math cimport sqrt
+from real cimport REAL_MIN, real, sign
 from vector cimport LANES, load, load_lanes, reciprocal, root, signs, store, store_lanes, vec
 
 cdef enum Optimizer:
@@ -26,6 +27,13 @@ cdef struct Step:
     real decay              # of the L2 penalty, whose gradient is decay * theta
     real l1                 # of the L1 penalty, whose gradient is l1 * sign(theta)
     real shrink             # of the decoupled one of AdamW, which takes shrink * theta from theta
+
+
+cdef struct Rule:
+    double beta_1, beta_2               # of Adam, else 0; their t-th powers after t steps: not rounded to `real`
+    double beta_1_power, beta_2_power
+    double epsilon
+    bint epsilon_hat
 
 
 cdef inline int optimizer_code(str name) except -1:
@@ -119,3 +127,28 @@ cdef inline void optimizer_step(
         sgd_step(step, theta, first, gradient, penalized, n)
     else:
         moments_step(step, theta, first, second, gradient, penalized, n)
+
+
+cdef inline int take_hyperparameters(Step* step, Rule* rule, optimizer) except -1:
+    """Take those of one of fastmlp/optimizers.py; those that it has not, are not used."""
+    cdef double rho
+    step.optimizer = optimizer_code(type(optimizer).__name__)
+    step.momentum = <double> getattr(optimizer, "momentum", 0.0)
+    step.l1 = <double> optimizer.l1
+    step.nesterov = getattr(optimizer, "nesterov", False)
+    rule.beta_1, rule.beta_2 = getattr(optimizer, "beta_1", 0.0), getattr(optimizer, "beta_2", 0.0)
+    rho = getattr(optimizer, "rho", rule.beta_2)    # without a bias correction, as in beta_2 = 0
+    step.beta_1, step.beta_2 = <real> rule.beta_1, <real> rho
+    step.add_1, step.add_2 = <real> (1 - rule.beta_1), <real> (1 - rho)
+    rule.epsilon, rule.epsilon_hat = getattr(optimizer, "epsilon", 0.0), getattr(optimizer, "epsilon_hat", False)
+    return 0
+
+
+cdef inline void next_step(Step* step, Rule* rule, double learning_rate) noexcept nogil:
+    """The bias corrections of Adam's next step."""
+    rule.beta_1_power *= rule.beta_1
+    rule.beta_2_power *= rule.beta_2
+    step.learning_rate = <real> (learning_rate / (1 - rule.beta_1_power))
+    step.correction = <real> (1 / sqrt(1 - rule.beta_2_power))
+    step.epsilon = <real> (rule.epsilon / sqrt(1 - rule.beta_2_power) if rule.epsilon_hat else rule.epsilon)
+    step.epsilon = max(step.epsilon, REAL_MIN)      # a root may be 0, and `reciprocal` wants a normal number

@@ -20,7 +20,7 @@
 #include "real.h"
 
 #define MOST_WORKERS 255
-#define STACK (1 << 20)            /* bytes: some systems give much less than the panels of passes.pxd take */
+#define STACK (1 << 20)            /* bytes: some systems give much less than the panels of backward.pxd take */
 #define LOOKS_BEFORE_SLEEP 20000   /* some 20 to 100 microseconds */
 
 static struct {
