@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 
 from fastmlp.estimator_base import CompiledMLP
-from fastmlp.reference import Array
+from fastmlp.formulas import Array
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.checks import choice, number
-from fastmlp.reference import Array
+from fastmlp.formulas import Array
 
 Schedule = Callable[[Array], Any]
 

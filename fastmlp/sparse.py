@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.reference import Array
+from fastmlp.formulas import Array
 
 # X is made dense where that is faster: if a larger share of its elements is not zero, and the first layer has so many
 # neurons; and if it takes no more bytes.

@@ -6,15 +6,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastmlp import builds, reference
+from fastmlp import builds, formulas
 
 DTYPES = ("float32", "float64")
 COMPILED = tuple(builds.available())
 # The reference runs in both precisions too, and is held to the same tolerances as a compiled build.
 EVERY_BUILD = (*COMPILED, "reference")
-HIDDEN = tuple(reference.ACTIVATIONS)
+HIDDEN = tuple(formulas.ACTIVATIONS)
 OUTPUT_AND_LOSS = tuple(
-    (output, loss) for output in reference.OUTPUTS for loss in reference.LOSSES if reference.is_defined(output, loss)
+    (output, loss) for output in formulas.OUTPUTS for loss in formulas.LOSSES if formulas.is_defined(output, loss)
 )
 # Of huber and quantile: errors lie on both sides of the threshold, and the level is not that of a sign alone.
 LOSS_PARAMETER = 0.3

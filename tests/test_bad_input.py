@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import fastmlp
-from fastmlp import reference
+from fastmlp import formulas
 
 X = np.random.default_rng(0).normal(size=(6, 4))
 Y = np.random.default_rng(1).normal(size=(6, 3))
@@ -424,9 +424,9 @@ def test_a_negative_slope_above_one_is_refused():
 @pytest.mark.parametrize(
     ("argument", "wrong", "nearest", "known"),
     [
-        ("activation", "rleu", "relu", tuple(reference.ACTIVATIONS)),
-        ("output", "sotfmax", "softmax", reference.OUTPUTS),
-        ("loss", "half_square_error", "half_squared_error", tuple(reference.LOSSES)),
+        ("activation", "rleu", "relu", tuple(formulas.ACTIVATIONS)),
+        ("output", "sotfmax", "softmax", formulas.OUTPUTS),
+        ("loss", "half_square_error", "half_squared_error", tuple(formulas.LOSSES)),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_known_ones_and_the_nearest(argument, wrong, nearest, known):

@@ -27,7 +27,7 @@ from cases import (
     random_sample_weight,
     random_targets,
 )
-from fastmlp import reference
+from fastmlp import formulas
 from tolerances import assert_close
 
 # Sizes 1, odd, and one below, at and above 8, 16 and 32: the vectors of every build in both precisions, and
@@ -245,7 +245,7 @@ OPTIMIZERS = {
 
 
 def test_every_optimizer_of_the_table_is_tried():
-    assert {type(optimizer).__name__ for optimizer, _ in OPTIMIZERS.values()} == set(reference.OPTIMIZERS)
+    assert {type(optimizer).__name__ for optimizer, _ in OPTIMIZERS.values()} == set(formulas.OPTIMIZERS)
 
 
 @pytest.mark.parametrize("name", list(OPTIMIZERS))

@@ -9,7 +9,7 @@ import pytest
 
 import fastmlp
 from cases import COMPILED, DTYPES, EVERY_BUILD, cast, make, random_inputs, random_parameters, random_targets
-from fastmlp import reference
+from fastmlp import formulas
 from tolerances import assert_close
 
 GOLDEN = 0x9E3779B97F4A7C15
@@ -42,13 +42,13 @@ def test_the_units_left_out_are_those_of_the_hash(seed):
     for start, layer, p in ((0, 0, 0.5), (1000, 2, 0.1), (2**33, 1, 0.9)):
         expected = kept(seed, start, 9, layer, 33, p) == 0
         assert expected.any()
-        assert np.array_equal(reference.dropped_units(seed, start, 9, layer, 33, p), expected)
+        assert np.array_equal(formulas.dropped_units(seed, start, 9, layer, 33, p), expected)
 
 
 def test_units_are_left_out_with_the_probability_asked_for_and_independently():
     rows, units = 2000, 500
     for p in (0.1, 0.5, 0.8):
-        dropped = reference.dropped_units(7, 0, rows, 0, units, p)
+        dropped = formulas.dropped_units(7, 0, rows, 0, units, p)
         deviation = np.sqrt(p * (1 - p))
         assert abs(dropped.mean() - p) < 5 * deviation / np.sqrt(rows * units)
         for axis, n in ((0, rows), (1, units)):
@@ -57,8 +57,8 @@ def test_units_are_left_out_with_the_probability_asked_for_and_independently():
         others = {
             "the next sample": centred[1:] * centred[:-1],
             "the next unit": centred[:, 1:] * centred[:, :-1],
-            "the next layer": centred * (reference.dropped_units(7, 0, rows, 1, units, p) - p) / deviation,
-            "the next seed": centred * (reference.dropped_units(8, 0, rows, 0, units, p) - p) / deviation,
+            "the next layer": centred * (formulas.dropped_units(7, 0, rows, 1, units, p) - p) / deviation,
+            "the next seed": centred * (formulas.dropped_units(8, 0, rows, 0, units, p) - p) / deviation,
         }
         for which, product in others.items():
             assert abs(product.mean()) < 5 / np.sqrt(product.size), (p, which)

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastmlp
-from fastmlp import MLPClassifier, MLPRegressor, reference, schedules
+from fastmlp import MLPClassifier, MLPRegressor, formulas, schedules
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -187,7 +187,7 @@ def test_an_eval_set_that_does_not_fit_is_refused(options, given, said):
 # The net
 
 
-@pytest.mark.parametrize("name", [*reference.ACTIVATIONS, "logistic"])
+@pytest.mark.parametrize("name", [*formulas.ACTIVATIONS, "logistic"])
 def test_every_activation_can_be_had(name):
     X, y = iris()
     model = MLPClassifier((8, 8), activation=name, random_state=0, max_iter=300, learning_rate_init=0.01).fit(X, y)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cases import DTYPES, EVERY_BUILD, HIDDEN, LOSS_PARAMETER, make
-from fastmlp import reference
+from fastmlp import formulas
 from tolerances import EPSILON, IN_EPSILONS
 
 SLOPE = 0.2
@@ -89,8 +89,8 @@ def one_neuron(build, dtype, activation, loss="half_squared_error"):
 
 def test_the_table_of_activations_is_the_one_written_here():
     assert set(HIDDEN) == set(FORMULAS)
-    assert set(reference.OUTPUTS) == {*FORMULAS, "softmax"}
-    assert set(reference.LOSSES) == {
+    assert set(formulas.OUTPUTS) == {*FORMULAS, "softmax"}
+    assert set(formulas.LOSSES) == {
         "half_squared_error",
         "squared_error",
         "binary_cross_entropy",
@@ -101,7 +101,7 @@ def test_the_table_of_activations_is_the_one_written_here():
         "quantile",
         "poisson",
     }
-    assert set(reference.OPTIMIZERS) == {"SGD", "Adam", "AdamW", "RMSprop"}
+    assert set(formulas.OPTIMIZERS) == {"SGD", "Adam", "AdamW", "RMSprop"}
 
 
 @pytest.mark.parametrize("name", HIDDEN)
@@ -151,7 +151,7 @@ def test_a_derivative_is_its_formula(build, dtype, name):
 def test_the_rows_of_the_reference_are_their_formulas(name):
     z = grid("float64")
     value, derivative = FORMULAS[name]
-    row = reference.ACTIVATIONS[name]
+    row = formulas.ACTIVATIONS[name]
     a = row.value(z, SLOPE)
     np.testing.assert_allclose(a, value(z), rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(row.derivative(z, a, SLOPE), derivative(z), rtol=1e-12, atol=1e-14)
@@ -267,8 +267,8 @@ def test_every_loss_is_its_formula_and_a_weighted_mean_over_rows(build):
     targets = rng.uniform(0.1, 0.9, size=(6, 3))
     tried = set()
     for output, expected in outputs.items():
-        for loss in reference.LOSSES:
-            if not reference.is_defined(output, loss):
+        for loss in formulas.LOSSES:
+            if not formulas.is_defined(output, loss):
                 continue
             tried.add(loss)
             network = make(build, "float64", (3, 3), "identity", output, loss, False, np.eye(3).ravel())
@@ -276,7 +276,7 @@ def test_every_loss_is_its_formula_and_a_weighted_mean_over_rows(build):
             assert network.evaluate(Z, targets, None) == pytest.approx(each.mean(), rel=1e-13), (output, loss)
             weighted = (weight * each).sum() / weight.sum()
             assert network.evaluate(Z, targets, weight) == pytest.approx(weighted, rel=1e-13), (output, loss)
-    assert tried == set(reference.LOSSES)
+    assert tried == set(formulas.LOSSES)
 
 
 def one_identity(build, dtype, loss):
@@ -322,7 +322,7 @@ def test_the_losses_that_bend_are_finite_far_out_and_keep_digits_near_zero(build
 def test_poisson_is_finite_where_the_output_vanishes_and_the_output_where_the_target_does(build, dtype):
     exponential = one_neuron(build, dtype, "exponential", "poisson")
     assert loss_and_slope(exponential, -1000, 2, dtype) == (pytest.approx(2 * (math.log(2) + 1000) - 2), -2)
-    for output in reference.NEEDED_OUTPUTS["poisson"]:
+    for output in formulas.NEEDED_OUTPUTS["poisson"]:
         network = make(build, dtype, (1, 2), "identity", output, "poisson", False, [1.0, -1.0])
         for z in (-40, -3, 1, 40):
             X = np.full((1, 1), z, dtype)
@@ -334,19 +334,17 @@ def test_poisson_is_finite_where_the_output_vanishes_and_the_output_where_the_ta
 
 
 def test_the_logarithms_need_outputs_that_have_one():
-    for output in reference.OUTPUTS:
+    for output in formulas.OUTPUTS:
         for loss in ("absolute_error", "huber", "log_cosh", "quantile"):
-            assert reference.is_defined(output, loss)
-        assert reference.is_defined(output, "poisson") == (
-            output in {"exponential", "softplus", "sigmoid", "softmax"}
-        )
-        assert reference.is_defined(output, "half_squared_error")
-        assert reference.is_defined(output, "squared_error")
+            assert formulas.is_defined(output, loss)
+        assert formulas.is_defined(output, "poisson") == (output in {"exponential", "softplus", "sigmoid", "softmax"})
+        assert formulas.is_defined(output, "half_squared_error")
+        assert formulas.is_defined(output, "squared_error")
         if output not in {"sigmoid", "softmax"}:
-            assert not reference.is_defined(output, "binary_cross_entropy")
-            assert not reference.is_defined(output, "cross_entropy")
-    assert reference.is_defined("sigmoid", "binary_cross_entropy")
-    assert reference.is_defined("softmax", "cross_entropy")
+            assert not formulas.is_defined(output, "binary_cross_entropy")
+            assert not formulas.is_defined(output, "cross_entropy")
+    assert formulas.is_defined("sigmoid", "binary_cross_entropy")
+    assert formulas.is_defined("softmax", "cross_entropy")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

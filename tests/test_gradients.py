@@ -19,7 +19,7 @@ from cases import (
     random_sample_weight,
     random_targets,
 )
-from fastmlp import reference
+from fastmlp import formulas
 from tolerances import DIFFERENCE_STEP, DIFFERENCE_TOLERANCE, KINK_MARGIN, NOT_ZERO
 
 SLOPE = 0.2
@@ -39,9 +39,9 @@ def keeps_away_from_kinks(sizes, bias, parameters, X, y, hidden, output, loss):
         if np.abs(Z).min() < KINK_MARGIN:
             return False
         if layer < len(weights) - 1:
-            A = reference.ACTIVATIONS[hidden].value(Z, SLOPE)
+            A = formulas.ACTIVATIONS[hidden].value(Z, SLOPE)
     if loss in KINKS_OF_LOSS:
-        A = reference.softmax(Z) if output == "softmax" else reference.ACTIVATIONS[output].value(Z, SLOPE)
+        A = formulas.softmax(Z) if output == "softmax" else formulas.ACTIVATIONS[output].value(Z, SLOPE)
         if np.abs(np.abs(A - y) - KINKS_OF_LOSS[loss]).min() < KINK_MARGIN:
             return False
     return output == "softmax" or bool((Z > 0).any() and (Z < 0).any())
@@ -131,6 +131,6 @@ def test_the_gradient_of_one_layer_is_the_slope_of_the_loss(build):
 
 @pytest.mark.parametrize("build", EVERY_BUILD)
 def test_the_gradient_with_labels_is_the_slope_of_the_loss(build):
-    for loss in reference.LOSSES:
-        if reference.is_defined("softmax", loss):
+    for loss in formulas.LOSSES:
+        if formulas.is_defined("softmax", loss):
             check(build, (3, 4, 3), "tanh", "softmax", loss, bias=True, weighted=True, labels=True)

@@ -9,7 +9,7 @@ import pytest
 
 import fastmlp
 from cases import random_parameters
-from fastmlp import reference
+from fastmlp import formulas
 from tolerances import assert_close
 
 X = np.random.default_rng(0).normal(size=(9, 4))
@@ -484,7 +484,7 @@ def test_nets_of_odd_shapes_agree_with_numpy(sizes):
 
 
 def test_a_net_takes_every_activation_and_output_of_the_table():
-    for name in reference.ACTIVATIONS:
+    for name in formulas.ACTIVATIONS:
         assert np.isfinite(fastmlp.MLP([4, 5, 3], activation=name, seed=0).predict(X)).all(), name
-    for name in reference.OUTPUTS:
+    for name in formulas.OUTPUTS:
         assert np.isfinite(fastmlp.MLP([4, 5, 3], output=name, seed=0).predict(X)).all(), name

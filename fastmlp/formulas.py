@@ -1,0 +1,312 @@
+"""Every formula in plain NumPy: the tables of activations, losses and optimizers, and what dropout leaves out.
+
+The tables say what exists and what each row computes; the core has the same rows, the facade knows the names of
+activations and losses from here, and the tests are parametrised over these. The formulas are those of the lecture
+scripts where the scripts have them, else of the paper named beside the row.
+
+Not here: the network that calls them, layer after layer and batch after batch (reference.py). The two change for
+different reasons: a new activation is a row here, and nothing there. It imports NumPy and nothing else.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+SELU_SCALE = 1.0507009873554804934
+SELU_ALPHA = 1.6732632423543772848
+
+
+class Activation(NamedTuple):
+    """g and g', both elementwise; s is the negative slope of leaky_relu."""
+
+    value: Callable[[Array, float], Array]  # (z, s) -> a
+    derivative: Callable[[Array, Array, float], Array]  # (z, a, s) -> g'(z)
+
+
+def _sigmoid(z: Array) -> Array:
+    e = np.exp(-np.abs(z))
+    a: Array = np.where(z < 0, e, 1) / (1 + e)
+    return a
+
+
+def _softplus(z: Array) -> Array:
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def _normal_cdf(z: Array) -> Array:
+    probability: Array = 0.5 * _erfc(-z / math.sqrt(2))
+    return probability.astype(z.dtype)
+
+
+def _normal_density(z: Array) -> Array:
+    return np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+
+
+def _mish_ratio(z: Array) -> Array:
+    return np.tanh(_softplus(z))
+
+
+def _silu_derivative(z: Array, a: Array, s: float) -> Array:
+    sigma = _sigmoid(z)
+    slope: Array = sigma * (1 + z * (1 - sigma))
+    return slope
+
+
+def _mish_derivative(z: Array, a: Array, s: float) -> Array:
+    ratio = _mish_ratio(z)
+    slope: Array = ratio + z * _sigmoid(z) * (1 - ratio * ratio)
+    return slope
+
+
+ACTIVATIONS = {
+    "identity": Activation(lambda z, s: z.copy(), lambda z, a, s: np.ones_like(z)),
+    "sigmoid": Activation(lambda z, s: _sigmoid(z), lambda z, a, s: a * (1 - a)),
+    "tanh": Activation(lambda z, s: np.tanh(z), lambda z, a, s: 1 - a * a),
+    "relu": Activation(lambda z, s: np.maximum(z, 0), lambda z, a, s: (z > 0).astype(z.dtype)),
+    "leaky_relu": Activation(
+        lambda z, s: np.maximum(s * z, z), lambda z, a, s: np.where(z > 0, 1, s).astype(z.dtype)
+    ),
+    # Clevert et al. 2016, alpha = 1
+    "elu": Activation(
+        lambda z, s: np.where(z < 0, np.expm1(np.minimum(z, 0)), z), lambda z, a, s: np.where(z > 0, 1, 1 + a)
+    ),
+    # Klambauer et al. 2017
+    "selu": Activation(
+        lambda z, s: SELU_SCALE * np.where(z < 0, SELU_ALPHA * np.expm1(np.minimum(z, 0)), z),
+        lambda z, a, s: np.where(z > 0, SELU_SCALE, a + SELU_SCALE * SELU_ALPHA).astype(z.dtype),
+    ),
+    # Dugas et al. 2001
+    "softplus": Activation(lambda z, s: _softplus(z), lambda z, a, s: _sigmoid(z)),
+    # Hendrycks and Gimpel 2016, in its exact form
+    "gelu": Activation(lambda z, s: z * _normal_cdf(z), lambda z, a, s: _normal_cdf(z) + z * _normal_density(z)),
+    # Elfwing et al. 2018; Ramachandran et al. 2017 as swish
+    "silu": Activation(lambda z, s: z * _sigmoid(z), _silu_derivative),
+    # Misra 2019
+    "mish": Activation(lambda z, s: z * _mish_ratio(z), _mish_derivative),
+    # The inverse link of Poisson regression, McCullagh and Nelder 1989
+    "exponential": Activation(lambda z, s: np.exp(z), lambda z, a, s: a),
+}
+
+# What an output layer may have: softmax is no elementwise function, so it is no row above.
+OUTPUTS = (*ACTIVATIONS, "softmax")
+
+
+def softmax(z: Array) -> Array:
+    """e^{z_i} / sum_j e^{z_j} along the last axis, computed without overflow."""
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    a: Array = e / e.sum(axis=-1, keepdims=True)
+    return a
+
+
+class Loss(NamedTuple):
+    """c, term by term, and dc/da; both (m, K) of outputs a and targets y, both (m, K), and the loss's parameter p."""
+
+    value: Callable[[Array, Array, float], Array]
+    gradient: Callable[[Array, Array, float], Array]
+
+
+def _clipped(a: Array) -> Array:
+    epsilon = np.finfo(a.dtype).eps
+    return np.clip(a, epsilon, 1 - epsilon)
+
+
+def _binary_cross_entropy_gradient(a: Array, y: Array) -> Array:
+    p = _clipped(a)
+    gradient: Array = (p - y) / (p * (1 - p))
+    return gradient
+
+
+def _huber(a: Array, y: Array, p: float) -> Array:
+    """d^2 / 2 where |d| <= p, else p (|d| - p / 2), d = a - y."""
+    size = np.abs(a - y)
+    inside = np.minimum(size, p)
+    terms: Array = inside * (size - 0.5 * inside)
+    return terms
+
+
+def _log_cosh(a: Array, y: Array, p: float) -> Array:
+    """|d| + log((1 + e^(-2|d|)) / 2), d = a - y: finite for a large d, 0 for 0."""
+    size = np.abs(a - y)
+    terms: Array = size + np.log1p(0.5 * np.expm1(-2 * size))
+    return terms
+
+
+def _quantile_gradient(a: Array, y: Array, p: float) -> Array:
+    """-p where y > a, 1 - p where y < a, and 0 where they are equal."""
+    gradient: Array = np.where(y > a, -p, 1 - p).astype(a.dtype) * (y != a)
+    return gradient
+
+
+def _poisson(a: Array, log_a: Array, y: Array) -> Array:
+    """The terms y log(y / a) - y + a, which are a for y = 0."""
+    terms: Array = y * (np.log(np.maximum(y, np.finfo(y.dtype).tiny)) - log_a) + (a - y)
+    return terms
+
+
+def _positive(a: Array) -> Array:
+    b: Array = np.maximum(a, np.finfo(a.dtype).eps)
+    return b
+
+
+LOSSES = {
+    "half_squared_error": Loss(lambda a, y, p: 0.5 * np.square(a - y), lambda a, y, p: a - y),
+    "squared_error": Loss(lambda a, y, p: np.square(a - y), lambda a, y, p: 2 * (a - y)),
+    "binary_cross_entropy": Loss(
+        lambda a, y, p: -(y * np.log(_clipped(a)) + (1 - y) * np.log(1 - _clipped(a))),
+        lambda a, y, p: _binary_cross_entropy_gradient(a, y),
+    ),
+    "cross_entropy": Loss(lambda a, y, p: -y * np.log(_clipped(a)), lambda a, y, p: -y / _clipped(a)),
+    "absolute_error": Loss(lambda a, y, p: np.abs(a - y), lambda a, y, p: np.sign(a - y)),
+    # Huber 1964; p is the threshold
+    "huber": Loss(_huber, lambda a, y, p: np.clip(a - y, -p, p)),
+    # Green 1990
+    "log_cosh": Loss(_log_cosh, lambda a, y, p: np.tanh(a - y)),
+    # Koenker and Bassett 1978, the pinball loss; p is the level
+    "quantile": Loss(lambda a, y, p: np.maximum(p * (y - a), (p - 1) * (y - a)), _quantile_gradient),
+    # Half the deviance of Poisson regression, Nelder and Wedderburn 1972
+    "poisson": Loss(lambda a, y, p: _poisson(a, np.log(_positive(a)), y), lambda a, y, p: 1 - y / _positive(a)),
+}
+
+# The argument of MLP that a loss takes as its parameter; the others have none.
+LOSS_PARAMETERS = {"huber": "huber_delta", "quantile": "quantile"}
+
+
+class Canonical(NamedTuple):
+    """The stable form of a loss with its own output activation: c from z and y, and delta = dc/dz from a and y."""
+
+    value: Callable[[Array, Array], Array]
+    delta: Callable[[Array, Array], Array]
+
+
+def _binary_cross_entropy_of_logits(z: Array, y: Array) -> Array:
+    """softplus(z) - y z, without the cancellation where y is 1 and z large."""
+    result: Array = (np.maximum(z, 0) - y * z) + np.log1p(np.exp(-np.abs(z)))
+    return result
+
+
+CANONICAL = {
+    ("sigmoid", "binary_cross_entropy"): Canonical(_binary_cross_entropy_of_logits, lambda a, y: a - y),
+    ("softmax", "cross_entropy"): Canonical(
+        lambda z, y: -y * _log_softmax(z), lambda a, y: y.sum(axis=1, keepdims=True) * a - y
+    ),
+    ("exponential", "poisson"): Canonical(lambda z, y: _poisson(np.exp(z), z, y), lambda a, y: a - y),
+}
+
+# The loss of an output activation where none is named.
+DEFAULT_LOSS = {
+    **dict.fromkeys(OUTPUTS, "half_squared_error"),
+    "sigmoid": "binary_cross_entropy",
+    "softmax": "cross_entropy",
+    "exponential": "poisson",
+}
+
+
+def _log_softmax(z: Array) -> Array:
+    z = z - z.max(axis=1, keepdims=True)
+    result: Array = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return result
+
+
+# The output activations that a loss is defined for, as it has a logarithm of the output: between 0 and 1, or above 0.
+NEEDED_OUTPUTS = {
+    "binary_cross_entropy": ("sigmoid", "softmax"),
+    "cross_entropy": ("sigmoid", "softmax"),
+    "poisson": ("exponential", "softplus", "sigmoid", "softmax"),
+}
+
+
+def is_defined(output: str, loss: str) -> bool:
+    """Whether a loss makes sense for an output activation."""
+    return output in NEEDED_OUTPUTS.get(loss, OUTPUTS)
+
+
+class Stepped(Protocol):
+    """The parts of a network that a step of an optimizer reads or moves; n is the number of parameters."""
+
+    parameters: Array  # (n,)
+    weights: list[Array]  # of each layer (n_in, n_out), a view of the parameters
+    first: Array  # (n,), the velocity or the first moments
+    second: Array  # (n,), the second moments
+    beta_1_power: float  # beta_1^t
+    beta_2_power: float
+
+
+def _sgd(network: Stepped, optimizer: Any, rate: float, gradient: Array) -> None:
+    velocity = network.first
+    if optimizer.momentum == 0:
+        network.parameters -= rate * gradient
+        return
+    velocity *= optimizer.momentum
+    velocity += gradient
+    step = gradient + optimizer.momentum * velocity if optimizer.nesterov else velocity
+    network.parameters -= rate * step
+
+
+def _adam(network: Stepped, optimizer: Any, rate: float, gradient: Array) -> None:
+    first, second = network.first, network.second
+    first *= optimizer.beta_1
+    first += (1 - optimizer.beta_1) * gradient
+    second *= optimizer.beta_2
+    second += (1 - optimizer.beta_2) * np.square(gradient)
+    denominator = np.sqrt(second)
+    if optimizer.epsilon_hat:
+        denominator += optimizer.epsilon
+    denominator /= math.sqrt(1 - network.beta_2_power)
+    if not optimizer.epsilon_hat:
+        denominator += optimizer.epsilon
+    np.divide(first, denominator, out=denominator)
+    denominator *= rate / (1 - network.beta_1_power)
+    network.parameters -= denominator
+
+
+def _adamw(network: Stepped, optimizer: Any, rate: float, gradient: Array) -> None:
+    for W in network.weights:
+        W -= rate * optimizer.weight_decay * W
+    _adam(network, optimizer, rate, gradient)
+
+
+def _rmsprop(network: Stepped, optimizer: Any, rate: float, gradient: Array) -> None:
+    velocity, square = network.first, network.second
+    square *= optimizer.rho
+    square += (1 - optimizer.rho) * np.square(gradient)
+    velocity *= optimizer.momentum
+    velocity += gradient / (np.sqrt(square) + optimizer.epsilon)
+    network.parameters -= rate * velocity
+
+
+# By class name of fastmlp/optimizers.py. SGD with momentum: Polyak 1964, Nesterov as in Sutskever et al. 2013;
+# Adam: Kingma and Ba 2015; AdamW: Loshchilov and Hutter 2019; RMSprop: Tieleman and Hinton 2012, lecture 6.5.
+OPTIMIZERS = {"SGD": _sgd, "Adam": _adam, "AdamW": _adamw, "RMSprop": _rmsprop}
+
+
+def _mixed(x: Array) -> Array:
+    """The finaliser of splitmix64 (Steele et al. 2014), of uint64."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: Array = x ^ (x >> np.uint64(31))
+    return mixed
+
+
+def dropped_units(seed: int, start: int, rows: int, layer: int, units: int, p: float) -> Array:
+    """Which units of a hidden layer dropout leaves out: bool (rows, units).
+
+    A pure function of the seed of the epoch, of the position of the sample in the epoch, the first of which is
+    `start`, of the layer (0, 1, ...) and of the unit: 24 bits of a hash of these, compared with p 2^24. The hash is
+    splitmix64's finaliser of seed, layer and position, then murmur3's (Appleby 2011) of its two halves and the unit.
+    """
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    of_layer = _mixed(np.array([seed], np.uint64) + np.array([layer + 1], np.uint64) * golden)
+    key = _mixed(of_layer + np.arange(start + 1, start + 1 + rows, dtype=np.uint64) * golden)[:, None]
+    low, high = key.astype(np.uint32), (key >> np.uint64(32)).astype(np.uint32)
+    h = low ^ (np.arange(units, dtype=np.uint32) * np.uint32(0x9E3779B9))
+    h = (h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    h = ((h ^ (h >> np.uint32(13))) + high) * np.uint32(0xC2B2AE35)
+    dropped: Array = (h ^ (h >> np.uint32(16))) >> np.uint32(8) < int(p * 2**24)
+    return dropped
