@@ -12,7 +12,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn import neural_network
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, make_multilabel_classification
+from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastmlp
 from fastmlp import MLPClassifier, MLPRegressor
+from problems import cancer, diabetes, iris, scaled, several_labels
 from processes import output_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -30,27 +31,17 @@ ESTIMATORS = (MLPClassifier, MLPRegressor)
 CLOSE = 1e-5
 
 
-def scaled(data):
-    X, y = data(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
 def several_outputs():
     X, y = scaled(load_diabetes)
     return X, np.stack([y / 100, y / 200 - 1, np.sqrt(y) / 10], axis=1)
 
 
-def several_labels():
-    X, y = make_multilabel_classification(200, n_features=8, n_classes=4, random_state=0)
-    return StandardScaler().fit_transform(X), y
-
-
 PROBLEMS = {
-    "binary": (MLPClassifier, lambda: scaled(load_breast_cancer)),
-    "classes": (MLPClassifier, lambda: scaled(load_iris)),
-    "strings": (MLPClassifier, lambda: (lambda X, y: (X, np.array(["a", "b", "c"])[y]))(*scaled(load_iris))),
-    "labels": (MLPClassifier, several_labels),
-    "number": (MLPRegressor, lambda: (lambda X, y: (X, y / 100))(*scaled(load_diabetes))),
+    "binary": (MLPClassifier, cancer),
+    "classes": (MLPClassifier, iris),
+    "strings": (MLPClassifier, lambda: (lambda X, y: (X, np.array(["a", "b", "c"])[y]))(*iris())),
+    "labels": (MLPClassifier, lambda: several_labels(200, 8, 4)),
+    "number": (MLPRegressor, diabetes),
     "numbers": (MLPRegressor, several_outputs),
 }
 
@@ -156,6 +147,17 @@ def test_sample_weights_do_what_they_do_there(problem):
     assert fitted[0].n_iter_ == fitted[1].n_iter_
 
 
+def test_negative_sample_weights_count_as_in_scikit_learn():
+    X, y = load_iris(return_X_y=True)
+    w = np.where(np.arange(150) % 3 == 0, 2.0, -1.0)
+    w[:30] = -1
+    losses = [
+        kind((5,), max_iter=4, batch_size=40, random_state=0).fit(X, y, sample_weight=w).loss_curve_
+        for kind in (MLPClassifier, neural_network.MLPClassifier)
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-10)
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_partial_fit_goes_on_as_there(solver):
     X, y = scaled(load_digits)
@@ -207,7 +209,7 @@ def test_float32_stays_float32_and_sparse_is_dense():
 
 
 def test_weights_put_in_by_hand_are_used():
-    X, y = scaled(load_iris)
+    X, y = iris()
     estimator = MLPClassifier(max_iter=5, random_state=0).fit(X, y)
     estimator.coefs_[-1][...] = 0
     estimator.intercepts_[-1][...] = [0, 9, 0]
@@ -243,13 +245,20 @@ def test_training_that_overflows_and_training_that_does_not_learn_are_said():
         MLPRegressor(random_state=0).fit(X, y + 5e5)
 
 
+def test_a_loss_that_overflows_in_the_mean_is_an_error():
+    X, y = load_iris(return_X_y=True)
+    X[7] = 1e308
+    with pytest.raises(ValueError, match="non-finite loss"):
+        MLPClassifier((5,), max_iter=3, random_state=0).fit(X, y)
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [("activation", "swish"), ("alpha", -1), ("hidden_layer_sizes", (0,)), ("max_iter", 0), ("solver", "newton")],
 )
 def test_bad_parameters_are_refused_as_there(estimator, parameter, value):
-    X, y = scaled(load_iris)
+    X, y = iris()
     errors = []
     for cls in (estimator, getattr(neural_network, estimator.__name__)):
         with pytest.raises(ValueError, match=parameter) as caught:
