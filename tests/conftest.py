@@ -1,5 +1,5 @@
-"""What every room of the tests shares with pytest: the folder itself, so that `tolerances` and `cases` can
-be imported.
+"""What every room of the tests shares with pytest: the folder itself, so that `tolerances`, `cases` and what
+else several files share can be imported.
 
 Not a place for fixtures that hide what a test does; a test builds its own net, in sight.
 """
