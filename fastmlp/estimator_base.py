@@ -23,10 +23,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastmlp import builds, reference
+from fastmlp import builds, formulas, reference
 from fastmlp import schedules as rate_schedules
 from fastmlp.estimator_training import fit_by_batches, fit_by_lbfgs
-from fastmlp.reference import Array
+from fastmlp.formulas import Array
 from fastmlp.sparse import by_rows, checked
 from fastmlp.threads import threads as as_threads
 
@@ -54,7 +54,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
     y_scaler_: Any
 
     _parameter_constraints = BaseMultilayerPerceptron._parameter_constraints | {
-        "activation": [StrOptions({*reference.ACTIVATIONS, "logistic"}), "array-like"],
+        "activation": [StrOptions({*formulas.ACTIVATIONS, "logistic"}), "array-like"],
         "solver": [StrOptions({"lbfgs", "sgd", "adam", "adamw", "rmsprop"})],
         "n_layers": [_count, None],
         "width": [_count, None],
@@ -83,8 +83,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             raise ValueError(f"activation has {len(given)} names for {hidden} hidden layers; expected one for each")
         names = tuple(str(ACTIVATIONS.get(name, name)) for name in (*given, self.out_activation_))
         for name in names[:-1]:
-            if name not in reference.ACTIVATIONS:
-                raise ValueError(f"activation has {name!r}; expected names of {', '.join(reference.ACTIVATIONS)}")
+            if name not in formulas.ACTIVATIONS:
+                raise ValueError(f"activation has {name!r}; expected names of {', '.join(formulas.ACTIVATIONS)}")
         return names
 
     def _dropout(self) -> tuple[float, ...]:
@@ -98,8 +98,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
     def _loss(self) -> tuple[str, float]:
         """The loss by the name of the core, and its number."""
         if is_classifier(self):
-            return reference.DEFAULT_LOSS[ACTIVATIONS.get(self.out_activation_, self.out_activation_)], 1.0
-        number = reference.LOSS_PARAMETERS.get(self.loss)
+            return formulas.DEFAULT_LOSS[ACTIVATIONS.get(self.out_activation_, self.out_activation_)], 1.0
+        number = formulas.LOSS_PARAMETERS.get(self.loss)
         return str(LOSSES.get(self.loss, self.loss)), 1.0 if number is None else float(getattr(self, number))
 
     def _make(self, sizes: tuple[int, ...], names: tuple[str, ...], loss: str, number: float = 1.0) -> Any:
@@ -448,7 +448,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
 
     def _one_output(self, network: Any, names: tuple[str, ...], k: int) -> Any:
         """The net with only output k, whose loss has a gradient of 1 or a - t in the output."""
-        loss = "absolute_error" if names[-1] == "identity" else reference.DEFAULT_LOSS[names[-1]]
+        loss = "absolute_error" if names[-1] == "identity" else formulas.DEFAULT_LOSS[names[-1]]
         part = self._make((*network.sizes[:-1], 1), names, loss)
         weights, biases = reference.layer_views(part.parameters, part.sizes, True)
         for view, array in zip((*weights, *biases), (*self.coefs_, *self.intercepts_), strict=True):

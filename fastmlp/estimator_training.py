@@ -21,9 +21,9 @@ from sklearn.utils.optimize import _check_optimize_result
 
 from fastmlp import reference
 from fastmlp import schedules as rate_schedules
+from fastmlp.formulas import Array
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.progress import progress as as_progress
-from fastmlp.reference import Array
 from fastmlp.sparse import by_rows
 from fastmlp.threads import threads as as_threads
 from fastmlp.training import Callback, History, ask, callbacks, run_epoch

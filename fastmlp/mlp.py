@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastmlp import builds, checks, reference, schedules
+from fastmlp import builds, checks, formulas, reference, schedules
 from fastmlp import threads as threads_now
+from fastmlp.formulas import Array
 from fastmlp.initializers import DEFAULTS, INITIALIZERS
 from fastmlp.optimizers import Optimizer
 from fastmlp.optimizers import optimizer as as_optimizer
 from fastmlp.progress import progress as as_progress
-from fastmlp.reference import Array
 from fastmlp.schedules import Schedule
 from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
@@ -229,24 +229,24 @@ class MLP:
         hidden = len(numbers) - 2
         names = [activation] * hidden if isinstance(activation, str) else list(_sequence("activation", activation))
         if isinstance(activation, str):
-            checks.choice("activation", activation, reference.ACTIVATIONS)
+            checks.choice("activation", activation, formulas.ACTIVATIONS)
         if len(names) != hidden:
             raise ValueError(
                 f"activation has {len(names)} names for {hidden} hidden layers; expected one name, or one for each"
             )
         self._activations = tuple(
-            checks.choice(f"activation[{i}]", name, reference.ACTIVATIONS) for i, name in enumerate(names)
+            checks.choice(f"activation[{i}]", name, formulas.ACTIVATIONS) for i, name in enumerate(names)
         )
-        self._output = checks.choice("output", output, reference.OUTPUTS)
+        self._output = checks.choice("output", output, formulas.OUTPUTS)
         if output == "softmax" and numbers[-1] == 1:
             raise ValueError(
                 "output is 'softmax' with one neuron, whose answer is always 1; expected sigmoid, or n_out >= 2"
             )
-        self._loss = reference.DEFAULT_LOSS[output] if loss is None else checks.choice("loss", loss, reference.LOSSES)
-        if not reference.is_defined(self.output, self.loss):
+        self._loss = formulas.DEFAULT_LOSS[output] if loss is None else checks.choice("loss", loss, formulas.LOSSES)
+        if not formulas.is_defined(self.output, self.loss):
             raise ValueError(
                 f"loss is {loss!r} with output {output!r}; expected output "
-                f"{' or '.join(reference.NEEDED_OUTPUTS[self.loss])}"
+                f"{' or '.join(formulas.NEEDED_OUTPUTS[self.loss])}"
             )
         self._bias = checks.boolean("bias", bias)
         self._negative_slope = checks.number("negative_slope", negative_slope, least=0, most=1)
@@ -284,7 +284,7 @@ class MLP:
 
     def _loss_parameter(self) -> dict[str, float]:
         """The argument that is the loss's parameter, with its value; empty for a loss without."""
-        return {name: getattr(self, name) for loss, name in reference.LOSS_PARAMETERS.items() if loss == self.loss}
+        return {name: getattr(self, name) for loss, name in formulas.LOSS_PARAMETERS.items() if loss == self.loss}
 
     def _dropout_of(self, given: Any, hidden: int) -> tuple[float, ...]:
         """The probability of each hidden layer."""

@@ -15,37 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.formulas import (
-    ACTIVATIONS,
-    CANONICAL,
-    DEFAULT_LOSS,
-    LOSS_PARAMETERS,
-    LOSSES,
-    NEEDED_OUTPUTS,
-    OPTIMIZERS,
-    OUTPUTS,
-    Array,
-    dropped_units,
-    is_defined,
-    softmax,
-)
-
-# The classes, NETWORKS and layer_views stand here. The rest passes through for mlp.py, training.py and estimators,
-# until their imports say formulas.
-__all__ = [
-    "ACTIVATIONS",
-    "DEFAULT_LOSS",
-    "LOSSES",
-    "LOSS_PARAMETERS",
-    "NEEDED_OUTPUTS",
-    "NETWORKS",
-    "OUTPUTS",
-    "Array",
-    "Network",
-    "SinglePrecisionNetwork",
-    "is_defined",
-    "layer_views",
-]
+from fastmlp.formulas import ACTIVATIONS, CANONICAL, LOSSES, OPTIMIZERS, Array, dropped_units, softmax
 
 
 def layer_views(flat: Array, sizes: Sequence[int], bias: bool) -> tuple[list[Array], list[Array]]:

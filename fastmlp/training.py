@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp import checks
-from fastmlp.reference import Array
+from fastmlp.formulas import Array
 
 _WORK = 3e7  # products between two looks at the time, or as much work beside them: some hundredths of a second
 

@@ -1,7 +1,7 @@
 """Every activation: a = g(z) in place, and its derivative: delta = delta * g'(z), over one contiguous buffer.
 
-One row per activation in each of the two functions and in `activation_code`; reference.py holds the same table in
-NumPy, and the tests compare the two. Formulas: Activations in MATH.md and the papers named in reference.py.
+One row per activation in each of the two functions and in `activation_code`; formulas.py holds the same table in
+NumPy, and the tests compare the two. Formulas: Activations in MATH.md and the papers named in formulas.py.
 
 Most derivatives are functions of the output a alone, so z is overwritten. `keeps_input` names the three that bend
 back on themselves (gelu, silu, mish): for them the layer keeps z beside a.
@@ -26,7 +26,7 @@ cdef enum Activation:
 
 
 cdef inline int activation_code(str name) except -1:
-    """The code of a name. The names are reference.OUTPUTS, in that order."""
+    """The code of a name. The names are formulas.OUTPUTS, in that order."""
     return (
         "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", "gelu", "silu", "mish",
         "exponential", "softmax",

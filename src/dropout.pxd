@@ -2,7 +2,7 @@
 
 Which units are left out is not drawn but computed, as a hash of the epoch's seed, of the sample's position in the
 epoch, of the layer and of the unit. So it is the same on the way forward and back, for any tiles, strips and threads,
-and needs no memory. reference.py has the same bits.
+and needs no memory. formulas.py has the same bits.
 """
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from real cimport real

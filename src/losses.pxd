@@ -5,7 +5,7 @@ All buffers of the output layer are compact: (m, n) by rows without gaps, so the
 The canonical pairs (identity with the squared errors, sigmoid with binary_cross_entropy, softmax with cross_entropy,
 exponential with poisson) are computed from z and stay finite when the output saturates; their delta is a - t, which
 needs no g'. Every other pair goes through dc/da and the derivative of the output activation, with a kept REAL_EPSILON
-away from 0 and 1 where a logarithm or a division needs it. reference.py holds the same table, with the sources.
+away from 0 and 1 where a logarithm or a division needs it. formulas.py holds the same table, with the sources.
 
 `parameter` is the one number that a loss may have: the threshold of huber, the level of quantile.
 """
@@ -29,7 +29,7 @@ cdef enum Loss:
 
 
 cdef inline int loss_code(str name) except -1:
-    """The code of a name. The names are reference.LOSSES, in that order."""
+    """The code of a name. The names are formulas.LOSSES, in that order."""
     return (
         "half_squared_error", "squared_error", "binary_cross_entropy", "cross_entropy", "absolute_error", "huber",
         "log_cosh", "quantile", "poisson",
