@@ -40,7 +40,7 @@ from grid import in_turn
 LIBRARIES = {"scikit-learn": neural_network, "fastmlp": fastmlp}
 DTYPES = ("float32", "float64")
 PREDICTION_FLOOR, SEARCH_FLOOR = 10, 4
-SECONDS = 10  # of a comparison of fits; a tenth of that for predictions
+SECONDS = 30  # of a comparison of fits, of which the largest then has several; a thirtieth of that for predictions
 VERIFIED_ROWS = 1000  # of a prediction
 
 # How far apart the losses of an epoch may be, relative. With relu rounding decides on which side of its kink a neuron
@@ -140,7 +140,7 @@ def timed(case, dtype, seconds):
     if issparse(X):
         return [row]
     predictions = {name: (None, partial(model.predict, X[:1])) for name, model in fitted.items()}
-    ones = in_turn(predictions, process_time, seconds / 10)
+    ones = in_turn(predictions, process_time, seconds / 30)
     return [row, Row("predict one row", case.title, dtype, PREDICTION_FLOOR, ones, f"1 × {X.shape[1]}")]
 
 
