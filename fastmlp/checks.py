@@ -71,6 +71,18 @@ def number(
     return value
 
 
+def validation_rows(given: object, rows: int) -> int:
+    """How many of the rows the fraction `validation` is: at least one, and not all."""
+    try:
+        fraction = number("validation", given, above=0, below=1)
+    except TypeError:
+        raise TypeError(f"validation is {given!r}; expected a fraction between 0 and 1, or (X, y)") from None
+    held = round(rows * fraction)
+    if not 0 < held < rows:
+        raise ValueError(f"validation is {fraction} of {rows} rows; expected at least one row on either side")
+    return held
+
+
 def numeric(name: str, given: object) -> np.ndarray:
     """An array of real numbers of any precision, not copied if it is one."""
     if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):

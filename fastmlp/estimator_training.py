@@ -6,6 +6,7 @@ walk the same way. Here too is what is noted and shown after an epoch, and who m
 
 import math
 import warnings
+from functools import partial
 from numbers import Real
 from time import perf_counter
 from typing import Any
@@ -26,7 +27,7 @@ from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.progress import progress as as_progress
 from fastmlp.sparse import by_rows
 from fastmlp.threads import threads as as_threads
-from fastmlp.training import Callback, History, ask, callbacks, run_epoch
+from fastmlp.training import Callback, Observer, callbacks, run_epoch
 
 # Targets from which on a regression that has not learned is told to scale them.
 LARGE = 100
@@ -81,7 +82,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
                 method,
                 n_threads,
                 l2=mlp.alpha,
-                rates=None if factors is None else method.learning_rate * factors,
+                factors=factors,
                 seed=int(mlp._random_state.randint(2**31 - 1)) if mlp._dropout() else 0,
                 deadline=observer.deadline,
                 after_batch=observer.after_batch,
@@ -277,18 +278,15 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
     _look_at_the_result(mlp, y)
 
 
-class _Observer:
-    """What is noted after an epoch: curves, scores, the best weights; what is shown; who may stop."""
+class _Observer(Observer):
+    """What is noted after an epoch besides: curves, scores, the best weights."""
 
     def __init__(
         self, mlp: Any, network: Any, held: Any, eval_set: Any, n_threads: int, incremental: bool = False
     ) -> None:
         self._mlp, self._network, self._n_threads = mlp, network, n_threads
-        self._calls = _callbacks(mlp, "callbacks")
-        self._step_calls = _callbacks(mlp, "batch_callbacks")
-        self._began = perf_counter()
-        self.deadline = math.inf if mlp.max_time is None else self._began + mlp.max_time
-        self.after_batch = self._after_batch if self._step_calls else None
+        calls, batch_calls = _callbacks(mlp, "callbacks"), _callbacks(mlp, "batch_callbacks")
+        began = perf_counter()
         self._scorer = None
         if mlp.eval_metric is not None and not incremental:
             self._scorer = check_scoring(mlp, scoring=mlp.eval_metric)
@@ -309,19 +307,13 @@ class _Observer:
             self._best: float | None = None
             if self._scorer is None:
                 mlp.validation_scores_ = mlp.best_validation_score_ = None
-        self.history = History()
-        self._line = as_progress(mlp.progress, mlp.max_iter)
+        line = as_progress(mlp.progress, mlp.max_iter)  # after all that may fail, as a bar shows at once
+        super().__init__(mlp, partial(mlp._keep, network), began, mlp.max_time, calls, batch_calls, line)
 
     def _as_the_net_sees(self, X: Any, y: Array, weight: Array | None = None) -> tuple[Any, Array, Array | None]:
         dtype = self._network.dtype
         w = None if weight is None else np.ascontiguousarray(weight, dtype)
         return by_rows(X, self._network), self._mlp._targets(y, dtype), w
-
-    def _after_batch(self, loss: float) -> bool:
-        self.history.batch_loss = loss
-        stop = ask(self._step_calls, self._mlp, self.history)
-        self._mlp._keep(self._network)
-        return stop
 
     def after_epoch(self, loss: float, samples: int) -> None:
         """Take the loss of an epoch, or of an iteration of lbfgs."""
@@ -339,9 +331,7 @@ class _Observer:
             self._compare()
         elif mlp.solver != "lbfgs":
             mlp._update_no_improvement_count(mlp.early_stopping, *(self._held or (None, None, None)))
-        self.history.seconds = perf_counter() - self._began
-        if self._line is not None:
-            self._line.show(self.history, samples)
+        self.show(samples)
 
     def _compare(self) -> None:
         """Whether the weights are the best so far by the metric, or else by the loss, on eval_set."""
@@ -370,17 +360,11 @@ class _Observer:
 
     def is_over(self) -> bool:
         """Whether a callback or the clock ends the fit."""
-        if ask(self._calls, self._mlp, self.history):
+        if self.ask(self.calls):
             self.history.stop_reason = "callback"
         elif perf_counter() > self.deadline:
             self.history.stop_reason = "time"
-        self._mlp._keep(self._network)
         return self.history.stop_reason != "epochs"
-
-    def close(self) -> None:
-        """Leave the last state standing."""
-        if self._line is not None:
-            self._line.close()
 
 
 def _callbacks(mlp: Any, name: str) -> list[Callback]:

@@ -27,7 +27,7 @@ from fastmlp.progress import progress as as_progress
 from fastmlp.schedules import Schedule
 from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
-from fastmlp.training import Callback, History, Monitor, ask, run_epoch
+from fastmlp.training import Callback, History, Monitor, Observer, hold_back, train
 from fastmlp.training import callbacks as as_callbacks
 
 
@@ -609,98 +609,38 @@ class MLP:
         Ctrl-C raises KeyboardInterrupt between two steps and leaves the weights of the last one.
         """
         began = perf_counter()
-        x, targets, w = self._data(X, y, sample_weight)
+        data = self._data(X, y, sample_weight)
+        rows = len(data[0])
         epochs = checks.integer("epochs", epochs, 1)
         size = None if batch_size is None else checks.integer("batch_size", batch_size, 1)
         method = as_optimizer(optimizer)
         checks.hyperparameters(method, self.dtype)
         monitor = Monitor(patience, tol)
         shuffle = checks.boolean("shuffle", shuffle)
-        deadline = math.inf if max_time is None else began + checks.number("max_time", max_time, above=0)
-        calls, step_calls = as_callbacks("callbacks", callbacks), as_callbacks("batch_callbacks", batch_callbacks)
+        seconds = None if max_time is None else checks.number("max_time", max_time, above=0)
+        calls, batch_calls = as_callbacks("callbacks", callbacks), as_callbacks("batch_callbacks", batch_callbacks)
         n_threads = as_threads(threads)
         self._check_parameters()
-        held: tuple[Array, Array] | None = None
+        held, n_held = None, 0
         if isinstance(validation, (tuple, list)):
             if len(validation) != 2:
                 raise ValueError(f"validation has {len(validation)} elements; expected (X, y)")
             held = self._data(*validation, None, " of validation")[:2]
-        n_held = 0 if validation is None or held is not None else _held_rows(len(x), validation)
-        size = min(size or len(x), len(x) - n_held)
-        steps = -(-(len(x) - n_held) // size)
-        schedules.factors(schedule, 0, epochs, steps)  # whether it is one
+        elif validation is not None:
+            n_held = checks.validation_rows(validation, rows)
+        size = min(size or rows, rows - n_held)
+        schedules.factors(schedule, 0, epochs, -(-(rows - n_held) // size))  # whether it is one
         line = as_progress(progress, epochs)
+        observer = Observer(self, self._check_parameters, began, seconds, calls, batch_calls, line)
         if n_held:
-            kept, taken = self._split(len(x), n_held, shuffle, w)
-            held = x[taken], targets[taken]
-            x, targets, w = x[kept], targets[kept], None if w is None else w[kept] / w[kept].max()
-
-        network = self._network
+            data, held = hold_back(data, n_held, shuffle, self._generator())
         if method != self._optimizer:
-            network.reset_optimizer()
+            self._network.reset_optimizer()
             self._optimizer = method
-        history = History()
-        order = np.arange(len(x)) if shuffle and size < len(x) else None
-
-        def after_batch(loss: float) -> bool:
-            history.batch_loss = loss
-            stop = ask(step_calls, self, history)
-            self._check_parameters()
-            return stop
-
-        try:
-            for epoch in range(epochs):
-                before = self.parameters.copy()
-                factors = schedules.factors(schedule, epoch, epochs, steps)
-                if order is not None:
-                    self._generator().shuffle(order)
-                seed = int(self._generator().integers(2**63)) if any(self.dropout) else 0
-                loss, *_, ended = run_epoch(
-                    network, (x, targets, w), order, size, method, n_threads,
-                    rates=None if factors is None else method.learning_rate * factors, seed=seed, deadline=deadline,
-                    after_batch=after_batch if step_calls else None,
-                )  # fmt: skip
-                seen = loss
-                if held is not None and math.isfinite(loss):
-                    seen = network.evaluate(*held, None, n_threads)
-                if not (math.isfinite(seen) and np.isfinite(self.parameters).all()):
-                    self.parameters[...] = before
-                    network.reset_optimizer()
-                    history.stop_reason = "diverged"
-                    break
-                history.loss.append(loss)
-                if held is not None:
-                    history.validation_loss.append(seen)
-                    if self.output == "softmax" or (self.output == "sigmoid" and self.sizes[-1] == 1):
-                        history.validation_accuracy.append(self._accuracy(*held, n_threads))
-                history.seconds = perf_counter() - began
-                if line is not None:
-                    line.show(history, len(x))
-                over = monitor.is_over(seen, self.parameters)
-                stop = ask(calls, self, history)
-                if calls:
-                    self._check_parameters()
-                if stop or ended is not None:
-                    history.stop_reason = ended or "callback"
-                    break
-                if over:
-                    history.stop_reason = "tol" if patience is None else "patience"
-                    break
-        finally:
-            if line is not None:
-                line.close()
-        if monitor.best is not None:
-            self.parameters[...] = monitor.best
-        history.seconds = perf_counter() - began
-        if history.stop_reason == "diverged":
-            kept_weights = "the last finite weights" if monitor.best is None else "its best weights so far"
-            warnings.warn(
-                f"training diverged at epoch {history.epochs + 1} (loss {seen}): the net keeps {kept_weights}; "
-                "a smaller learning rate or scaled inputs may help",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return history
+        return train(
+            self, data, held, observer, monitor, epochs=epochs, batch_size=size, optimizer=method, shuffle=shuffle,
+            schedule=schedule, threads=n_threads,
+        )  # fmt: skip
 
     def _data(self, X: Any, y: Any, sample_weight: Any, of: str = "") -> tuple[Array, Array, Array | None]:
         """X, y and sample_weight as the core takes them."""
@@ -708,16 +648,6 @@ class MLP:
         targets = checks.targets(y, len(x), self.sizes[-1], self.output, self.loss, self.dtype, "y" + of)
         x, targets = (a.copy() if np.may_share_memory(a, self.parameters) else a for a in (x, targets))
         return x, targets, checks.sample_weights(sample_weight, len(x), self.dtype)
-
-    def _split(self, rows: int, held: int, shuffle: bool, w: Array | None) -> tuple[Array, Array]:
-        """Rows to train on and rows to validate on."""
-        rng = self._generator()
-        state = rng.bit_generator.state
-        order = rng.permutation(rows) if shuffle else np.arange(rows)
-        if w is not None and not w[order[:-held]].any():
-            rng.bit_generator.state = state
-            raise ValueError("sample_weight is zero for every row that validation leaves to train on")
-        return np.sort(order[:-held]), np.sort(order[-held:])
 
     def _generator(self) -> np.random.Generator:
         """The random generator; in a forked child a new one, for a thread of the parent may have held its lock."""
@@ -727,13 +657,6 @@ class MLP:
             own.state = inherited.state
             self._rng, self._process = np.random.Generator(own), os.getpid()
         return self._rng
-
-    def _accuracy(self, x: Array, targets: Array, threads: int) -> float:
-        """Share of rows classified rightly, for a softmax or one sigmoid."""
-        labels = targets
-        if targets.ndim == 2:
-            labels = targets.argmax(axis=1) if self.output == "softmax" else targets[:, 0] >= 0.5
-        return float(np.mean(self._labels(self._forward(x, threads)) == labels))
 
     # description
 
@@ -786,18 +709,6 @@ class MLP:
         self.parameters[...] = parameters
         if optimizer is not None:
             self._network.optimizer_state = optimizer_state
-
-
-def _held_rows(rows: int, validation: Any) -> int:
-    """How many of the rows the fraction `validation` is."""
-    try:
-        fraction = checks.number("validation", validation, above=0, below=1)
-    except TypeError:
-        raise TypeError(f"validation is {validation!r}; expected a fraction between 0 and 1, or (X, y)") from None
-    held = round(rows * fraction)
-    if not 0 < held < rows:
-        raise ValueError(f"validation is {fraction} of {rows} rows; expected at least one row on either side")
-    return held
 
 
 def _sequence(name: str, given: Any) -> list[Any]:

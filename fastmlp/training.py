@@ -1,16 +1,29 @@
-"""What training is made of above the core: an epoch, what it leaves behind (History), and the best loss so far."""
+"""Training above the core: the loop over epochs of `MLP.fit`, and what the estimators' own loop is made of, too.
+
+That is an epoch (`run_epoch`), what it leaves behind (History) and who looks on (Observer). Not here: the rules of
+scikit-learn for the learning rate and for the end, which are the estimators' (estimator_training.py).
+"""
 
 import math
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastmlp import checks
+from fastmlp import checks, schedules
 from fastmlp.formulas import Array
+from fastmlp.optimizers import Optimizer
+from fastmlp.progress import Bar, Progress
+from fastmlp.schedules import Schedule
+
+if TYPE_CHECKING:
+    from fastmlp.mlp import MLP
+
+# (X, targets, sample_weight); X is an array or a `sparse.CSR`.
+Data = tuple[Any, Array, Array | None]
 
 _WORK = 3e7  # products between two looks at the time, or as much work beside them: some hundredths of a second
 
@@ -66,10 +79,50 @@ def callbacks(name: str, given: Any) -> list[Callback]:
     return calls
 
 
-def ask(calls: list[Callback], net: Any, history: History) -> bool:
-    """Whether any callback answers true; all of them are called."""
-    answers = [bool(call(net, history)) for call in calls]
-    return any(answers)
+class Observer:
+    """Who looks on while a net trains: callbacks, the clock and the progress line; and the History that they see.
+
+    `settle` is called after callbacks, for they may have changed the net. Time is up `seconds` after `began`.
+    """
+
+    def __init__(
+        self,
+        net: Any,
+        settle: Callable[[], None],
+        began: float,
+        seconds: float | None,
+        calls: list[Callback],
+        batch_calls: list[Callback],
+        line: Progress | Bar | None,
+    ) -> None:
+        self._net, self._settle, self._began = net, settle, began
+        self._batch_calls, self._line = batch_calls, line
+        self.calls = calls
+        self.deadline = math.inf if seconds is None else began + seconds
+        self.after_batch = self._after_batch if batch_calls else None
+        self.history = History()
+
+    def _after_batch(self, loss: float) -> bool:
+        self.history.batch_loss = loss
+        return self.ask(self._batch_calls)
+
+    def ask(self, calls: list[Callback]) -> bool:
+        """Whether any of these callbacks answers true; all of them are called."""
+        answers = [bool(call(self._net, self.history)) for call in calls]
+        self._settle()
+        return any(answers)
+
+    def show(self, samples: int) -> None:
+        """Let an epoch over so many samples be seen."""
+        self.history.seconds = perf_counter() - self._began
+        if self._line is not None:
+            self._line.show(self.history, samples)
+
+    def close(self) -> None:
+        """Leave the last state standing."""
+        self.history.seconds = perf_counter() - self._began
+        if self._line is not None:
+            self._line.close()
 
 
 class Monitor:
@@ -81,9 +134,10 @@ class Monitor:
         self._active = patience is not None or tol is not None
         self._loss = math.inf
         self._waited = 0
-        self.best: NDArray[Any] | None = None
+        self.best: Array | None = None
+        self.stop_reason = "tol" if patience is None else "patience"
 
-    def is_over(self, loss: float, parameters: NDArray[Any]) -> bool:
+    def is_over(self, loss: float, parameters: Array) -> bool:
         """Take the loss of an epoch; whether patience is at its end."""
         if not self._active:
             return False
@@ -105,24 +159,25 @@ class Epoch(NamedTuple):
 
 def run_epoch(
     network: Any,
-    data: tuple[Any, Array, Array | None],
+    data: Data,
     order: Array | None,
     batch_size: int,
     optimizer: Any,
     threads: int,
     *,
     l2: float = 0.0,
-    rates: Array | None = None,
+    factors: Array | None = None,
     seed: int = 0,
     deadline: float = math.inf,
     after_batch: Callable[[float], object] | None = None,
 ) -> Epoch:
     """One epoch of `network.train`, in one call; in several, if somebody wants to look in between.
 
-    data is (X, targets, sample_weight), X an array or a `sparse.CSR`. `after_batch` gets the loss of each batch, and
-    a true answer ends the epoch; so does the end of time (`perf_counter` beyond deadline).
+    The learning rate of each step is multiplied by its factor. `after_batch` gets the loss of each batch, and a true
+    answer ends the epoch; so does the end of time (`perf_counter` beyond deadline).
     """
     x, targets, w = data
+    rates = None if factors is None else optimizer.learning_rate * factors
     rows, n_steps = len(x), -(-len(x) // batch_size)
     at_once = n_steps
     if after_batch is not None:
@@ -151,3 +206,88 @@ def run_epoch(
             break
     loss, loss_by_rows, penalty_by_rows = sums / weights
     return Epoch(float(loss), float(loss_by_rows), float(penalty_by_rows), reason)
+
+
+def hold_back(data: Data, held: int, shuffle: bool, rng: "np.random.Generator") -> tuple[Data, tuple[Array, Array]]:
+    """The data without so many rows, drawn by rng or else the last ones; and (X, targets) of those."""
+    x, targets, w = data
+    state = rng.bit_generator.state
+    order = rng.permutation(len(x)) if shuffle else np.arange(len(x))
+    kept, taken = np.sort(order[:-held]), np.sort(order[-held:])
+    if w is not None and not w[kept].any():
+        rng.bit_generator.state = state
+        raise ValueError("sample_weight is zero for every row that validation leaves to train on")
+    return (x[kept], targets[kept], None if w is None else w[kept] / w[kept].max()), (x[taken], targets[taken])
+
+
+def train(
+    net: "MLP",
+    data: Data,
+    held: tuple[Array, Array] | None,
+    observer: Observer,
+    monitor: Monitor,
+    *,
+    epochs: int,
+    batch_size: int,
+    optimizer: Optimizer,
+    shuffle: bool,
+    schedule: str | Schedule | None,
+    threads: int,
+) -> History:
+    """The epochs of `MLP.fit`; `held` is (X, targets) to validate on."""
+    network, history, rows = net._network, observer.history, len(data[0])
+    order = np.arange(rows) if shuffle and batch_size < rows else None
+    try:
+        for epoch in range(epochs):
+            before = net.parameters.copy()
+            factors = schedules.factors(schedule, epoch, epochs, -(-rows // batch_size))
+            if order is not None:
+                net._generator().shuffle(order)
+            loss, *_, ended = run_epoch(
+                network, data, order, batch_size, optimizer, threads, factors=factors,
+                seed=int(net._generator().integers(2**63)) if any(net.dropout) else 0,
+                deadline=observer.deadline, after_batch=observer.after_batch,
+            )  # fmt: skip
+            seen = loss
+            if held is not None and math.isfinite(loss):
+                seen = network.evaluate(*held, None, threads)
+            if not (math.isfinite(seen) and np.isfinite(net.parameters).all()):
+                net.parameters[...] = before
+                network.reset_optimizer()
+                history.stop_reason = "diverged"
+                break
+            history.loss.append(loss)
+            if held is not None:
+                history.validation_loss.append(seen)
+                if net.output == "softmax" or (net.output == "sigmoid" and net.sizes[-1] == 1):
+                    history.validation_accuracy.append(_accuracy(net, *held, threads))
+            observer.show(rows)
+            over = monitor.is_over(seen, net.parameters)
+            stop = observer.calls and observer.ask(observer.calls)
+            if stop or ended is not None:
+                history.stop_reason = ended or "callback"
+                break
+            if over:
+                history.stop_reason = monitor.stop_reason
+                break
+    finally:
+        observer.close()
+    if monitor.best is not None:
+        net.parameters[...] = monitor.best
+    if history.stop_reason == "diverged":
+        kept_weights = "the last finite weights" if monitor.best is None else "its best weights so far"
+        warnings.warn(
+            f"training diverged at epoch {history.epochs + 1} (loss {seen}): the net keeps {kept_weights}; "
+            "a smaller learning rate or scaled inputs may help",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return history
+
+
+def _accuracy(net: "MLP", x: Array, targets: Array, threads: int) -> float:
+    """Share of rows classified rightly, for a softmax or one sigmoid."""
+    labels = targets
+    if targets.ndim == 2:
+        labels = targets.argmax(axis=1) if net.output == "softmax" else targets[:, 0] >= 0.5
+    return float(np.mean(net._labels(net._forward(x, threads)) == labels))
