@@ -15,7 +15,6 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, is_classifier
 from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
@@ -27,7 +26,7 @@ from fastmlp import builds, formulas, reference
 from fastmlp import schedules as rate_schedules
 from fastmlp.estimator_training import fit_by_batches, fit_by_lbfgs
 from fastmlp.formulas import Array
-from fastmlp.sparse import by_rows, checked
+from fastmlp.sparse import by_rows, checked, dense
 from fastmlp.threads import threads as as_threads
 
 # scikit-learn's names where they differ from fastmlp's.
@@ -276,7 +275,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             for name in ("x_scaler_", "y_scaler_"):
                 self.__dict__.pop(name, None)
             return X, y
-        X = X.toarray() if issparse(X) else X
+        X = dense(X)
         if first or not hasattr(self, "x_scaler_"):
             self.x_scaler_ = self._scaler(X).fit(X)
             self.y_scaler_ = None
@@ -329,7 +328,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         X = checked(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False))
         if not hasattr(self, "x_scaler_"):
             return X
-        return self.x_scaler_.transform(X.toarray() if issparse(X) else X)
+        return self.x_scaler_.transform(dense(X))
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Array:
         """Outputs of all samples; with `check_input`, X is looked at and scaled, and outputs are scaled back."""

@@ -63,6 +63,11 @@ def checked(X: Any) -> Any:
     return X.tocsr()
 
 
+def dense(X: Any) -> Any:
+    """What `checked` gives as an array, for who cannot do without the zeros."""
+    return X if isinstance(X, np.ndarray) else X.toarray()
+
+
 def by_rows(X: Any, network: Any) -> Any:
     """An array, or what `checked` gives, as the Network takes it: an ndarray without gaps, or a CSR."""
     dtype, shape = network.dtype, X.shape
