@@ -1,6 +1,6 @@
 """fastmlp's estimators against scikit-learn's own: first the same, then timed; into bench/results/estimators.md.
 
-    make estimators            some twenty-five minutes with learning.py, which it runs too
+    make estimators            some twenty-eight minutes with learning.py, which it runs too
     make estimators QUICK=1    some seconds: shows that all of it works and computes the same, and writes nothing
 
 Both have default parameters and the same random_state, and so the same random numbers. A fit counts as the same if
@@ -40,7 +40,7 @@ from grid import in_turn
 LIBRARIES = {"scikit-learn": neural_network, "fastmlp": fastmlp}
 DTYPES = ("float32", "float64")
 PREDICTION_FLOOR, SEARCH_FLOOR = 10, 4
-SECONDS = 30  # of a comparison of fits, of which the largest then has several; a thirtieth of that for predictions
+SECONDS = 30  # of a comparison of fits, which has ROUNDS of grid.py at least; a thirtieth of that for predictions
 VERIFIED_ROWS = 1000  # of a prediction
 
 # How far apart the losses of an epoch may be, relative. With relu rounding decides on which side of its kink a neuron

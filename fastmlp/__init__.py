@@ -10,7 +10,7 @@
 
 from typing import Any
 
-from fastmlp import builds, datasets, reference, schedules
+from fastmlp import builds, datasets, formulas, reference, schedules
 from fastmlp.mlp import MLP, Gradient
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.perceptron import Perceptron
@@ -30,6 +30,7 @@ __all__ = [
     "RMSprop",
     "builds",
     "datasets",
+    "formulas",
     "get_num_threads",
     "reference",
     "schedules",

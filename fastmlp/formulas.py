@@ -5,7 +5,7 @@ activations and losses from here, and the tests are parametrised over these. The
 scripts where the scripts have them, else of the paper named beside the row.
 
 Not here: the network that calls them, layer after layer and batch after batch (reference.py). The two change for
-different reasons: a new activation is a row here, and nothing there. It imports NumPy and nothing else.
+different reasons: a new activation is a row here, and nothing there. This file imports NumPy and nothing else.
 """
 
 import math

@@ -54,9 +54,9 @@ class Network:
     sizes : tuple of int
         n_0, ..., n_L: inputs, hidden layers, outputs.
     activations : tuple of str
-        One name a layer, the last from OUTPUTS, the others from ACTIVATIONS.
+        One name a layer, the last from formulas.OUTPUTS, the others from formulas.ACTIVATIONS.
     loss : str
-        A name from LOSSES.
+        A name from formulas.LOSSES.
     bias : bool
         Whether layers have biases.
     negative_slope : float

@@ -1,4 +1,6 @@
 """Forward: A^l = g^l(A^(l-1) W^l + b^l) and the losses, for a tile of samples or for a strip of a layer.
+
+Not here: who calls which of them, and with how many threads (passes.pxd).
 """
 from real cimport real
 from activations cimport SOFTMAX, activation_forward

@@ -3,7 +3,8 @@
 This is the compiled twin of reference.Network: the same constructor, methods and meaning. It is compiled once for
 every (instruction set, precision); builds.py chooses. It trusts its arguments: shapes, dtypes, contiguity and
 finiteness are checked by mlp.py. The one exception is `forward`, which answers None to an X it cannot take as it is,
-so that a caller with a ready array pays for no check in Python.
+so that a caller with a ready array pays for no check in Python. Not here: the order of the passes through all layers
+(passes.pxd).
 """
 cimport numpy as np
 import numpy
@@ -26,7 +27,7 @@ from net cimport (
 )
 from optimizers cimport Rule, next_step, take_hyperparameters
 from parameters cimport choose_weights, from_strips_all, squared_weights, to_strips_all, transpose_weights
-from passes cimport batch, look_after, run, run_evaluate
+from passes cimport batch, look_for_signals_after, run, run_evaluate
 from samples cimport batch_weight
 from signals cimport SIGNALS_EVERY, Watch
 from workspace cimport lay_out_backward, lay_out_forward
@@ -242,7 +243,7 @@ cdef class Network:
                 if window == 0:
                     choose_weights(net, False, of > 1 or net.tiles > 1)
                 run(net, predict_tile, net.tiles)
-                look_after(net, &self.watch, net.size)
+                look_for_signals_after(net, &self.watch, net.size)
         finally:
             restore_subnormals(self.watch.mode)
         return 0
@@ -265,7 +266,7 @@ cdef class Network:
                             choose_weights(&self.net, False, rows > GROUP or self.net.tiles > 1)
                         run_evaluate(&self.net)
                         total += rows_loss(&self.net, 0, self.net.size)
-                        look_after(&self.net, &self.watch, self.net.size)
+                        look_for_signals_after(&self.net, &self.watch, self.net.size)
                 finally:
                     restore_subnormals(self.watch.mode)
         finally:

@@ -29,8 +29,8 @@ cdef struct Step:
     real shrink             # of the decoupled one of AdamW, which takes shrink * theta from theta
 
 
-cdef struct Rule:
-    double beta_1, beta_2               # of Adam, else 0; their t-th powers after t steps: not rounded to `real`
+cdef struct Rule:       # what a Step is made from, in double precision
+    double beta_1, beta_2               # of Adam, else 0; and their t-th powers after t steps
     double beta_1_power, beta_2_power
     double epsilon
     bint epsilon_hat
@@ -130,7 +130,10 @@ cdef inline void optimizer_step(
 
 
 cdef inline int take_hyperparameters(Step* step, Rule* rule, optimizer) except -1:
-    """Take those of one of fastmlp/optimizers.py; those that it has not, are not used."""
+    """Take the hyperparameters of one of fastmlp/optimizers.py; those that it has not, are not used.
+
+    Not clip_norm, which belongs to the whole gradient: `train` gives it to the net.
+    """
     cdef double rho
     step.optimizer = optimizer_code(type(optimizer).__name__)
     step.momentum = <double> getattr(optimizer, "momentum", 0.0)

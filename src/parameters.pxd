@@ -3,7 +3,6 @@
 The user sees W by rows. The core works with it in strips, and on the way back with W^T in strips; gradients and
 moments stand in strips, too.
 """
-from libc.math cimport sqrt
 from libc.string cimport memcpy
 from real cimport real
 from dense cimport BIG, STRIP, rows_to_strips, strips, strips_to_rows, transpose_strip

@@ -1,4 +1,6 @@
-"""The passes through all layers: rows forward, rows backward, parameters updated; and the step made of them.
+"""All passes in their order, shared out over threads: a group, a batch, and the step made of it.
+
+Not here: what one item of a line does (forward, backward, shards and parameters.pxd).
 
 One step is
 
@@ -85,8 +87,8 @@ cdef inline void run_clipped(Net* net) noexcept nogil:
     run_panels(net, clipped_panel)
 
 
-cdef inline int look_after(Net* net, Watch* watch, Py_ssize_t rows) except -1 nogil:
-    """Look for signals, after so many rows have made one pass."""
+cdef inline int look_for_signals_after(Net* net, Watch* watch, Py_ssize_t rows) except -1 nogil:
+    """Look for signals, now that so many rows have made one pass."""
     return look_for_signals(watch, (<double> rows + 8) * net.n_parameters + 1e4)
 
 
@@ -103,7 +105,7 @@ cdef inline double batch_in_groups(
         net.accumulate = group > 0
         net.update = update and group == groups(size) - 1 and isfinite(total)
         run_panels(net, parameters_panel)
-        look_after(net, watch, 3 * net.size)
+        look_for_signals_after(net, watch, 3 * net.size)
     return total
 
 
@@ -117,7 +119,7 @@ cdef inline double batch_in_shards(
         take_shards(net, start, size, window, of)
         net.accumulate = window > 0
         run_shards(net)
-        look_after(net, watch, 3 * net.size)
+        look_for_signals_after(net, watch, 3 * net.size)
     total = shards_loss(net)
     net.update = update and isfinite(total)
     run_panels(net, shards_panel)

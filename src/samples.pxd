@@ -1,7 +1,7 @@
 """The samples of the group in work: their rows of X, targets and weights, and what each layer reads of them.
 
-Whatever has a row for each sample stands in buffers of the workspace; which row of the data a sample is, says the
-order. Rows that stand in order are used where they are, unless somebody reads beyond their end.
+Whatever has a row for each sample stands in buffers of the workspace; net.order says which row of the data a sample
+is. Rows that stand in order are used in place, unless somebody reads beyond their end.
 """
 from libc.stdint cimport uint32_t
 from real cimport real

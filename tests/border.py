@@ -12,7 +12,6 @@ import fastmlp
 
 X = np.random.default_rng(0).normal(size=(6, 4))
 Y = np.random.default_rng(1).normal(size=(6, 3))
-LABELS = np.array([0, 1, 2, 2, 1, 0])
 SIGNS = np.array([1, -1, 1, -1, 1, -1])
 FINITE = r"(?i)finite|nan|infinity"
 

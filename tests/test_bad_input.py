@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import fastmlp
-from border import FINITE, LABELS, SIGNS, X, Y, changed, classifier, read_only, refuses, regression, yes_or_no
+from border import FINITE, SIGNS, X, Y, changed, classifier, read_only, refuses, regression, yes_or_no
 
 BAD_X = {
     "one column too few": (X[:, :3], [r"\bX\b", r"\b3\b", r"\b4\b"]),
@@ -94,6 +94,7 @@ def test_fit_evaluate_and_gradient_refuse_bad_targets(name):
         refuses(lambda net=net, call=call: getattr(net, call)(X, bad), *words, net=net)
 
 
+LABELS = np.array([0, 1, 2, 2, 1, 0])
 BAD_LABELS = {
     "a class too many": (changed(LABELS, 2, 3), [r"\by\b", r"\b3\b", r"\b2\b|\b3 classes"]),
     "negative": (changed(LABELS, 2, -1), [r"\by\b", r"-1"]),

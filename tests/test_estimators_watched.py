@@ -1,6 +1,8 @@
-"""Who looks on while an estimator trains, and may stop it: data to measure on, scorers, callbacks, the clock, Ctrl-C.
+"""Who looks on while an estimator trains, and may stop it: data to measure on, scorers, callbacks, the clock, Ctrl-C,
+progress.
 
-What is seen is computed once more from outside. Not here: the same of MLP.fit (test_stopping.py, test_schedules.py).
+What is seen is computed once more from outside. Not here: the same of MLP.fit (test_stopping.py, test_schedules.py,
+test_neighbour.py, test_fit.py).
 """
 
 import numpy as np
