@@ -1,6 +1,6 @@
 """fastmlp's estimators against scikit-learn's own: first the same, then timed; into bench/results/estimators.md.
 
-    make estimators            some twenty-eight minutes with learning.py, which it runs too
+    make estimators            some nine minutes on two cores, and then learning.py, which it runs too
     make estimators QUICK=1    some seconds: shows that all of it works and computes the same, and writes nothing
 
 Both have default parameters and the same random_state, and so the same random numbers. A fit counts as the same if
