@@ -59,15 +59,16 @@ def number(
 ) -> float:
     """A finite number with above < number, least <= number, number < below, number <= most."""
     bounds = (("> ", above), (">= ", least), ("< ", below), ("<= ", most))
-    expected = " and ".join(sign + f"{bound:g}" for sign, bound in bounds if math.isfinite(bound)) or "finite"
+    expected = " and ".join(sign + f"{bound:g}" for sign, bound in bounds if math.isfinite(bound))
+    expected = f"a number {expected}" if expected else "a finite number"
     if isinstance(given, bool) or not isinstance(given, Real):
-        raise TypeError(f"{name} is {given!r}; expected a number {expected}")
+        raise TypeError(f"{name} is {given!r}; expected {expected}")
     try:
         value = float(given)
     except OverflowError:
         value = math.inf
     if not (math.isfinite(value) and above < value < below and least <= value <= most):
-        raise ValueError(f"{name} is {given!r}; expected a number {expected}")
+        raise ValueError(f"{name} is {given!r}; expected {expected}")
     return value
 
 
@@ -83,8 +84,8 @@ def validation_rows(given: object, rows: int) -> int:
     return held
 
 
-def numeric(name: str, given: object) -> np.ndarray:
-    """An array of real numbers of any precision, not copied if it is one."""
+def numeric(name: str, given: object, of_text: str = "") -> np.ndarray:
+    """An array of real numbers of any precision, not copied if it is one; of_text is advice on one of strings."""
     if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
         raise TypeError(f"{name} is a masked array with masked elements; expected numbers throughout")
     try:
@@ -93,6 +94,8 @@ def numeric(name: str, given: object) -> np.ndarray:
         raise ValueError(f"{name} cannot be read as an array of numbers: {problem}") from None
     if array.dtype.kind not in "biuf":
         hint = "; astype(float) converts a column of numbers" if array.dtype == object else ""
+        if array.size and isinstance(array.flat[0], (str, bytes)):
+            hint = of_text or hint
         if hasattr(given, "toarray"):
             hint = f"; a sparse {name} is for MLPClassifier and MLPRegressor, else toarray() makes it dense"
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (float, integer or boolean){hint}")
@@ -107,8 +110,8 @@ def finite(name: str, given: object, dtype: np.dtype) -> np.ndarray:
     good = np.isfinite(cast)
     if not good.all():
         place = tuple(int(i) for i in np.argwhere(~good)[0])
-        where = f"{name}[{', '.join(map(str, place))}]"
-        value = array[place]
+        where = f"{name}[{', '.join(map(str, place))}]" if array.ndim else name
+        value = array[place] if array.ndim else array[()]
         if np.isfinite(value):
             raise ValueError(f"{where} is {value}, infinity in {dtype}; scale {name}, or use dtype='float64'")
         raise ValueError(f"{where} is {value}; expected finite numbers throughout {name}")
@@ -139,7 +142,7 @@ def targets(
     given: object, rows: int, n_out: int, output: str, loss: str, dtype: np.dtype, name: str = "y"
 ) -> np.ndarray:
     """Targets (m, n_out) of dtype, or class labels (m,) as int64 where the output is softmax."""
-    array = numeric(name, given)
+    array = numeric(name, given, LABELS_OF_TEXT)
     if output == "softmax" and array.ndim == 1:
         expected = f"expected integer labels 0 to {n_out - 1}, shape ({rows},), or targets of shape ({rows}, {n_out})"
         if array.shape != (rows,):
@@ -156,16 +159,34 @@ def targets(
         expected = " or ".join(str(shape) for shape in shapes)
         raise ValueError(f"{name} has shape {array.shape} for {rows} rows of X; expected {expected}")
     result = finite(name, array, dtype).reshape(rows, n_out)
-    if "cross_entropy" in loss or loss == "poisson":
-        most = 1 if loss == "binary_cross_entropy" else math.inf
-        bad = (result < 0) | (result > most)
-        if bad.any():
-            place = tuple(int(i) for i in np.argwhere(bad)[0])
-            raise ValueError(
-                f"{name}[{', '.join(map(str, place))}] is {result[place]}; "
-                f"{loss} expects targets {'between 0 and 1' if most == 1 else '>= 0'}"
-            )
+    target_range(name, result, loss)
     return result
+
+
+LABELS_OF_TEXT = (
+    "; np.unique(y, return_inverse=True) gives the names and their numbers from 0, which MLP takes as labels; "
+    "MLPClassifier takes the names"
+)
+
+
+def target_range(name: str, targets: np.ndarray, loss: str) -> None:
+    """Targets of one axis or more that the loss is defined for."""
+    if "cross_entropy" not in loss and loss != "poisson":
+        return
+    most = 1 if loss == "binary_cross_entropy" else math.inf
+    bad = (targets < 0) | (targets > most)
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name}[{', '.join(map(str, place))}] is {targets[place]}; "
+            f"{loss} expects targets {'between 0 and 1' if most == 1 else '>= 0'}"
+        )
+
+
+def one_target(given: object, n_out: int) -> np.ndarray:
+    """The target of one sample, a number, a label or (n_out,), as a batch of one row for `targets`."""
+    array = numeric("y", given, LABELS_OF_TEXT)
+    return array[None] if array.ndim == 0 or (array.shape == (n_out,) and n_out > 1) else array
 
 
 def sample_weights(given: object, rows: int, dtype: np.dtype) -> np.ndarray | None:

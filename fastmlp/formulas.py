@@ -105,6 +105,12 @@ def softmax(z: Array) -> Array:
     return a
 
 
+def softmax_jacobian(a: Array) -> Array:
+    """da_i/dz_j = a_i (delta_ij - a_j) of softmax, (..., n, n), from its outputs a (..., n)."""
+    jacobian: Array = a[..., :, None] * (np.eye(a.shape[-1]) - a[..., None, :])
+    return jacobian
+
+
 class Loss(NamedTuple):
     """c, term by term, and dc/da; both (m, K) of outputs a and targets y, both (m, K), and the loss's parameter p."""
 
