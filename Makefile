@@ -11,12 +11,12 @@ CORE := setup.py pyproject.toml $(wildcard src/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test bench grid estimators peers lint build wheel-test clean
+.PHONY: help demo test bench grid estimators peers docs lint build wheel-test clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(STAMPS)/build $(STAMPS)/demo  ## learn handwritten digits, race NumPy, draw demo.png
+demo: $(STAMPS)/build $(STAMPS)/plot  ## learn handwritten digits, race NumPy, draw demo.png
 	$(PY) -m fastmlp demo $(ARGS)
 
 test: $(STAMPS)/build $(STAMPS)/test  ## run the tests; ARGS="-k xor" passes options to pytest
@@ -37,6 +37,9 @@ peers: $(STAMPS)/build  ## compare with PyTorch, JAX and others into bench/resul
 	$(MAKE) VENV=.venv-peers .venv-peers/stamps/peers
 	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python bench/peers.py $(if $(QUICK),--quick) $(ARGS)
 
+docs: $(STAMPS)/build $(STAMPS)/docs  ## build the documentation into build/docs, gallery executed; warnings are errors
+	$(PY) -m sphinx --fail-on-warning --keep-going -b html docs build/docs $(ARGS)
+
 lint: $(STAMPS)/lint  ## check style, types and spelling
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -56,7 +59,7 @@ wheel-test: $(STAMPS)/wheel  ## build sdist and wheel, and test the wheel away f
 	cd "$$scratch" && venv/bin/python -m pytest --import-mode=importlib tests
 
 clean:  ## remove everything that the other targets made
-	rm -rf $(VENV) .venv-peers .data build dist *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(VENV) .venv-peers .data build dist docs/generated docs/gallery *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks
 	find fastmlp tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:

@@ -8,13 +8,16 @@
 [0, 1, 2, 3]
 """
 
+from importlib import import_module
 from typing import Any
 
-from fastmlp import builds, datasets, formulas, reference, schedules
+from fastmlp import builds, datasets, examples, formulas, reference, schedules
+from fastmlp.functions import activations, losses
 from fastmlp.mlp import MLP, Gradient
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.perceptron import Perceptron
 from fastmlp.threads import get_num_threads, set_num_threads
+from fastmlp.trace import Trace
 from fastmlp.training import History
 
 __version__ = "0.1.0"
@@ -28,10 +31,14 @@ __all__ = [
     "History",
     "Perceptron",
     "RMSprop",
+    "Trace",
+    "activations",
     "builds",
     "datasets",
+    "examples",
     "formulas",
     "get_num_threads",
+    "losses",
     "reference",
     "schedules",
     "set_num_threads",
@@ -39,7 +46,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The estimators for scikit-learn: an optional extra, imported when somebody asks for one."""
+    """What is imported when somebody asks for it: what training does not need, and scikit-learn's estimators."""
+    if name in ("graph", "plot"):
+        return import_module(f"fastmlp.{name}")
     if name not in ("MLPClassifier", "MLPRegressor"):
         raise AttributeError(f"module 'fastmlp' has no attribute {name!r}")
     try:

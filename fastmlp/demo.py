@@ -72,7 +72,7 @@ def run(output: str | PathLike[str], epochs: int, seed: int) -> float:
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise
-        print('No picture without matplotlib: pip install "fastmlp[demo]"')
+        print('No picture without matplotlib: pip install "matplotlib>=3.9"')
     else:
         print(f"picture: {output}")
     return accuracy

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from numbers import Real
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -27,8 +27,14 @@ from fastmlp.progress import progress as as_progress
 from fastmlp.schedules import Schedule
 from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
+from fastmlp.trace import Trace
+from fastmlp.trace import trace as _trace
 from fastmlp.training import Callback, History, Monitor, Observer, hold_back, train
 from fastmlp.training import callbacks as as_callbacks
+
+if TYPE_CHECKING:
+    from fastmlp.diagnosis import Diagnosis
+    from fastmlp.explanation import Explanation
 
 
 class Gradient(NamedTuple):
@@ -41,7 +47,7 @@ class Gradient(NamedTuple):
     weights, biases : list of ndarray
         dC/dW^l (n_in, n_out) and dC/db^l (n_out,), views of `flat`.
     inputs : ndarray of shape (m, n_in)
-        dC/dX.
+        dC/dX; (n_in,) for one sample.
     flat : ndarray of shape (n_parameters,)
         All of them, in the order of `MLP.parameters`.
     """
@@ -193,7 +199,13 @@ class MLP:
         for i, shape in enumerate(shapes):
             rows = shapes[i - 1][-1] if i else "n_in"
             if len(shape) != 2 or 0 in shape or (i and shape[0] != rows):
-                raise ValueError(f"weights[{i}] has shape {shape}; expected ({rows}, n_out)")
+                hint = ""
+                if all(len(one) == 2 for one in shapes):
+                    if all(above[1] == below[0] for below, above in pairwise(shapes)):
+                        hint = "; transposed? give W.T of each"
+                    elif shape[1] == rows:
+                        hint = f"; transposed? give weights[{i}].T"
+                raise ValueError(f"weights[{i}] has shape {shape}; expected ({rows}, n_out){hint}")
         net = cls.__new__(cls)
         sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
         bias = biases is not None
@@ -202,7 +214,14 @@ class MLP:
         )
         net._assign("weights", matrices)
         if biases is not None:
-            net._assign("biases", biases)
+            vectors = _sequence("biases", biases)
+            for i, ((n_in, n_out), b) in enumerate(zip(shapes, vectors, strict=False)):
+                if np.shape(b) == (n_in,) != (n_out,):
+                    raise ValueError(
+                        f"biases[{i}] has shape ({n_in},); expected ({n_out},), for weights[{i}] is (n_in, n_out) = "
+                        f"({n_in}, {n_out}); transposed? give W.T"
+                    )
+            net._assign("biases", vectors)
         return net
 
     def _describe(
@@ -269,18 +288,21 @@ class MLP:
     def _build(self) -> None:
         """Make the network that `_describe` described, all parameters zero."""
         self._process = os.getpid()
-        network = builds.network(self.dtype.name)
-        self._network = network(
+        self._network = self._instance(builds.network(self.dtype.name), self.dropout if any(self.dropout) else ())
+        self._build_name = builds.current()
+        self._optimizer: Optimizer | None = None
+
+    def _instance(self, network: type[reference.Network], dropout: tuple[float, ...]) -> reference.Network:
+        """A network of that class as `_describe` described it, all parameters zero."""
+        return network(
             self.sizes,
             (*self.activations, self.output),
             self.loss,
             self.bias,
             self.negative_slope,
             next(iter(self._loss_parameter().values()), 1.0),
-            self.dropout if any(self.dropout) else (),
+            dropout,
         )
-        self._build_name = builds.current()
-        self._optimizer: Optimizer | None = None
 
     def _loss_parameter(self) -> dict[str, float]:
         """The argument that is the loss's parameter, with its value; empty for a loss without."""
@@ -450,17 +472,20 @@ class MLP:
         Returns
         -------
         ndarray of shape (m,), int64
-            The index of the largest output; or 0 and 1 for one sigmoid output; for several sigmoid outputs, which
-            are so many labels of one sample, (m, n_out) of 0 and 1. Without the m for one sample.
+            The index of the largest softmax output; or 0 and 1 for one sigmoid output; for several sigmoid outputs,
+            which are so many labels of one sample, (m, n_out) of 0 and 1. Without the m for one sample.
 
         Raises
         ------
         ValueError, TypeError
-            As `predict`; for a net with one output that is no sigmoid; for a threshold where none is used.
+            As `predict`; for outputs that are neither softmax nor sigmoid; for a threshold where none is used.
         """
         border = checks.number("threshold", threshold, least=0, most=1)
-        if self.output != "sigmoid" and self.sizes[-1] == 1:
-            raise ValueError(f"classify needs several outputs or a sigmoid; this net has one {self.output} output")
+        if self.output not in ("sigmoid", "softmax"):
+            raise ValueError(
+                f"classify needs a softmax or sigmoid output; this net has {self.sizes[-1]} {self.output}: predict "
+                "gives the values, and predict(X).argmax(axis=-1) which is largest"
+            )
         if self.output != "sigmoid" and border != 0.5:
             raise ValueError(f"threshold is {threshold} for {self.output} outputs; it is used with sigmoid only")
         return self._labels(self.predict(X), border)
@@ -477,11 +502,11 @@ class MLP:
 
         Parameters
         ----------
-        X : array_like of shape (m, n_in)
-            Samples.
+        X : array_like of shape (m, n_in) or (n_in,)
+            Samples in rows, or one sample.
         y : array_like
             Targets: class labels (m,) or rows (m, n_out) for softmax; (m,) or (m, n_out) for one output, else
-            (m, n_out).
+            (m, n_out). Without the m for one sample.
         sample_weight : array_like of shape (m,), optional
             Weights >= 0 of the rows, not all 0.
 
@@ -495,12 +520,53 @@ class MLP:
         ValueError, TypeError
             If an argument is not of the form above.
         """
-        data = self._data(X, y, sample_weight)
+        data = self._data(X, y, sample_weight, single=True)
         self._check_parameters()
         loss = self._network.evaluate(*data, get_num_threads())
         if not math.isfinite(loss):
             self._warn_of_overflow("the loss")
         return loss
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """How good the answers are: accuracy of a classifier, R² of a regression.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `evaluate`. A net is a classifier if its output is softmax or its loss binary_cross_entropy.
+
+        Returns
+        -------
+        float
+            The (weighted) share of rows that `classify` gets right, all labels of a row for several sigmoids. Else
+            the coefficient of determination 1 - sum (y - a)² / sum (y - mean y)², averaged over the outputs.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `evaluate`; for targets of a classifier that name no class; for a y without spread, of which R² is not
+            defined.
+        """
+        x, targets, w = self._data(X, y, sample_weight, single=True)
+        outputs = self.predict(x)
+        weight = np.ones(len(x)) if w is None else w.astype(np.float64)
+        if self.output == "softmax" or self.loss == "binary_cross_entropy":
+            if targets.ndim == 2:
+                softmax = self.output == "softmax"
+                if not np.isin(targets, (0, 1)).all() or (softmax and (targets.sum(axis=1) != 1).any()):
+                    raise ValueError("y has rows that name no class; score expects labels, one-hot rows or 0 and 1")
+                if softmax:
+                    targets = targets.argmax(axis=1)
+                elif self.sizes[-1] == 1:
+                    targets = targets[:, 0]
+            right = self._labels(outputs) == targets
+            return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=weight))
+        y64: Array = targets.astype(np.float64)
+        spread = np.average((y64 - np.average(y64, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
+        if not spread.all():
+            raise ValueError("y has an output without spread; R² needs targets that differ")
+        error = np.average((y64 - outputs) ** 2, axis=0, weights=weight)
+        return float(np.mean(1 - error / spread))
 
     def gradient(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Gradient:
         """The mean loss and its gradient, by backpropagation.
@@ -520,13 +586,119 @@ class MLP:
         ValueError, TypeError
             If an argument is not of the form above.
         """
-        x, targets, w = self._data(X, y, sample_weight)
+        x, targets, w = self._data(X, y, sample_weight, single=True)
         self._check_parameters()
         flat, inputs = np.empty_like(self.parameters), np.empty_like(x)
         loss = self._network.gradient(x, targets, w, flat, inputs, get_num_threads())
         if not (math.isfinite(loss) and np.isfinite(flat).all() and np.isfinite(inputs).all()):
             self._warn_of_overflow("the loss or its gradient")
+        if np.ndim(X) == 1:
+            inputs = inputs[0]
         return Gradient(loss, *reference.layer_views(flat, self.sizes, self.bias), inputs, flat)
+
+    # a look inside
+
+    def trace(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        optimizer: str | Optimizer | None = None,
+    ) -> Trace:
+        """A training step as data: every value, and the gradient of the loss by each of them (script 002).
+
+        Computed by `fastmlp.reference` in float64, without dropout, for one sample or a small batch: it keeps all it
+        computes.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `evaluate`.
+        optimizer : {"adam", "adamw", "rmsprop", "sgd"} or optimizer, optional
+            Whose step to show; it is not made. The moments of an equal optimizer of `fit` are continued.
+
+        Returns
+        -------
+        Trace
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not of the form above, or a value is not finite.
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> example = fastmlp.examples.load("003")
+        >>> step = example.net.trace(example.x, example.y)
+        >>> step.layers[0].z.round(4).tolist()
+        [0.3775, 0.3925]
+        """
+        return _trace(self, X, y, sample_weight, optimizer)
+
+    def explain(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        optimizer: str | Optimizer | None = None,
+        notation: str = "fastmlp",
+    ) -> Explanation:
+        """A training step in words and numbers, as the lecture scripts do it by hand.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_in,)
+            One sample.
+        y : array_like
+            Its target: a label or (n_out,) for softmax, else (n_out,) or, for one output, a number.
+        optimizer : {"adam", "adamw", "rmsprop", "sgd"} or optimizer, optional
+            Whose step to show; it is not made.
+        notation : {"fastmlp", "000", "001", "002", "003", "004"}
+            How the values are named: as in docs/architecture.md, or as in one of the scripts.
+
+        Returns
+        -------
+        Explanation
+            Its str is text, `print` colours it on a terminal, a notebook shows it as a page.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not of the form above, or a value is not finite.
+        """
+        from fastmlp.explanation import explain  # for lectures: not loaded by who trains
+
+        return explain(self, X, y, optimizer=optimizer, notation=notation)
+
+    def diagnose(
+        self, X: ArrayLike, y: ArrayLike, *, optimizer: str | Optimizer = "adam", batch_size: int | None = 32
+    ) -> Diagnosis:
+        """Look for what keeps a net from learning: dead units, data without scale, a rate too high or low, ...
+
+        Parameters
+        ----------
+        X, y
+            As for `fit`: samples and targets.
+        optimizer : {"adam", "adamw", "rmsprop", "sgd"} or optimizer
+            Whose learning rate to try, on a copy of the net.
+        batch_size : int or None
+            Samples a step of that trial; None takes all.
+
+        Returns
+        -------
+        Diagnosis
+            What was found, with a line of advice each; its str is the report.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not of the form above.
+        """
+        from fastmlp.diagnosis import diagnose
+
+        return diagnose(self, X, y, optimizer=optimizer, batch_size=batch_size)
 
     def fit(
         self,
@@ -642,9 +814,13 @@ class MLP:
             schedule=schedule, threads=n_threads,
         )  # fmt: skip
 
-    def _data(self, X: Any, y: Any, sample_weight: Any, of: str = "") -> tuple[Array, Array, Array | None]:
-        """X, y and sample_weight as the core takes them."""
-        x = checks.inputs(X, self.sizes[0], self.dtype, "X" + of)
+    def _data(
+        self, X: Any, y: Any, sample_weight: Any, of: str = "", single: bool = False
+    ) -> tuple[Array, Array, Array | None]:
+        """X, y and sample_weight as the core takes them; with `single` X may be one sample."""
+        x = checks.inputs(X, self.sizes[0], self.dtype, "X" + of, single)
+        if x.ndim == 1:
+            x, y = x[None], checks.one_target(y, self.sizes[-1])
         targets = checks.targets(y, len(x), self.sizes[-1], self.output, self.loss, self.dtype, "y" + of)
         x, targets = (a.copy() if np.may_share_memory(a, self.parameters) else a for a in (x, targets))
         return x, targets, checks.sample_weights(sample_weight, len(x), self.dtype)

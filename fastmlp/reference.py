@@ -10,6 +10,7 @@ fastmlp it imports those tables and nothing else.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -32,6 +33,21 @@ def layer_views(flat: Array, sizes: Sequence[int], bias: bool) -> tuple[list[Arr
 
 def _masked(activations: Sequence[Array], factors: dict[int, Array] | None, layer: int) -> Array:
     return activations[layer] * factors[layer] if factors and layer in factors else activations[layer]
+
+
+@dataclass
+class Seen:
+    """What backpropagation computes on its way, kept for `trace`; training keeps nothing.
+
+    z, delta and gradient_a hold an array (m, n_l) for each layer, a also X before them; y and terms are (m, n_L).
+    """
+
+    z: list[Array] = field(default_factory=list)
+    a: list[Array] = field(default_factory=list)
+    gradient_a: list[Array] = field(default_factory=list)
+    delta: list[Array] = field(default_factory=list)
+    y: Array = field(default_factory=lambda: np.zeros(0))
+    terms: Array = field(default_factory=lambda: np.zeros(0))
 
 
 # A loss that overflows is an answer here, not a warning: fit looks at it.
@@ -128,13 +144,14 @@ class Network:
         one_hot[np.arange(len(labels)), labels] = 1
         return one_hot
 
-    def _loss_sum(self, z: Array, a: Array, y: Array, w: Array | None) -> float:
+    def _loss_terms(self, z: Array, a: Array, y: Array) -> Array:
         pair = (self.activations[-1], self.loss)
         if pair in CANONICAL:
-            terms = CANONICAL[pair].value(z, y)
-        else:
-            terms = LOSSES[self.loss].value(a, y, self.loss_parameter)
-        costs = terms.sum(axis=1)
+            return CANONICAL[pair].value(z, y)
+        return LOSSES[self.loss].value(a, y, self.loss_parameter)
+
+    def _loss_sum(self, z: Array, a: Array, y: Array, w: Array | None) -> float:
+        costs = self._loss_terms(z, a, y).sum(axis=1)
         return float((costs if w is None else costs * w).sum(dtype=np.float64))
 
     def _output_delta(self, z: Array, a: Array, y: Array) -> Array:
@@ -156,6 +173,7 @@ class Network:
         flat: Array,
         inputs: Array | None = None,
         factors: dict[int, Array] | None = None,
+        seen: Seen | None = None,
     ) -> float:
         """The loss summed over the weighted rows; the gradient of their mean into flat."""
         zs, activations = self._pass_forward(x, factors)
@@ -165,6 +183,11 @@ class Network:
             delta /= len(x)
         else:
             delta *= (w / w.sum())[:, None]
+        if seen is not None:
+            seen.z, seen.a, seen.y, seen.terms = zs, activations, y, self._loss_terms(zs[-1], activations[-1], y)
+            share = 1 / len(x) if w is None else (w / w.sum())[:, None]
+            seen.gradient_a.append(share * LOSSES[self.loss].gradient(activations[-1], y, self.loss_parameter))
+            seen.delta.append(delta.copy())
         weights, biases = layer_views(flat, self.sizes, self.bias)
         for layer in reversed(range(len(weights))):
             np.matmul(_masked(activations, factors, layer).T, delta, out=weights[layer])
@@ -175,7 +198,11 @@ class Network:
                 delta = delta @ self.weights[layer].T
                 if factors and layer in factors:
                     delta *= factors[layer]
+                if seen is not None:
+                    seen.gradient_a.insert(0, delta.copy())
                 delta *= derivative(zs[layer - 1], activations[layer], self.negative_slope)
+                if seen is not None:
+                    seen.delta.insert(0, delta.copy())
         if inputs is not None:
             np.matmul(delta, self.weights[0].T, out=inputs)
         return total
@@ -235,9 +262,13 @@ class Network:
         flat: Array,
         inputs: Array | None = None,
         threads: int = 1,
+        seen: Seen | None = None,
     ) -> float:
-        """The mean loss; its gradient into flat (n_parameters,), and into inputs (m, n_0) unless None."""
-        total = self._backpropagate(_dense(X), self._targets(targets), sample_weight, flat, inputs)
+        """The mean loss; its gradient into flat (n_parameters,), and into inputs (m, n_0) unless None.
+
+        What is computed on the way goes into `seen`, which the compiled core does not have.
+        """
+        total = self._backpropagate(_dense(X), self._targets(targets), sample_weight, flat, inputs, seen=seen)
         return total / (len(X) if sample_weight is None else float(sample_weight.sum(dtype=np.float64)))
 
     @_quietly
