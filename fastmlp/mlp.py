@@ -96,7 +96,7 @@ class MLP:
         Slope of leaky_relu below zero, 0 to 1.
     huber_delta : float
         Of the loss huber, > 0: d^2 / 2 where the error d = a - y is at most so large, beyond it
-        huber_delta (|d| - huber_delta / 2).
+        huber_delta (abs(d) - huber_delta / 2).
     quantile : float
         Of the loss quantile, above 0 and below 1: max(quantile d, (quantile - 1) d) with d = y - a, whose mean is
         least where a is that quantile of y. Its derivative, like that of absolute_error, is taken as 0 at d = 0.
