@@ -837,10 +837,6 @@ class MLP:
     # description
 
     def __repr__(self) -> str:
-        names = (*self.activations, self.output)
-        layers = " -> ".join(
-            [str(self.sizes[0]), *(f"{n} {name}" for n, name in zip(self.sizes[1:], names, strict=True))]
-        )
         facts = [
             self._loss_in_words(),
             *self._dropout_in_words(),
@@ -848,7 +844,12 @@ class MLP:
             f"{self.dtype}",
             f"build {self._build_name}",
         ]
-        return f"MLP({layers}; {', '.join(facts)})"
+        return f"MLP({self._layers_in_words()}; {', '.join(facts)})"
+
+    def _layers_in_words(self) -> str:
+        names = (*self.activations, self.output)
+        layers = [f"{n} {name}" for n, name in zip(self.sizes[1:], names, strict=True)]
+        return " -> ".join([str(self.sizes[0]), *layers])
 
     def summary(self) -> str:
         """A table of the layers: inputs, outputs, activation and number of parameters.
