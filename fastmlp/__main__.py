@@ -135,7 +135,8 @@ def _explain(options: argparse.Namespace) -> None:
 
 
 def _plot(options: argparse.Namespace) -> None:
-    from fastmlp import graph, plot
+    import fastmlp.plot as plot
+    from fastmlp.graph import of_net
 
     example = examples.load(options.example)
     net, x, y = example.net, example.x, example.y
@@ -143,7 +144,7 @@ def _plot(options: argparse.Namespace) -> None:
     if options.kind == "network":
         axes = plot.network(net, x, y)
     elif options.kind == "graph":
-        loss = graph.of_net(net, x, y).loss
+        loss = of_net(net, x, y).loss
         loss.backward()
         axes = plot.graph(loss)
     elif options.kind == "boundary":
