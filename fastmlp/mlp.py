@@ -673,16 +673,22 @@ class MLP:
         return explain(self, X, y, optimizer=optimizer, notation=notation)
 
     def diagnose(
-        self, X: ArrayLike, y: ArrayLike, *, optimizer: str | Optimizer = "adam", batch_size: int | None = 32
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        optimizer: str | Optimizer = "adam",
+        batch_size: int | None = 32,
+        sample_weight: ArrayLike | None = None,
     ) -> Diagnosis:
         """Look for what keeps a net from learning: dead units, data without scale, a rate too high or low, ...
 
         Parameters
         ----------
-        X, y
-            As for `fit`: samples and targets.
+        X, y, sample_weight
+            As for `fit`: samples and targets, two-dimensional X.
         optimizer : {"adam", "adamw", "rmsprop", "sgd"} or optimizer
-            Whose learning rate to try, on a copy of the net.
+            Whose learning rate to try, on copies of the net.
         batch_size : int or None
             Samples a step of that trial; None takes all.
 
@@ -695,10 +701,15 @@ class MLP:
         ------
         ValueError, TypeError
             If an argument is not of the form above.
+
+        Notes
+        -----
+        Ranges and classes are those of all rows, the rest of at most 2,000, drawn always alike. The thresholds are
+        where trouble is usual; `fastmlp.diagnosis` has them, each with its reason.
         """
         from fastmlp.diagnosis import diagnose
 
-        return diagnose(self, X, y, optimizer=optimizer, batch_size=batch_size)
+        return diagnose(self, X, y, optimizer=optimizer, batch_size=batch_size, sample_weight=sample_weight)
 
     def fit(
         self,

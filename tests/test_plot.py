@@ -233,7 +233,7 @@ def test_importing_plot_needs_no_matplotlib_and_drawing_says_how_to_get_it(monke
         (lambda: plot.decision_boundary(fastmlp.examples.load("and").net, limits=((1, 0), (0, 1))), "limits"),
         (lambda: plot.decision_boundary(fastmlp.Perceptron()), "not been fitted"),
         (lambda: plot.loss([1, 2]), "history is"),
-        (lambda: plot.activations("tahn"), "did you mean 'tanh'"),
+        (lambda: plot.activations("tanx"), "did you mean 'tanh'"),
         (lambda: plot.activations(["step"], derivative=True), "step"),
         (lambda: plot.first_layer(fastmlp.MLP([6, 2, 1]), (2, 2)), r"shape"),
         (lambda: plot.first_layer(fastmlp.MLP([4, 2, 1]), (2, 2), neurons=[3]), "neurons"),

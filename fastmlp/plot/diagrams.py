@@ -105,9 +105,9 @@ def network(
 class _Layout:
     """Where everything stands, in lines of text; y grows upwards.
 
-    Neurons of a layer are `row` apart and around 0, the bias unit below them, so that neighbouring columns are equally
-    spaced. Then the n_in · n_out numbers between two of them have places at equal distances on one vertical: where
-    1 / (n_out + 1) of the way is done, or where it is still to be done (n_in + 1).
+    Neurons of a layer are `row` apart and around 0, the bias unit below them, so that neighbouring columns are
+    equally spaced. Then the n_in · n_out numbers between two of them have places at equal distances on one
+    vertical: where 1 / (n_out + 1) of the way is done, or where it is still to be done (n_in + 1).
     """
 
     def __init__(self, net: MLP, numbers: bool, values: bool, gradients: bool) -> None:
@@ -172,8 +172,8 @@ def _draw_weights(ax: Axes, net: MLP, layout: _Layout) -> None:
             colours = np.where(w > 0, canvas.BLUE, np.where(w < 0, canvas.ORANGE, canvas.GREY))
             ax.add_collection(
                 LineCollection(
-                    edges, linewidths=_THIN + (_THICK - _THIN) * np.abs(w) / most,
-                    colors=colours.tolist(), alpha=0.65, linestyles="-" if kind == "weights" else "--", gid=f"{kind} {l + 1}", zorder=1, capstyle="butt",
+                    edges, linewidths=_THIN + (_THICK - _THIN) * np.abs(w) / most, colors=colours.tolist(), zorder=1,
+                    alpha=0.65, linestyles="-" if kind == "weights" else "--", gid=f"{kind} {l + 1}", capstyle="butt",
                 ),
                 autolim=False,
             )  # fmt: skip
@@ -384,9 +384,9 @@ def _layered(
 ) -> tuple[dict[Value, tuple[float, float]], list[NDArray[np.float64]]]:
     """A place for each node, and a path for each edge, as Sugiyama et al. 1981 lay out graphs.
 
-    A node stands one column to the right of the last of its inputs, a leaf one to the left of the first that needs it.
-    An edge over several columns gets a place in each between, so that no node lies upon it. Then each column is
-    moved towards its neighbours, in turn from the left and from the right.
+    A node stands one column to the right of the last of its inputs, a leaf one to the left of the first that needs
+    it. An edge over several columns gets a place in each between, so that no node lies upon it. Then each
+    column is moved towards its neighbours, in turn from the left and from the right.
     """
     depth: dict[Any, int] = {}
     for node in nodes:
