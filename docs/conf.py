@@ -31,6 +31,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "capture_repr": (),  # what is printed, and no Axes
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,

@@ -27,3 +27,13 @@ print(softmax(z + 1000))
 # :math:`-a_i a_j` beside it:
 
 print(softmax.derivative(z))
+
+# %%
+# The larger z, the larger its share; a factor on all of z makes the largest win:
+
+from matplotlib import pyplot as plt
+
+figure, axes = plt.subplots(1, 3, figsize=(9, 3), layout="constrained", sharey=True)
+for ax, factor in zip(axes, (0.2, 0.5, 1), strict=True):
+    ax.bar(range(1, 6), softmax(factor * z))
+    ax.set(title=f"softmax of {factor} z", xlabel="i")

@@ -38,3 +38,7 @@ error = output.a - y
 dW1 = (net.weights[1] * hidden.derivative[:, None]) @ error[:, None] @ x[None, :]
 print(dW1.shape)
 assert np.allclose(dW1.T, net.gradient(x, y).weights[0])
+
+# %%
+
+fastmlp.plot.network(net, x, y)
