@@ -58,6 +58,63 @@ def test_numbers_can_be_left_out_of_a_network():
     assert "0.45" in texts(plot.network(example.net, numbers=True))
 
 
+def test_lines_of_a_network_lead_from_neuron_to_neuron_in_the_order_of_the_weights():
+    net = fastmlp.MLP([3, 2], seed=0)
+    ends = np.array(lines_of(plot.network(net), "weights 1").get_segments())  # (6, 2, 2)
+    starts, stops = ends[:, 0, 1].reshape(3, 2), ends[:, 1, 1].reshape(3, 2)
+    assert (starts[:, 0] == starts[:, 1]).all()
+    assert (np.diff(starts[:, 0]) < 0).all()  # x1 on top
+    assert (stops == stops[0]).all()
+    assert stops[0, 0] > stops[0, 1]
+
+
+def test_a_network_without_biases_draws_none():
+    net = fastmlp.MLP([2, 2, 1], bias=False, seed=0)
+    gids = {one.get_gid() for one in plot.network(net).collections}
+    assert gids == {"weights 1", "weights 2"}
+
+
+def test_a_gradient_of_minus_zero_has_no_sign():
+    example = fastmlp.examples.load("001")
+    assert not [text for text in texts(plot.network(example.net, example.x, example.y)) if text.endswith("−0")]
+
+
+def test_on_small_axes_a_network_leaves_numbers_out_unless_told():
+    net = fastmlp.examples.load("003").net
+    _, ((small, told), _) = plt.subplots(2, 2, figsize=(2.4, 2))
+    assert "0.45" not in texts(plot.network(net, ax=small))
+    assert "0.45" in texts(plot.network(net, ax=told, numbers=True))
+
+
+def drawings_with_texts():
+    for name in ("001", "002", "003"):
+        example = fastmlp.examples.load(name)
+        yield plot.network(example.net)
+        yield plot.network(example.net, example.x)
+        yield plot.network(example.net, example.x, example.y)
+    example = fastmlp.examples.load("002")
+    loss = of_net(example.net, example.x, example.y).loss
+    loss.backward()
+    yield plot.graph(loss)
+    x = Value(3, "x")
+    yield plot.graph((x * x + (x * 2).activate("sigmoid")).log())
+
+
+def test_no_text_of_a_diagram_lies_upon_another_or_beyond_the_figure():
+    for ax in drawings_with_texts():
+        figure = ax.figure
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in [*ax.texts, *ax.get_legend().get_texts()]]
+        assert len(boxes) > 10
+        for i, box in enumerate(boxes):
+            assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+            assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+            for other in boxes[:i]:
+                width = min(box.x1, other.x1) - max(box.x0, other.x0)
+                height = min(box.y1, other.y1) - max(box.y0, other.y0)
+                assert width <= 0 or height <= 0.25 * min(box.height, other.height)  # a box is higher than its digits
+
+
 def contour(ax):
     paths = [path for one in ax.collections if type(one).__name__.endswith("ContourSet") for path in one.get_paths()]
     return np.concatenate([path.vertices for path in paths if len(path.vertices)])
@@ -96,6 +153,22 @@ def test_the_regions_of_softmax_are_the_largest_output():
     assert (classes[:, 0] >= 1).all()  # on the left, -x1 or x2 is larger than x1
     assert classes[0, -1] == 0
     assert classes[-1, len(classes) // 2] == 2
+
+
+def test_classes_of_samples_differ_in_marker_and_in_colour():
+    ax = plot.decision_boundary(fastmlp.MLP([2, 3], output="softmax", seed=0), CORNERS, [0, 1, 2, 1])
+    marks = {line.get_label(): line for line in ax.lines if line.get_label().startswith("class")}
+    assert list(marks) == ["class 0", "class 1", "class 2"]
+    np.testing.assert_array_equal(marks["class 1"].get_xydata(), CORNERS[[1, 3]])
+    assert len({line.get_marker() for line in marks.values()}) == 3
+    assert len({line.get_color() for line in marks.values()}) == 3
+
+
+def test_the_sigmoid_boundary_is_at_a_half_and_that_of_tanh_at_zero():
+    for output in ("sigmoid", "tanh"):
+        net = fastmlp.MLP.from_parameters([[[2.0], [-1.0]]], [[0.5]], output=output, loss="half_squared_error")
+        line = contour(plot.decision_boundary(net, limits=((-1, 1), (-1, 1))))
+        np.testing.assert_allclose(line @ [2.0, -1.0] + 0.5, 0, atol=0.01)
 
 
 def test_loss_curves_are_the_history_and_its_best_epoch_is_marked():
@@ -140,6 +213,38 @@ def test_a_recorder_counts_the_weights_and_gradients_of_each_epoch():
         assert plot.histograms(recorder, 1, what) is not None
 
 
+def test_a_loss_that_falls_far_has_a_logarithmic_scale():
+    assert plot.loss(fastmlp.History(loss=[1.0, 0.1, 0.01])).get_yscale() == "log"
+    assert plot.loss(fastmlp.History(loss=[1.0, 0.5, 0.2])).get_yscale() == "linear"
+    assert plot.loss(fastmlp.History(loss=[1.0, 0.5, 0.0])).get_yscale() == "linear"
+
+
+def test_activations_differ_in_style_and_colour_together():
+    names = [name for name in fastmlp.activations if name != "softmax"]
+    lines = plot.activations(names, limits=(-2, 2)).lines[: len(names)]
+    assert [line.get_label() for line in lines] == names
+    assert len({(line.get_color(), str(line._unscaled_dash_pattern)) for line in lines}) == len(names)
+    step = lines[names.index("step")]
+    np.testing.assert_array_equal(step.get_ydata(), step.get_xdata() >= 0)
+
+
+def test_a_column_of_the_histograms_is_the_share_of_weights_in_each_row():
+    net = fastmlp.MLP([40, 50, 1], seed=0)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 40)), rng.normal(size=20)
+    recorder, seen = plot.Recorder(X, y), []
+    net.fit(X, y, epochs=3, callbacks=[recorder, lambda net, _: seen.append(net.weights[0].ravel().copy()) and False])
+    mesh = plot.histograms(recorder, 1).collections[0]
+    rows = mesh.get_coordinates()[:, 0, 1]
+    shares = mesh.get_array().reshape(len(rows) - 1, 3)
+    np.testing.assert_allclose(shares.sum(axis=0), 1)
+    for epoch, weights in enumerate(seen):
+        assert rows[0] <= weights.min() < weights.max() <= rows[-1]
+        counted = np.histogram(weights, rows)[0] / weights.size
+        # Within a bin of the record, of which there are 64, the share is spread evenly: a few weights move.
+        np.testing.assert_allclose(np.cumsum(shares[:, epoch]), np.cumsum(counted), atol=0.01)
+
+
 def test_a_recorder_of_many_epochs_keeps_a_bounded_number():
     net = fastmlp.MLP([2, 1], output="sigmoid", seed=0)
     recorder = plot.Recorder(CORNERS, [0, 1, 1, 0])
@@ -160,12 +265,39 @@ def test_images_of_the_first_layer_hold_its_weights():
     assert low == -high == -np.abs(net.weights[0]).max()
 
 
+def test_tiles_of_the_first_layer_stand_where_they_are_named():
+    net = fastmlp.MLP([6, 5, 1], dtype="float64", seed=0)
+    ax = plot.first_layer(net, (2, 3), neurons=[5, 2])
+    shown = np.ma.filled(ax.images[0].get_array(), np.nan)
+    np.testing.assert_array_equal(shown[1:3, 1:4], net.weights[0][:, 4].reshape(2, 3))
+    place = np.argwhere(np.isclose(shown, net.weights[0][0, 1]))[0]
+    np.testing.assert_array_equal(
+        shown[place[0] : place[0] + 2, place[1] : place[1] + 3], net.weights[0][:, 1].reshape(2, 3)
+    )
+    assert np.isfinite(shown).sum() == 12
+    assert ax.get_yticklabels()[0].get_text() == "h5"
+
+
 def test_a_confusion_matrix_counts_answers():
     net = fastmlp.MLP.from_parameters([np.eye(2)], None, output="softmax")
     X, y = [[1, 0], [1, 0], [0, 1], [0, 1]], [0, 1, 1, 1]
     ax = plot.confusion_matrix(net, X, y, labels=["no", "yes"])
     assert sorted(texts(ax)) == ["0", "1", "1", "2"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["no", "yes"]
+
+
+def test_a_confusion_matrix_takes_an_estimator_and_shares_of_rows():
+    X, y = np.repeat(CORNERS[:2], 4, axis=0), ["cat"] * 3 + ["dog"] * 5
+    model = fastmlp.MLPClassifier((8,), max_iter=300, learning_rate_init=0.05, random_state=0).fit(X, y)
+    ax = plot.confusion_matrix(model, X, y, normalize=True)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["cat", "dog"]
+    assert sorted(texts(ax)) == ["0.00", "0.20", "0.80", "1.00"]  # one dog stands among the cats
+
+
+def test_a_confusion_matrix_without_scikit_learn_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(ImportError, match=r"scikit-learn.*fastmlp\[sklearn\]"):
+        plot.confusion_matrix(fastmlp.MLP([2, 2], output="softmax"), CORNERS, [0, 1, 1, 0])
 
 
 def test_a_graph_shows_values_and_gradients():
@@ -189,6 +321,7 @@ DRAWN = {
         fastmlp.examples.load("xnor").net, CORNERS, [1, 0, 0, 1], ax=ax
     ),
     "graph": lambda ax: plot.graph(Value(2, "x") * 3, ax=ax),
+    "histograms": lambda ax: plot.histograms(recorded(), 2, "gradients", ax=ax),
 }
 
 
@@ -222,6 +355,13 @@ def test_importing_plot_needs_no_matplotlib_and_drawing_says_how_to_get_it(monke
         plot.activations()
 
 
+def recorded():
+    """What saw an epoch of a 2-2-1 net."""
+    recorder = plot.Recorder(CORNERS, [0, 1, 1, 0])
+    fastmlp.MLP([2, 2, 1], seed=0).fit(CORNERS, [0, 1, 1, 0], epochs=1, callbacks=recorder)
+    return recorder
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -240,9 +380,32 @@ def test_importing_plot_needs_no_matplotlib_and_drawing_says_how_to_get_it(monke
         (lambda: plot.histograms(plot.Recorder(CORNERS, [0, 1, 1, 0]), 1), "recorder"),
         (lambda: plot.confusion_matrix(fastmlp.MLP([2, 1]), CORNERS, [0, 1, 1, 0]), "identity"),
         (lambda: plot.graph(3), "value is a int"),
+        (lambda: plot.network(fastmlp.MLP([2] * 9)), "at most 8 layers"),
+        (lambda: plot.network(fastmlp.MLP([2, 1]), numbers="no"), "numbers is 'no'"),
+        (lambda: plot.decision_boundary(fastmlp.MLP([2, 3])), "3 identity outputs"),
+        (lambda: plot.decision_boundary(fastmlp.MLP([2, 1], output="relu")), "never negative"),
+        (lambda: plot.decision_boundary(fastmlp.MLP([2, 1]), y=[1]), "y came without X"),
+        (lambda: plot.decision_boundary(fastmlp.MLP([2, 1]), [[np.nan, 0]]), "finite"),
+        (lambda: plot.loss(fastmlp.History()), "no epoch"),
+        (lambda: plot.activations([]), "names is"),
+        (lambda: plot.activations("softmax"), "names"),
+        (lambda: plot.activations(limits=(1, 1)), "limits"),
+        (lambda: plot.first_layer(fastmlp.MLP([4, 300, 1]), (2, 2)), r"300 neurons.*neurons=range"),
+        (lambda: plot.first_layer(fastmlp.MLP([4, 2, 1]), 4), "shape is 4"),
+        (lambda: plot.histograms(recorded(), 3), "layer is 3; expected 1 to 2"),
+        (lambda: plot.histograms(recorded(), 1, "biases"), "what is 'biases'"),
+        (lambda: recorded()(fastmlp.MLP([2, 3]), fastmlp.History()), "make one for each net"),
+        (lambda: plot.confusion_matrix("net", CORNERS, [0, 1, 1, 0]), "net is a str"),
+        (
+            lambda: plot.confusion_matrix(fastmlp.MLP([2, 2], output="softmax"), CORNERS, [0, 1, 1, 0], labels=["a"]),
+            "labels has 1 names; expected 2",
+        ),
+        (lambda: plot.network(fastmlp.MLP([2, 1]), ax="axes"), "ax is 'axes'"),
         (lambda: plot.graph(of_net(fastmlp.MLP([8, 8, 8], seed=0), np.ones(8), np.ones(8)).loss), "at most 80"),
     ],
 )
 def test_bad_input_says_what_is_wrong(call, words):
+    before = plt.get_fignums()
     with pytest.raises((ValueError, TypeError), match=words):
         call()
+    assert plt.get_fignums() == before

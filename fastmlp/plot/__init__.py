@@ -2,7 +2,8 @@
 
 Each function draws on `ax`, or on a new figure if none is given, and returns the Axes. None shows a window or changes
 a setting of matplotlib, and matplotlib is first imported when one is called. Signs are blue (positive) and orange
-(negative), and what differs in colour differs in width, line style, marker or place as well.
+(negative), and what differs in colour differs in width, line style, marker or place as well. Keys and colour bars
+stand beside what is drawn: a figure of your own needs layout="constrained" to have room for them.
 
 In order of dependence: canvas (what pictures share), diagrams (nets and graphs), regions (decision boundaries),
 curves (activations), learning (losses and histograms over epochs), images (weights, confusion matrices).

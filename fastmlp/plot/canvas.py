@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastmlp.mlp import MLP
 
 if TYPE_CHECKING:
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
 BLUE, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#AA3377", "#56B4E9"
 CLASSES = (BLUE, "#E69F00", "#CC79A7", SKY, ORANGE, "#F0E442", "#009E73", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-LINES = ("-", "--", "-.", ":", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 3)))
 INK, GREY = "#222222", "#888888"
+# Of curves: numbers without a common divisor, so that 42 pairs of a colour and a style are different.
+CURVES = (BLUE, "#E69F00", PURPLE, INK, ORANGE, SKY, "#009E73")
+LINES = ("-", "--", "-.", ":", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 
 SMALL = 9  # points, for what is no title and no label of an axis
 
@@ -58,8 +62,8 @@ def mlp(net: object) -> MLP:
 
 
 def text_of(value: float) -> str:
-    """Three digits, with a true minus sign."""
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+    """Three digits, with a true minus sign, and none for zero."""
+    return f"{value + 0.0:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def halo(width: float = 3) -> list[Any]:
@@ -69,12 +73,14 @@ def halo(width: float = 3) -> list[Any]:
     return [patheffects.withStroke(linewidth=width, foreground="white")]
 
 
-def signs() -> Colormap:
-    """Orange below the middle, white in it, blue above; light grey where there is no number."""
-    from matplotlib.colors import LinearSegmentedColormap
+def signs(depth: float = 1.0) -> Colormap:
+    """Orange below the middle, white in it, blue above, to a part of their depth; light grey where is no number."""
+    from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 
     colours = ["#7F3000", ORANGE, "#F7C39B", "white", "#9CCBE6", BLUE, "#00395C"]
-    return LinearSegmentedColormap.from_list("signs", colours).with_extremes(bad="#DDDDDD")
+    full = LinearSegmentedColormap.from_list("signs", colours)
+    shades = full(np.linspace(0.5 - depth / 2, 0.5 + depth / 2, 257))
+    return ListedColormap(shades).with_extremes(bad="#DDDDDD")
 
 
 def classes(n: int) -> list[Any]:

@@ -42,7 +42,7 @@ def activations(
     Returns
     -------
     matplotlib.axes.Axes
-        With a line for each name, in their order.
+        Whose first lines are those of the names, in their order.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def activations(
     --------
     >>> from fastmlp import plot
     >>> ax = plot.activations(["sigmoid", "tanh"], derivative=True)
-    >>> [line.get_label() for line in ax.lines]
+    >>> [line.get_label() for line in ax.lines[:2]]
     ['sigmoid', 'tanh']
     """
     derivative = checks.boolean("derivative", derivative)
@@ -79,14 +79,10 @@ def activations(
     curves = [row.derivative(z) if derivative else row(z) for row in rows]
 
     ax = canvas.axes(ax, 8.3, 4.4)
-    colours = canvas.classes(len(chosen))
     for i, (name, curve) in enumerate(zip(chosen, curves, strict=True)):
-        width = 1.8 + 3 * (len(chosen) - 1 - i) / max(len(chosen) - 1, 1)
-        jump = name == "step" or (derivative and np.abs(np.diff(curve)).max() > 0.2)
-        ax.plot(
-            z, curve, color=colours[i], linestyle=canvas.LINES[i % len(canvas.LINES)], linewidth=width, label=name,
-            drawstyle="steps-post" if jump else "default",
-        )  # fmt: skip
+        colour, style = canvas.CURVES[i % len(canvas.CURVES)], canvas.LINES[i % len(canvas.LINES)]
+        width = 1.8 + 2.4 * (len(chosen) - 1 - i) / max(len(chosen) - 1, 1)
+        ax.plot(z, curve, color=colour, linestyle=style, linewidth=width, label=name)
     ax.set(xlabel="z", ylabel="derivative g′(z)" if derivative else "g(z)")
     ax.axhline(0, color=canvas.GREY, linewidth=0.8, zorder=0)
     ax.axvline(0, color=canvas.GREY, linewidth=0.8, zorder=0)

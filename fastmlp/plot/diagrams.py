@@ -6,6 +6,7 @@ follows from how many of them the Axes have room for. So texts keep out of each 
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 MOST_NEURONS, MOST_LAYERS = 16, 8
 MOST_NODES = 80
 _NUMBERED = 20  # edges between two layers that get numbers unless told
-_THIN, _THICK = 0.6, 5.0  # points, of a weight of 0 and of the largest
-_LINE = 12.5  # points a line, where there is room
+_LINE = 13.5  # points a line, where there is room
+_LEGIBLE = 6.5  # points a line at least, for numbers on lines
+_THIN, _THICK = 0.5, 5.0  # points: a line's width for a weight of 0, and for the largest where there is room
 _FLOAT = np.dtype(np.float64)
 
 
@@ -54,7 +56,8 @@ def network(
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure unless given. Its scales become equal, its axes invisible.
     numbers : bool, optional
-        Whether the lines carry numbers. By default where there are at most 20 between any two layers.
+        Whether the lines carry numbers. By default where there are at most 20 between any two layers and the
+        Axes are large enough to read them.
 
     Returns
     -------
@@ -83,22 +86,26 @@ def network(
             f"of at most {MOST_NEURONS}. For larger nets there are plot.first_layer, plot.histograms and net.explain"
         )
     most = max((n_in + net.bias) * n_out for n_in, n_out in pairwise(sizes))
-    numbers = most <= _NUMBERED if numbers is None else checks.boolean("numbers", numbers)
+    shown = most <= _NUMBERED if numbers is None else checks.boolean("numbers", numbers)
     if x is None and y is not None:
         raise ValueError("y came without x; expected the sample too, or neither")
     net._check_parameters()
     sample = None if x is None else checks.shaped("x", x, (sizes[0],), net.dtype)
     trace = None if sample is None or y is None else net.trace(sample, y)
     values = _forward(net, sample) if sample is not None else None
-    layout = _Layout(net, numbers, values is not None, trace is not None)
+    layout = _Layout(net, shown, sample is not None, trace is not None)
 
     ax = canvas.axes(ax, *layout.inches)
     scale = _prepare(ax, *layout.box)
-    _draw_weights(ax, net, layout)
+    if shown and numbers is None and scale < _LEGIBLE:
+        shown = False
+        layout = _Layout(net, shown, sample is not None, trace is not None)
+        scale = _prepare(ax, *layout.box)
+    _draw_weights(ax, net, layout, scale)
     _draw_neurons(ax, net, layout, scale, values, trace)
-    if numbers:
+    if shown:
         _draw_numbers(ax, net, layout, scale, trace)
-    _draw_key(ax, net.bias, numbers, trace is not None, scale)
+    _draw_key(ax, net.bias, shown, trace is not None, scale)
     return ax
 
 
@@ -114,21 +121,23 @@ class _Layout:
         sizes = net.sizes
         rows = [(n_in + net.bias, n_out) for n_in, n_out in pairwise(sizes)]
         self.radius = 2.25 if values else 1.25
-        label = (2.3 if gradients else 1.2) if numbers else 0.0
+        label = (2.5 if gradients else 1.35) if numbers else 0.0
         self.row = max(
             2 * self.radius + 0.5 + (1.2 if values else 0) + (2.3 if gradients else 0),
             max(label * (1 + min(pair)) for pair in rows),
         )
         self.heights = [self.row * (n - 1) for n in sizes]
-        lowest = max(h / 2 + self.row * (net.bias and l < len(sizes) - 1) for l, h in enumerate(self.heights))
+        lowest = max(self.heights) / 2 + (2.2 if gradients else 0)
+        if net.bias:
+            lowest = max(lowest, max(self.heights[:-1]) / 2 + self.row)
         gap = max(12.0 if numbers else 7.0, 0.4 * (max(self.heights) + self.row * net.bias))
         self.columns = [l * (gap + 2 * self.radius) for l in range(len(sizes))]
         self.places = [1 / (1 + out) if out <= into else into / (1 + into) for into, out in rows]
         top = max(self.heights) / 2 + self.radius + (1.2 if values else 0.2)
         self.title = top + 0.6
-        left, right = self.radius + 1.5, self.radius + 3
-        bottom = -lowest - self.radius - (2.6 if gradients else 0.4) - 2.6  # the last for the key
-        self.box = (-left, self.columns[-1] + right, bottom, self.title + (3.6 if gradients else 2.4))
+        left, right = self.radius + 1.5, self.radius + 2.5
+        bottom = -lowest - self.radius - 2.6  # room for the key
+        self.box = (-left, self.columns[-1] + right, bottom, self.title + (2.9 if gradients else 1.9))
         width, height = self.box[1] - self.box[0], self.box[3] - self.box[2]
         shrink = min(1.0, 12 / (width * _LINE / 72), 9 / (height * _LINE / 72))
         self.inches = (max(width * _LINE / 72 * shrink, 5), height * _LINE / 72 * shrink + 0.5)
@@ -155,13 +164,16 @@ def _prepare(ax: Axes, left: float, right: float, bottom: float, top: float) -> 
     """Set the plane up for lines of text, and return how many points one of them has."""
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     ax.axis("off")
+    ax.figure.canvas.figure.draw_without_rendering()  # the layout of the figure decides on the size of the Axes
     extent = ax.get_window_extent()
     points = min(extent.width / (right - left), extent.height / (top - bottom)) * 72 / ax.figure.dpi
     return float(min(points, 1.15 * _LINE))
 
 
-def _draw_weights(ax: Axes, net: MLP, layout: _Layout) -> None:
+def _draw_weights(ax: Axes, net: MLP, layout: _Layout, scale: float) -> None:
     from matplotlib.collections import LineCollection
+
+    thick = min(_THICK, 0.4 * scale)
 
     most = float(np.abs(net.parameters).max()) or 1.0
     for l, W in enumerate(net.weights):
@@ -172,7 +184,7 @@ def _draw_weights(ax: Axes, net: MLP, layout: _Layout) -> None:
             colours = np.where(w > 0, canvas.BLUE, np.where(w < 0, canvas.ORANGE, canvas.GREY))
             ax.add_collection(
                 LineCollection(
-                    edges, linewidths=_THIN + (_THICK - _THIN) * np.abs(w) / most, colors=colours.tolist(), zorder=1,
+                    edges, linewidths=_THIN + (thick - _THIN) * np.abs(w) / most, colors=colours.tolist(), zorder=1,
                     alpha=0.65, linestyles="-" if kind == "weights" else "--", gid=f"{kind} {l + 1}", capstyle="butt",
                 ),
                 autolim=False,
@@ -182,7 +194,7 @@ def _draw_weights(ax: Axes, net: MLP, layout: _Layout) -> None:
 def _draw_neurons(ax: Axes, net: MLP, layout: _Layout, scale: float, values: Any, trace: Any) -> None:
     from matplotlib.patches import Circle
 
-    size, r = 0.78 * scale, layout.radius
+    size, r = 0.8 * scale, layout.radius
     last = len(net.sizes) - 1
     names = ("inputs", *net.activations, net.output)
     for l, n in enumerate(net.sizes):
@@ -238,10 +250,10 @@ def _draw_numbers(ax: Axes, net: MLP, layout: _Layout, scale: float, trace: Any)
             start, end = layout.edge(l, i, j)
             place = start + layout.places[l] * (end - start)
             shift = 0.52 if gradients is not None else 0.0
-            _write(ax, (place[0], place[1] + shift), canvas.text_of(float(rows[i, j])), 0.75 * scale)
+            _write(ax, (place[0], place[1] + shift), canvas.text_of(float(rows[i, j])), 0.78 * scale)
             if gradients is not None:
                 text = canvas.text_of(float(gradients[i, j]))
-                _write(ax, (place[0], place[1] - shift), text, 0.7 * scale, canvas.PURPLE)
+                _write(ax, (place[0], place[1] - shift), text, 0.74 * scale, canvas.PURPLE)
 
 
 def _draw_key(ax: Axes, bias: bool, numbers: bool, gradients: bool, scale: float) -> None:
@@ -254,7 +266,7 @@ def _draw_key(ax: Axes, bias: bool, numbers: bool, gradients: bool, scale: float
     entries += [("its gradient ∂C/∂w", canvas.PURPLE, "", "$0.1$")] if numbers and gradients else []
     handles = [
         Line2D(
-            [], [], color=colour, linestyle=style, linewidth=2.5, marker=marker, markersize=1.7 * scale,
+            [], [], color=colour, linestyle=style, linewidth=2.5, marker=marker, markersize=1.35 * scale,
             markeredgewidth=0.3, label=name,
         )
         for name, colour, style, marker in entries
@@ -268,7 +280,7 @@ def _draw_key(ax: Axes, bias: bool, numbers: bool, gradients: bool, scale: float
 def _write(ax: Axes, place: tuple[float, float], text: str, size: float, colour: str = canvas.INK) -> None:
     ax.text(
         *place, text, fontsize=size, color=colour, ha="center", va="center_baseline", zorder=4,
-        path_effects=canvas.halo(0.3 * size),
+        path_effects=canvas.halo(0.3 * size), parse_math=text.startswith("$\\mathrm{"),
     )  # fmt: skip
 
 
@@ -276,7 +288,7 @@ def graph(value: Value, *, ax: Axes | None = None) -> Axes:
     """A computational graph from left to right: what was computed, and what `backward` sent back.
 
     Above the edge that leaves a node stands its value, below it the gradient that came back along this edge, once
-    `value.backward()` was called (script 003 draws f = (x + y) z so).
+    `value.backward()` was called (script 003 draws f = (x + y) z so). Leaves are square, operations round.
 
     Parameters
     ----------
@@ -323,37 +335,68 @@ def graph(value: Value, *, ax: Axes | None = None) -> Axes:
 
     ax = canvas.axes(ax, max(width * _LINE / 72 * shrink, 5), height * _LINE / 72 * shrink)
     scale = _prepare(ax, *box)
-    uses = {node: sum(edge.source is node for edge in edges) for node in nodes}
-    for edge, path in zip(edges, paths, strict=True):
-        # Edges of one source part on the way, edges into one target meet: the numbers stand where they are apart.
-        t = 0.45 if uses[edge.source] == 1 else 0.6
-        _draw_edge(ax, path, t, edge.source.value, edge.gradient if value.grad else None, scale)
-    _draw_edge(ax, np.array([end, (end[0] + 7.5, end[1])]), 0.65, value.value, value.grad or None, scale)
+    carried = [(edge.source.value, edge.gradient) for edge in edges]
+    paths.append(np.array([end, (end[0] + 8, end[1])]))
+    spots = _spots(paths, list(places.values()))
+    for path, spot, (number, gradient) in zip(paths, spots, [*carried, (value.value, value.grad)], strict=True):
+        ax.plot(*path.T, color=canvas.GREY, linewidth=1.2, zorder=1)
+        _write(ax, (spot[0], spot[1] + 0.55), canvas.text_of(number), 0.78 * scale)
+        if value.grad:
+            _write(ax, (spot[0], spot[1] - 0.6), canvas.text_of(gradient), 0.78 * scale, canvas.PURPLE)
     for node, place in places.items():
-        leaf = not node.inputs
-        text = node.name or canvas.text_of(node.value) if leaf else node.operation.replace("·", "×")  # a · is a speck
-        ax.text(
-            *place, text, fontsize=0.8 * scale, ha="center", va="center", zorder=5, color=canvas.INK,
-            bbox={
-                "boxstyle": "square,pad=0.4" if leaf else "round,pad=0.5,rounding_size=1",
-                "facecolor": "#F2F2F2" if leaf else "white", "edgecolor": canvas.INK, "linewidth": 1.2,
-            },
-        )  # fmt: skip
-        if node.name and not leaf:
-            _write(ax, (place[0], place[1] + 1.7), node.name, 0.75 * scale)
+        _draw_node(ax, node, place, scale)
     _draw_graph_key(ax, bool(value.grad), scale)
     return ax
 
 
-def _draw_edge(
-    ax: Axes, path: NDArray[np.float64], t: float, value: float, gradient: float | None, scale: float
-) -> None:
-    """A path with an arrow in its end; the numbers at a part t of its first piece."""
-    ax.plot(*path.T, color=canvas.GREY, linewidth=1.2, zorder=1)
-    here = path[0] + t * (path[1] - path[0])
-    _write(ax, (here[0], here[1] + 0.55), canvas.text_of(value), 0.75 * scale)
-    if gradient is not None:
-        _write(ax, (here[0], here[1] - 0.6), canvas.text_of(gradient), 0.75 * scale, canvas.PURPLE)
+_ROOM = np.array([4.5, 2.4])  # lines that a number and its gradient take up
+_ON_THE_WAY = np.array([0.5, 0.42, 0.58, 0.36, 0.64, 0.3, 0.7, 0.24, 0.76])[:, None]
+
+
+def _spots(paths: list[NDArray[np.float64]], nodes: list[tuple[float, float]]) -> list[NDArray[np.float64]]:
+    """For each path a place for its two numbers on its first piece, away from nodes and from the other numbers.
+
+    Each takes in turn the first place that is free, else the one with the most room, until none wants to move.
+    """
+    ways = [path[0] + _ON_THE_WAY * (path[1] - path[0]) for path in paths]
+    spots = [way[0] for way in ways]
+    for _ in range(5):
+        for k, way in enumerate(ways):
+            others = np.array([*nodes, *spots[:k], *spots[k + 1 :]])
+            # Two are apart if they are in one of the two directions.
+            room = (np.abs(way[:, None] - others) / _ROOM).max(axis=2).min(axis=1)
+            spots[k] = way[np.argmax(np.minimum(room, 1))]
+    return spots
+
+
+def _draw_node(ax: Axes, node: Value, place: tuple[float, float], scale: float) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    leaf = not node.inputs
+    text = node.operation.replace("·", "×")  # a · is a speck
+    if leaf:
+        text = node.name or canvas.text_of(node.value)
+    letters = len(re.sub(r"\^[^_]+|_", "", text)) or len(text)  # side by side
+    half = max(1.0, 0.24 * letters + 0.4)  # of its width
+    ax.add_patch(
+        FancyBboxPatch(
+            (place[0] - half, place[1] - 1), 2 * half, 2, edgecolor=canvas.INK, linewidth=1.2, zorder=3,
+            boxstyle="square,pad=0" if leaf else "round,pad=0,rounding_size=1",
+            facecolor="#F2F2F2" if leaf else "white",
+        )
+    )  # fmt: skip
+    _write(ax, place, _indexed(text), (1.0 if len(text) == 1 else 0.8) * scale)
+    if node.name and not leaf:
+        _write(ax, (place[0], place[1] + 1.9), _indexed(node.name), 0.8 * scale)
+
+
+def _indexed(name: str) -> str:
+    """A name as w^1_12, net_h1 or softmax_1 with its indices raised and lowered."""
+    parts = re.fullmatch(r"([^\W\d_]+)(?:\^([A-Za-z0-9.]+))?(?:_([A-Za-z0-9,]+))?", name)
+    if parts is None or not (parts[2] or parts[3]):
+        return name
+    above, below = (f"{sign}{{{index}}}" if index else "" for sign, index in (("^", parts[2]), ("_", parts[3])))
+    return f"$\\mathrm{{{parts[1]}}}{above}{below}$"
 
 
 def _draw_graph_key(ax: Axes, gradients: bool, scale: float) -> None:
@@ -362,21 +405,15 @@ def _draw_graph_key(ax: Axes, gradients: bool, scale: float) -> None:
     entries = [("value", canvas.INK)] + ([("gradient", canvas.PURPLE)] if gradients else [])
     handles = [
         Line2D(
-            [],
-            [],
-            color=colour,
-            linestyle="",
-            marker="$0.1$",
-            markersize=1.7 * scale,
-            markeredgewidth=0.3,
+            [], [], color=colour, linestyle="", marker="$0.1$", markersize=1.35 * scale, markeredgewidth=0.3,
             label=name,
         )
         for name, colour in entries
-    ]
+    ]  # fmt: skip
     ax.legend(handles=handles, loc="lower center", frameon=False, ncols=2, fontsize=0.75 * scale, borderaxespad=0)
 
 
-_COLUMN, _ROW = 10.5, 4.2  # lines between two columns, and two places in one
+_COLUMN, _ROW = 10.5, 4.4  # lines between two columns, and two places in one
 
 
 def _layered(

@@ -55,9 +55,10 @@ def first_layer(
     >>> net = fastmlp.MLP([64, 32, 10], output="softmax", seed=0)
     >>> ax = plot.first_layer(net, (8, 8))
     """
-    W = canvas.mlp(net).weights[0].astype(np.float64)  # (n_in, n_out)
+    canvas.mlp(net)._check_parameters()
+    W = net.weights[0].astype(np.float64)  # (n_in, n_out)
     n_in, n_out = W.shape
-    if isinstance(shape, (str, bytes)) or not isinstance(shape, Iterable) or len(list(shape)) != 2:
+    if not isinstance(shape, (tuple, list)) or len(shape) != 2:
         raise TypeError(f"shape is {shape!r}; expected two integers, rows and columns of an image")
     height, width = (checks.integer(f"shape[{i}]", n, 1) for i, n in enumerate(shape))
     if height * width != n_in:

@@ -87,6 +87,7 @@ def decision_boundary(
     if n_in != 2:
         raise ValueError(f"net has {n_in} inputs; a plane shows 2")
     if isinstance(net, MLP):
+        net._check_parameters()
         _check_outputs(net)
     points = None if X is None else checks.inputs(X, 2, _FLOAT)
     if points is None and y is not None:
@@ -103,7 +104,7 @@ def decision_boundary(
     ax = canvas.axes(ax, 7.2, 5.4)
     from matplotlib.lines import Line2D
 
-    boundary = {"colors": canvas.INK, "linewidths": 2}
+    boundary = {"colors": canvas.INK, "linewidths": 2.4}
     if isinstance(net, Perceptron):
         _tint(ax, grid_1, grid_2, (values[..., 0] > 0).astype(int), 2)
         ax.contour(grid_1, grid_2, values[..., 0], [0], **boundary)
@@ -120,21 +121,21 @@ def decision_boundary(
         sigmoid = net.output == "sigmoid"
         level, most = (0.5, 1.0) if sigmoid else (0.0, float(np.abs(z).max()) or 1.0)
         shade = ax.pcolormesh(
-            grid_1, grid_2, z, cmap=canvas.signs(), vmin=0 if sigmoid else -most, vmax=most, alpha=0.55,
-            shading="gouraud", rasterized=True,
+            grid_1, grid_2, z, cmap=canvas.signs(0.55), vmin=0 if sigmoid else -most, vmax=most, shading="nearest",
+            rasterized=True,
         )  # fmt: skip
         ax.figure.colorbar(shade, ax=ax, label="output ŷ, probability of class 1" if sigmoid else "output ŷ")
         if z.min() < level < z.max():
             ax.contour(grid_1, grid_2, z, [level], **boundary)
         name = f"ŷ = {level:g}"
-    handles = [Line2D([], [], color=canvas.INK, linewidth=2, label=name)]
+    handles = [Line2D([], [], color=canvas.INK, linewidth=2.4, label=name)]
     handles += _draw_lines(ax, lines, x1, x2, points)
     if points is not None:
         colours = canvas.classes(len(names)) if y is not None else [canvas.INK]
         for i, (label, rows) in enumerate(zip(names, members, strict=True)):
             (marks,) = ax.plot(
                 points[rows, 0], points[rows, 1], linestyle="", marker=canvas.MARKERS[i % len(canvas.MARKERS)],
-                color=colours[i], markeredgecolor="white", markeredgewidth=0.9,
+                color=colours[i], markeredgecolor=canvas.INK, markeredgewidth=0.7,
                 markersize=10 if len(points) <= 20 else 6, label=label, zorder=4,
             )  # fmt: skip
             handles.append(marks)
@@ -235,7 +236,7 @@ def _draw_lines(ax: Axes, lines: dict[int, Any], x1: Any, x2: Any, points: Any) 
     low, size = np.array([x1[0], x2[0]]), np.array([x1[1] - x1[0], x2[1] - x2[0]])
     taken = [] if points is None or len(points) > 200 else list((points - low) / size)
     for j, ends in lines.items():
-        ax.plot(*ends.T, color=canvas.PURPLE, linestyle="--", linewidth=1.3, label=f"h{j}", zorder=3)
+        ax.plot(*ends.T, color=canvas.INK, linestyle="--", linewidth=1.2, label=f"h{j}", zorder=3)
         if len(lines) <= _LABELLED:
             along = np.array([0.07, 0.93, 0.2, 0.8, 0.35, 0.65, 0.5])[:, None]
             places = (ends[0] + along * (ends[1] - ends[0]) - low) / size
@@ -243,7 +244,8 @@ def _draw_lines(ax: Axes, lines: dict[int, Any], x1: Any, x2: Any, points: Any) 
             best = next((i for i, d in enumerate(distances) if d > 0.1), int(np.argmax(distances)))
             taken.append(places[best])
             ax.text(
-                *(low + places[best] * size), f"h{j}", color=canvas.PURPLE, fontsize=11, fontweight="bold",
+                *(low + places[best] * size), f"h{j}", color=canvas.INK, fontsize=11, fontweight="bold",
                 ha="center", va="center", path_effects=canvas.halo(4), zorder=5,
             )  # fmt: skip
-    return [Line2D([], [], color=canvas.PURPLE, linestyle="--", label="hidden neurons, z = 0")] if lines else []
+    key = Line2D([], [], color=canvas.INK, linestyle="--", linewidth=1.2, label="hidden neurons, z = 0")
+    return [key] if lines else []
