@@ -1,26 +1,35 @@
 """Compiles the core: src/network.pyx once for every instruction set and precision, the rest of src once.
 
-Each build has its own folder for generated C and its own module name, fastmlp._network_<build>_<dtype>, so that one
-source becomes several modules without sharing an object file. The list of builds is also what fastmlp/builds.py
-finds beside itself at import.
+Cython translates each source once. The C of network.pyx is then copied for every build, under a module name of its
+own, fastmlp._network_<build>_<dtype>, and into a folder of its own, so that one source becomes several modules without
+sharing an object file. The list of builds is also what fastmlp/builds.py finds beside itself at import.
 """
 
 import os
-import platform
+import re
+import sysconfig
+import tempfile
 from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
-BUILDS = {
-    "v2": ["-march=x86-64-v2"],
-    "v3": ["-march=x86-64-v3"],
-    "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
-}
-if platform.machine() not in ("x86_64", "AMD64"):
+# The machine to build for, which need not be the one that builds; several at once for a universal binary.
+TARGETS = re.findall(r"-arch\s+(\S+)", os.environ.get("ARCHFLAGS", "")) or [sysconfig.get_platform().split("-")[-1]]
+if set(TARGETS) <= {"x86_64", "amd64"}:
+    BUILDS = {
+        "v2": ["-march=x86-64-v2"],
+        "v3": ["-march=x86-64-v3"],
+        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+    }
+else:
     BUILDS = {"plain": []}
+DTYPES = ("float32", "float64")
+NETWORKS = {f"_network_{build}_{dtype}": (build, dtype) for build in reversed(BUILDS) for dtype in DTYPES}
+SMALL = {"_perceptron": "src/perceptron.pyx", "_cpu": "src/cpu.pyx"}
 
 # No flag here changes results beyond rounding, and none sets FTZ for the process at import, as -ffast-math would.
 FLAGS = [
@@ -32,7 +41,11 @@ FLAGS = [
     "-fvisibility=hidden",
     "-pthread",
 ]
-MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")]
+MACROS = [
+    ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
+    ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION"),
+    ("CYTHON_COMPRESS_STRINGS", "0"),  # so that the name of a module stands in its C to be replaced
+]
 DIRECTIVES = {  # C's own arithmetic and indexing: here, because the directives of a .pyx do not reach its .pxd files
     "language_level": 3,
     "boundscheck": False,
@@ -44,21 +57,37 @@ HEADERS = [str(path) for path in sorted(Path("src").glob("*.h")) + sorted(Path("
 PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def extension(name, source, flags=(), macros=()):
-    """One compiled module, fastmlp.<name>, with its C in a folder of its own.
-
-    Cython only translates: what it hands back for a second module of one source carries the first one's macros.
-    """
-    [translated] = cythonize(
+def translated(name, source):
+    """The C file of a module, made by Cython."""
+    [module] = cythonize(
         [Extension(f"fastmlp.{name}", [source])],
-        build_dir=f"build/{name}",
+        build_dir="build/c",
         include_path=["src"],
         compiler_directives=DIRECTIVES,
         quiet=True,
     )
+    return Path(module.sources[0])
+
+
+def renamed(c_file, name, other):
+    """A copy of the C file of one module for another one.
+
+    The C knows the length of some strings with the name in them, so that both names must be of one length.
+    """
+    assert len(name) == len(other)
+    copy = Path("build", "c", other, c_file.name)
+    text = c_file.read_text().replace(name, other)
+    if not copy.exists() or copy.read_text() != text:  # what is written anew is compiled anew
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(text)
+    return copy
+
+
+def extension(name, c_file, flags=(), macros=()):
+    """One compiled module, fastmlp.<name>."""
     return Extension(
         f"fastmlp.{name}",
-        translated.sources,
+        [str(c_file)],
         include_dirs=["src", numpy.get_include()],
         define_macros=[*MACROS, *macros],
         extra_compile_args=[*FLAGS, *flags],
@@ -67,25 +96,46 @@ def extension(name, source, flags=(), macros=()):
     )
 
 
-def network(build, dtype):
-    """The core for one instruction set and precision."""
-    double = [("REAL_IS_DOUBLE", "1" if dtype == "float64" else "0")]
-    return extension(f"_network_{build}_{dtype}", "src/network.pyx", BUILDS[build], double)
+def networks():
+    """The core for every instruction set and precision."""
+    name = next(iter(NETWORKS))
+    c_file = translated(name, "src/network.pyx")
+    return [
+        extension(other, renamed(c_file, name, other), BUILDS[build], [("REAL_IS_DOUBLE", str(int(dtype == "float64")))])
+        for other, (build, dtype) in NETWORKS.items()
+    ]
 
 
 class build_in_parallel(build_ext):
-    """build_ext, with as many compilers at a time as there are processors to use."""
+    """build_ext, with as many compilers at a time as there are processors to use, and only flags that they know."""
 
     def finalize_options(self):
         super().finalize_options()
         self.parallel = self.parallel or PROCESSORS
 
+    def knows(self, flag):
+        """Whether the compiler takes a flag. An instruction set is no matter of choice."""
+        if flag.startswith("-march="):
+            return True
+        with tempfile.TemporaryDirectory() as folder:
+            empty = Path(folder, "empty.c")
+            empty.touch()
+            try:
+                self.compiler.compile([str(empty)], output_dir=folder, extra_postargs=["-Werror", flag])
+            except CompileError:
+                return False
+        return True
+
+    def build_extensions(self):
+        flags = {flag for module in self.extensions for flag in module.extra_compile_args}
+        unknown = {flag for flag in flags if not self.knows(flag)}
+        for module in self.extensions:
+            module.extra_compile_args = [flag for flag in module.extra_compile_args if flag not in unknown]
+        super().build_extensions()
+
 
 setup(
-    ext_modules=[
-        extension("_cpu", "src/cpu.pyx"),
-        extension("_perceptron", "src/perceptron.pyx"),
-        *(network(build, dtype) for build in BUILDS for dtype in ("float32", "float64")),
-    ],
+    # What takes longest to compile comes first, so that no processor waits for the last one.
+    ext_modules=[*networks(), *(extension(name, translated(name, source)) for name, source in SMALL.items())],
     cmdclass={"build_ext": build_in_parallel},
 )

@@ -5,22 +5,29 @@
 
 #include "vector.h"
 
-typedef real_bits lane_numbers __attribute__((vector_size(VECTOR_BYTES)));
-
 #if LANES == 16
-#define EACH_LANE(F) \
-    F(0), F(1), F(2), F(3), F(4), F(5), F(6), F(7), F(8), F(9), F(10), F(11), F(12), F(13), F(14), F(15)
+#define EACH_LANE(F, apart) \
+    F(0, apart), F(1, apart), F(2, apart), F(3, apart), F(4, apart), F(5, apart), F(6, apart), F(7, apart), \
+    F(8, apart), F(9, apart), F(10, apart), F(11, apart), F(12, apart), F(13, apart), F(14, apart), F(15, apart)
+#define EACH_ROUND(F) F(1) F(2) F(4) F(8)
 #elif LANES == 8
-#define EACH_LANE(F) F(0), F(1), F(2), F(3), F(4), F(5), F(6), F(7)
+#define EACH_LANE(F, apart) \
+    F(0, apart), F(1, apart), F(2, apart), F(3, apart), F(4, apart), F(5, apart), F(6, apart), F(7, apart)
+#define EACH_ROUND(F) F(1) F(2) F(4)
 #elif LANES == 4
-#define EACH_LANE(F) F(0), F(1), F(2), F(3)
+#define EACH_LANE(F, apart) F(0, apart), F(1, apart), F(2, apart), F(3, apart)
+#define EACH_ROUND(F) F(1) F(2)
 #else
-#define EACH_LANE(F) F(0), F(1)
+#define EACH_LANE(F, apart) F(0, apart), F(1, apart)
+#define EACH_ROUND(F) F(1)
 #endif
 
-/* Which lanes of rows a and b, `apart` from each other, a round of exchanges puts into these rows. */
-#define UPPER(i) i & apart ? LANES + i - apart : i
-#define LOWER(i) i & apart ? LANES + i : i + apart
+/* Which lanes of rows a and b, `apart` from each other, a round of exchanges puts into these rows. The numbers must be
+   constants to a compiler that has unrolled nothing yet, so that a round is a macro. */
+#define UPPER_LANE(i, apart) ((i) & (apart) ? LANES + (i) - (apart) : (i))
+#define LOWER_LANE(i, apart) ((i) & (apart) ? LANES + (i) : (i) + (apart))
+#define UPPER(a, b, apart) __builtin_shufflevector(a, b, EACH_LANE(UPPER_LANE, apart))
+#define LOWER(a, b, apart) __builtin_shufflevector(a, b, EACH_LANE(LOWER_LANE, apart))
 
 /* to(c, r) = from(r, c) for r, c < LANES; rows are to_row and from_row elements apart. */
 static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const real *restrict from,
@@ -29,17 +36,15 @@ static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const re
     vec row[LANES];
 #pragma GCC unroll 16
     for (int r = 0; r < LANES; r++) row[r] = load(from + r * from_row);
-#pragma GCC unroll 4
-    for (int apart = 1; apart < LANES; apart *= 2) {   /* exchange what is off the diagonal of all 2 x 2 of blocks */
-        const lane_numbers upper = {EACH_LANE(UPPER)}, lower = {EACH_LANE(LOWER)};
-#pragma GCC unroll 16
-        for (int r = 0; r < LANES; r++)
-            if (!(r & apart)) {
-                const vec a = row[r], b = row[r + apart];
-                row[r] = __builtin_shuffle(a, b, upper);
-                row[r + apart] = __builtin_shuffle(a, b, lower);
-            }
-    }
+#define EXCHANGE(apart)   /* what is off the diagonal of all 2 x 2 of blocks */ \
+    _Pragma("GCC unroll 16") for (int r = 0; r < LANES; r++) \
+        if (!(r & apart)) { \
+            const vec a = row[r], b = row[r + apart]; \
+            row[r] = UPPER(a, b, apart); \
+            row[r + apart] = LOWER(a, b, apart); \
+        }
+    EACH_ROUND(EXCHANGE)
+#undef EXCHANGE
 #pragma GCC unroll 16
     for (int r = 0; r < LANES; r++) store(to + r * to_row, row[r]);
 }
@@ -47,17 +52,17 @@ static inline void transpose_block(real *restrict to, ptrdiff_t to_row, const re
 /* Lane r is the sum of the lanes of row[r]: those rounds, in which what was exchanged is added. Overwrites the rows. */
 static inline __attribute__((always_inline)) vec sums_of_rows(vec row[LANES])
 {
-#pragma GCC unroll 4
-    for (int apart = 1; apart < LANES; apart *= 2) {
-        const lane_numbers upper = {EACH_LANE(UPPER)}, lower = {EACH_LANE(LOWER)};
-#pragma GCC unroll 16
-        for (int r = 0; r < LANES; r += 2 * apart)
-            row[r] = __builtin_shuffle(row[r], row[r + apart], upper)
-                     + __builtin_shuffle(row[r], row[r + apart], lower);
-    }
+#define ADD(apart) \
+    _Pragma("GCC unroll 16") for (int r = 0; r < LANES; r += 2 * apart) \
+        row[r] = UPPER(row[r], row[r + apart], apart) + LOWER(row[r], row[r + apart], apart);
+    EACH_ROUND(ADD)
+#undef ADD
     return row[0];
 }
 #undef EACH_LANE
+#undef EACH_ROUND
+#undef UPPER_LANE
+#undef LOWER_LANE
 #undef UPPER
 #undef LOWER
 
