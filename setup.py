@@ -27,9 +27,9 @@ if set(TARGETS) <= {"x86_64", "amd64"}:
     }
 else:
     BUILDS = {"plain": []}
-DTYPES = ("float32", "float64")
-NETWORKS = {f"_network_{build}_{dtype}": (build, dtype) for build in reversed(BUILDS) for dtype in DTYPES}
-SMALL = {"_perceptron": "src/perceptron.pyx", "_cpu": "src/cpu.pyx"}
+REAL_IS_DOUBLE = {"float32": "0", "float64": "1"}
+NETWORKS = {f"_network_{build}_{dtype}": (build, dtype) for build in reversed(BUILDS) for dtype in REAL_IS_DOUBLE}
+SMALL = {"_perceptron": "src/perceptron.pyx", "_pool": "src/pool.pyx", "_cpu": "src/cpu.pyx"}
 
 # No flag here changes results beyond rounding, and none sets FTZ for the process at import, as -ffast-math would.
 FLAGS = [
@@ -40,6 +40,7 @@ FLAGS = [
     "-ffp-contract=fast",
     "-fvisibility=hidden",
     "-pthread",
+    "-Wno-unused-function",  # Cython leaves its decompression of strings in, which the last of MACROS turns off
 ]
 MACROS = [
     ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
@@ -101,7 +102,7 @@ def networks():
     name = next(iter(NETWORKS))
     c_file = translated(name, "src/network.pyx")
     return [
-        extension(other, renamed(c_file, name, other), BUILDS[build], [("REAL_IS_DOUBLE", str(int(dtype == "float64")))])
+        extension(other, renamed(c_file, name, other), BUILDS[build], [("REAL_IS_DOUBLE", REAL_IS_DOUBLE[dtype])])
         for other, (build, dtype) in NETWORKS.items()
     ]
 

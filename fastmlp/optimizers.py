@@ -36,6 +36,7 @@ class Optimizer:
     clip_norm: float | None = None
 
     decoupled: ClassVar[bool] = False  # whether weight_decay acts on the weights and not on the gradient
+    bias_correction: ClassVar[bool] = False  # whether moments are divided by 1 - beta^t, as by Adam
 
     def __post_init__(self) -> None:
         number("learning_rate", self.learning_rate, above=0)
@@ -102,6 +103,8 @@ class Adam(Optimizer):
     beta_2: float = 0.999
     epsilon: float = 1e-8
     epsilon_hat: bool = False
+
+    bias_correction: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,12 +1,12 @@
 """Every activation: a = g(z) in place, and its derivative: delta = delta * g'(z), over one contiguous buffer.
 
-One row per activation in each of the two functions and in `activation_code`; formulas.py holds the same table in
-NumPy, and the tests compare the two. Formulas: Activations in MATH.md and the papers named in formulas.py.
+One row per activation in each of the two functions and in `activation_names`; formulas.py holds the same table in
+NumPy, and the tests compare the two. A name without a formula gives NaN. Formulas: Activations in MATH.md and the papers named in formulas.py.
 
 Most derivatives are functions of the output a alone, so z is overwritten. `keeps_input` names the three that bend
 back on themselves (gelu, silu, mish): for them the layer keeps z beside a.
 """
-from real cimport REAL_IS_DOUBLE, copy_sign, absolute, real
+from real cimport REAL_IS_DOUBLE, REAL_NAN, absolute, copy_sign, real
 from elementary cimport exp, exp_anywhere, exp_square, expm1, log1p, normal_density, normal_tail
 
 cdef enum Activation:
@@ -25,12 +25,12 @@ cdef enum Activation:
     SOFTMAX         # of the output layer only: couples the columns of a row, see losses.pxd
 
 
-cdef inline int activation_code(str name) except -1:
-    """The code of a name. The names are formulas.OUTPUTS, in that order."""
+cdef inline tuple activation_names():
+    """formulas.OUTPUTS, in the order of the enumeration."""
     return (
         "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", "gelu", "silu", "mish",
         "exponential", "softmax",
-    ).index(name)
+    )
 
 
 cdef inline bint keeps_input(int code) noexcept nogil:
@@ -170,9 +170,13 @@ cdef inline void activation_forward(int code, real* a, const real* z, Py_ssize_t
     elif code == EXPONENTIAL:
         for i in range(n):
             a[i] = exp_anywhere(z[i])
-    elif a != z:
+    elif code == IDENTITY:
+        if a != z:
+            for i in range(n):
+                a[i] = z[i]
+    else:
         for i in range(n):
-            a[i] = z[i]
+            a[i] = REAL_NAN
 
 
 cdef inline void activation_backward(
@@ -213,3 +217,6 @@ cdef inline void activation_backward(
     elif code == EXPONENTIAL:
         for i in range(n):
             delta[i] *= a[i]
+    elif code != IDENTITY:
+        for i in range(n):
+            delta[i] = REAL_NAN

@@ -1,7 +1,7 @@
 """NumPy arrays as the core sees them: where their elements stand, which it can use, and how it makes its own."""
 cimport numpy as np
 from real cimport real
-from dense cimport SLACK
+from matrix cimport SLACK
 
 cdef extern from *:
     """

@@ -1,188 +1,162 @@
-"""One dense layer Z = A W + b: forward, backward to its input, backward to its parameters.
+"""A dense layer: Z = A W + b and its way back, all by the one product of product.h, which says in which order it sums.
 
-b is (n_out,). W (n_in, n_out) is stored by rows where the user sees it, and in strips of columns, the order in which
-product.h reads it, where the core works with it often; W^T always in strips. Matrices of samples have a sample in
-each row and the row distances lda, ldz. All three passes are the one product of product.h, which says in which order
-it sums.
+    dA = delta W^T        dW = A^T delta        db = the sum of the rows of delta
 """
-from libc.string cimport memcpy
 from real cimport real
-from vector cimport LANES, load, store
+from matrix cimport (
+    MR, NR, Matrix, by_rows, columns_of, copy_columns, pack, packed, panel_width, panels, product,
+    product_last_columns, transpose_panel, transposed, vectors,
+)
+from net cimport (
+    BIASES, DELTA_SCRATCH, MICRO_BATCH, WEIGHTS, Gradient, Layer, Net, Operations, Part, parameters_of, rows_of_part,
+    scratch_of,
+)
+from parameters cimport update
 
-cdef extern from "product.h" nogil:
-    const Py_ssize_t STRIP      # columns of a strip
-    const Py_ssize_t BLOCK_ROWS  # rows of W whose gradient is made at a time
+cdef extern from *:
+    """
+    #define GRADIENT_ROWS (5 * MR)
+    /* Aligned, as an array on the stack is not: a vector that straddles two lines of the cache is read twice. */
+    typedef struct { real data[GRADIENT_ROWS * NR + SLACK]; } __attribute__((aligned(64))) GradientScratch;
+    """
     enum:
-        SQUARE                  # elements of BLOCK_ROWS rows of a strip
-        SLACK                   # elements that a vector load may read beyond the end of a buffer
-    ctypedef struct Square:     # for so many elements and SLACK
-        real* at
-    const Py_ssize_t IN_STRIPS  # in place of the row distance of a matrix in strips
-    void product(
-        real* c, Py_ssize_t ldc, const real* a, Py_ssize_t a_row, Py_ssize_t a_step, const real* b, Py_ssize_t ldb,
-        Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* start, bint accumulate)
-    Py_ssize_t product_last_columns(
-        real* c, Py_ssize_t ldc, const real* a, Py_ssize_t a_row, const real* b, Py_ssize_t ldb,
-        Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* start)
-
-cdef extern from "transpose.h" nogil:
-    void transpose_block(real* to, Py_ssize_t to_row, const real* source, Py_ssize_t from_row)
-
+        GRADIENT_ROWS           # rows of a panel of W whose gradient is made at a time: whole micro-kernels
+    ctypedef struct GradientScratch:
+        real* data
 
 cdef enum:
-    BIG = 131072    # elements of a W that is read faster from strips than by rows: it does not stay in the cache
-    CHUNK = 128     # rows of such a W that come into strips at a time
-    SEVERAL = 4     # samples from which that pays
+    PACK_MIN_ELEMENTS = 131072  # of a W that is read faster packed than by rows: it does not stay in the cache
+    PACK_MIN_ROWS = 4           # samples from which packing it pays
+    K_BLOCK = 128               # rows of it that are packed at a time
 
 
-cdef inline Py_ssize_t vectors(Py_ssize_t n) noexcept nogil:
-    """How many vectors n elements make."""
-    return (n + LANES - 1) // LANES
-
-
-cdef inline Py_ssize_t strips(Py_ssize_t n) noexcept nogil:
-    """How many strips n columns make."""
-    return (n + STRIP - 1) // STRIP
-
-
-cdef inline Py_ssize_t strip_width(Py_ssize_t j, Py_ssize_t n) noexcept nogil:
-    """Columns of the strip that begins at column j of n."""
-    return STRIP if n - j > STRIP else n - j
-
-
-cdef inline void copy(real* to, const real* source, Py_ssize_t width) noexcept nogil:
-    """One row of a strip; most have the full width, for which the compiler makes two or three instructions."""
-    if width == STRIP:
-        memcpy(to, source, STRIP * sizeof(real))
-    else:
-        memcpy(to, source, width * sizeof(real))
-
-
-cdef inline void rows_to_strips(real* to, const real* W, Py_ssize_t n_in, Py_ssize_t n_out) noexcept nogil:
-    """W (n_in, n_out) by rows to W in strips."""
-    cdef Py_ssize_t i, strip, o, width
-    for i in range(n_in):
-        for strip in range(strips(n_out)):
-            o = strip * STRIP
-            width = strip_width(o, n_out)
-            copy(to + o * n_in + i * width, W + i * n_out + o, width)
-
-
-cdef inline void strips_to_rows(real* to, const real* W, Py_ssize_t n_in, Py_ssize_t n_out) noexcept nogil:
-    """W (n_in, n_out) in strips to W by rows."""
-    cdef Py_ssize_t i, strip, o, width
-    for i in range(n_in):
-        for strip in range(strips(n_out)):
-            o = strip * STRIP
-            width = strip_width(o, n_out)
-            copy(to + i * n_out + o, W + o * n_in + i * width, width)
+cdef inline void dense_forward_in_blocks(real* block, Matrix x, Matrix W, Matrix z, const real* b) noexcept nogil:
+    """Z = A W + b by K blocks of a W that stands by rows, each packed into `block` first: by one thread at a time."""
+    cdef Py_ssize_t p = 0, rows
+    z.columns = product_last_columns(z, x, W, b)
+    while z.columns > 0 and p < W.rows:
+        rows = min(W.rows - p, K_BLOCK)
+        pack(block, W.data + p * W.columns, rows, W.columns)
+        product(z, columns_of(x, p, rows), packed(block, rows, W.columns), b, p > 0)
+        p += rows
 
 
 cdef inline void dense_forward(
-    real* Z, Py_ssize_t ldz, const real* A, Py_ssize_t lda, const real* W, const real* b,
-    Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out
+    const Net* net, const Layer* layer, const Part* part, Matrix x, Matrix z
 ) noexcept nogil:
-    """Z (m, n_out) = A (m, n_in) W + b, W in strips; b NULL for none."""
-    product(Z, ldz, A, lda, 1, W, IN_STRIPS, m, n_out, n_in, b, False)
-
-
-cdef inline void dense_forward_by_rows(
-    real* Z, Py_ssize_t ldz, const real* A, Py_ssize_t lda, const real* W, real* workspace, const real* b,
-    Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out
-) noexcept nogil:
-    """The same, W by rows. For several samples, CHUNK rows of a big W come into strips in the workspace at a time.
-
-    The workspace is one for all threads: there must be one call at a time.
-    """
-    cdef Py_ssize_t p = 0, rows, left
-    if m < SEVERAL or n_in * n_out < BIG:
-        product(Z, ldz, A, lda, 1, W, n_out, m, n_out, n_in, b, False)
+    """Z = A W + b for some columns of a packed W, or for all."""
+    cdef const real* W = parameters_of(net, layer, WEIGHTS)
+    cdef const real* b = parameters_of(net, layer, BIASES)
+    cdef Matrix all_columns
+    if b != NULL:
+        b += part.column
+    if layer.packed:
+        product(z, x, columns_of(packed(W, layer.n_in, layer.n_out), part.column, part.columns), b, False)
         return
-    left = product_last_columns(Z, ldz, A, lda, W, n_out, m, n_out, n_in, b)
-    while left > 0 and p < n_in:
-        rows = CHUNK if n_in - p > CHUNK else n_in - p
-        rows_to_strips(workspace, W + p * n_out, rows, n_out)
-        product(Z, ldz, A + p, lda, 1, workspace, IN_STRIPS, m, left, rows, b, p > 0)
-        p += CHUNK
+    all_columns = by_rows(W, layer.n_in, layer.n_out, layer.n_out)
+    if z.rows < PACK_MIN_ROWS or layer.n_in * layer.n_out < PACK_MIN_ELEMENTS:
+        product(z, x, all_columns, b, False)
+    else:
+        dense_forward_in_blocks(net.packed_parameters + layer.groups[WEIGHTS].offset, x, all_columns, z, b)
 
 
 cdef inline void dense_backward_input(
-    real* dA, Py_ssize_t lda, const real* dZ, Py_ssize_t ldz, const real* transposed,
-    Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out
+    const Net* net, const Layer* layer, const Part* part, Matrix dx
 ) noexcept nogil:
-    """dA (m, n_in) = dZ (m, n_out) W^T, with W^T in strips."""
-    product(dA, lda, dZ, ldz, 1, transposed, IN_STRIPS, m, n_in, n_out, NULL, False)
+    """dA = delta W^T for some columns of A."""
+    cdef Matrix delta = by_rows(layer.delta + part.row * layer.ld, part.rows, layer.n_out, layer.ld)
+    product(
+        dx, delta, columns_of(packed(layer.transposed, layer.n_out, layer.n_in), part.column, part.columns), NULL,
+        False)
 
 
-cdef inline void dense_backward_weights(
-    real* dW, const real* A, Py_ssize_t lda, const real* dZ, Py_ssize_t ldz,
-    Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out, bint accumulate
-) noexcept nogil:
-    """dW (n_in, n_out) = A^T dZ, for BLOCK_ROWS inputs and STRIP outputs at most; with `accumulate` added to dW.
+cdef inline void weight_gradient(Matrix dW, Matrix x, Matrix delta, bint accumulate) noexcept nogil:
+    """dW = A^T delta, for GRADIENT_ROWS inputs and NR outputs at most; with `accumulate` added to dW.
 
-    Few outputs would leave most lanes of a vector empty: then it is dW^T = dZ^T A.
+    Few outputs would leave most lanes of a vector empty: then it is dW^T = delta^T A.
     """
-    cdef Py_ssize_t i, o
-    cdef Square transposed
+    cdef Py_ssize_t i, o, n_in = dW.rows, n_out = dW.columns
+    cdef GradientScratch scratch
     if n_out * vectors(n_in) * 3 > n_in * vectors(n_out) * 2:
-        product(dW, n_out, A, 1, lda, dZ, ldz, n_in, n_out, m, NULL, accumulate)
+        product(dW, transposed(x), delta, NULL, accumulate)
         return
     if accumulate:
         for o in range(n_out):
             for i in range(n_in):
-                transposed.at[o * n_in + i] = dW[i * n_out + o]
-    product(transposed.at, n_in, dZ, 1, ldz, A, lda, n_out, n_in, m, NULL, accumulate)
+                scratch.data[o * n_in + i] = dW.data[i * n_out + o]
+    product(by_rows(scratch.data, n_out, n_in, n_in), transposed(delta), x, NULL, accumulate)
     for i in range(n_in):
         for o in range(n_out):
-            dW[i * n_out + o] = transposed.at[o * n_in + i]
+            dW.data[i * n_out + o] = scratch.data[o * n_in + i]
 
 
-cdef inline void dense_backward_bias(
-    real* db, const real* dZ, Py_ssize_t ldz, Py_ssize_t m, Py_ssize_t n_out, bint accumulate
+cdef inline void bias_gradient(
+    Net* net, const Layer* layer, Py_ssize_t column, Matrix delta, const Gradient* gradient
 ) noexcept nogil:
-    """db (n_out,) = sum over rows of dZ: the bias is the weight of a constant input 1."""
+    """db of the columns from `column` on: the bias is the weight of a constant input 1."""
     cdef real one = 1
-    product(db, n_out, &one, 0, 0, dZ, ldz, 1, n_out, m, NULL, accumulate)
+    cdef Matrix ones = by_rows(&one, 1, delta.rows, 0)
+    cdef Py_ssize_t at = layer.groups[BIASES].offset + column
+    if layer.groups[BIASES].rows == 0:
+        return
+    ones.column_stride = 0
+    product(by_rows(gradient.flat + at, 1, delta.columns, delta.columns), ones, delta, NULL, gradient.accumulate)
+    if gradient.update:
+        update(net, &layer.groups[BIASES], at, gradient.flat + at, delta.columns)
 
 
-cdef inline void pack_columns(
-    real* strip, const real* A, Py_ssize_t lda, Py_ssize_t m, Py_ssize_t width
+cdef inline void dense_backward_parameters(
+    Net* net, const Layer* layer, const Part* part, Matrix x, const Gradient* gradient
 ) noexcept nogil:
-    """`width` columns of A (m, .) to a strip, with slack behind it: a row runs over into the next one's place."""
-    cdef Py_ssize_t i, v
-    for i in range(m):
-        for v in range(vectors(width)):
-            store(strip + i * width + v * LANES, load(A + i * lda + v * LANES))
+    """dW and db of some panels of W.
 
-
-cdef inline void transpose_strip(
-    real* transposed, const real* W, Py_ssize_t o, Py_ssize_t n_in, Py_ssize_t n_out
-) noexcept nogil:
-    """The strip W (n_in, .) of a matrix (n_in, n_out) that begins at column o, to W^T (n_out, n_in) in strips."""
-    cdef Py_ssize_t i = 0, j, r, to_row, from_row = strip_width(o, n_out), whole = from_row - from_row % LANES
-    cdef real* to
-    while i < n_in:
-        to_row = strip_width(i - i % STRIP, n_in)
-        to = transposed + (i - i % STRIP) * n_out + o * to_row + i % STRIP
-        if i + LANES <= n_in:
-            for j in range(whole // LANES):
-                transpose_block(to + j * LANES * to_row, to_row, W + j * LANES, from_row)
-            for j in range(whole, from_row):
-                for r in range(LANES):
-                    to[j * to_row + r] = W[r * from_row + j]
-            i += LANES
-            W += LANES * from_row
-        else:
-            for j in range(from_row):
-                to[j * to_row] = W[j]
-            i += 1
-            W += from_row
-
-
-cdef inline Py_ssize_t row_distance(Py_ssize_t n) noexcept nogil:
-    """Elements from row to row in a buffer of rows of n: for wide rows an odd number of cache lines.
-
-    Rows that are a large power of two apart fall on the same few places of the cache and drive each other out.
+    It goes by GRADIENT_ROWS rows of W: a gradient that is added to no other is used while it is in the nearest cache,
+    and never stored elsewhere; the panels of delta stay near, too. Where there are several, so do the inputs.
     """
-    cdef Py_ssize_t line = 64 // sizeof(real)
-    return n if n < 8 * line else (n + line - 1) // line // 2 * 2 * line + line
+    cdef GradientScratch scratch
+    cdef Py_ssize_t row = 0, rows, at, panel, o, width
+    cdef Matrix a, d, delta = rows_of_part(layer.delta, layer, part)
+    cdef real* to
+    cdef real* packed_delta = scratch_of(net, part)
+    cdef bint packs = layer.n_in > GRADIENT_ROWS and layer.n_out > NR
+    if packs:
+        for panel in range(panels(part.columns)):
+            o = panel * NR
+            copy_columns(packed_delta + o * MICRO_BATCH, columns_of(delta, o, panel_width(o, part.columns)))
+    while row < layer.n_in:
+        rows = min(layer.n_in - row, GRADIENT_ROWS)
+        a = columns_of(x, row, rows)
+        if part.columns > NR:
+            a = copy_columns(packed_delta + DELTA_SCRATCH, a)
+        for panel in range(panels(part.columns)):
+            o = panel * NR
+            width = panel_width(o, part.columns)
+            d = columns_of(delta, o, width)
+            if packs:
+                d = by_rows(packed_delta + o * MICRO_BATCH, part.rows, width, width)
+            if row == 0:
+                bias_gradient(net, layer, part.column + o, d, gradient)
+            at = layer.groups[WEIGHTS].offset + (part.column + o) * layer.n_in + row * width
+            to = gradient.flat + at
+            if gradient.update and not gradient.accumulate:
+                to = scratch.data
+            weight_gradient(by_rows(to, rows, width, width), a, d, gradient.accumulate)
+            if gradient.update:
+                update(net, &layer.groups[WEIGHTS], at, to, rows * width)
+        row += rows
+
+
+cdef inline void dense_renew(const Net* net, const Layer* layer, const Part* part) noexcept nogil:
+    """W^T of some panels of W."""
+    cdef Py_ssize_t o, panel
+    cdef Matrix W = packed(net.packed_parameters + layer.groups[WEIGHTS].offset, layer.n_in, layer.n_out)
+    for panel in range(panels(part.columns)):
+        o = part.column + panel * NR
+        transpose_panel(layer.transposed, W, o)
+
+
+cdef inline Operations dense_operations() noexcept nogil:
+    cdef Operations operations
+    operations.forward, operations.backward_input = dense_forward, dense_backward_input
+    operations.backward_parameters, operations.renew = dense_backward_parameters, dense_renew
+    return operations

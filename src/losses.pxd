@@ -7,10 +7,11 @@ exponential with poisson) are computed from z and stay finite when the output sa
 needs no g'. Every other pair goes through dc/da and the derivative of the output activation, with a kept REAL_EPSILON
 away from 0 and 1 where a logarithm or a division needs it. formulas.py holds the same table, with the sources.
 
-`parameter` is the one number that a loss may have: the threshold of huber, the level of quantile.
+`parameters` are the numbers that a loss may have: the threshold of huber, the level of quantile. A name without a
+formula gives NaN.
 """
 from libc.string cimport memcpy
-from real cimport REAL_EPSILON, REAL_MIN, absolute, copy_sign, real, sign
+from real cimport REAL_EPSILON, REAL_MIN, REAL_NAN, absolute, copy_sign, real, sign
 from elementary cimport double_artanh, exp, expm1, log, log1p
 from activations cimport (
     EXPONENTIAL, IDENTITY, SIGMOID, SOFTMAX, activation_backward, choose, negative_part, relu, tanh,
@@ -28,12 +29,27 @@ cdef enum Loss:
     POISSON
 
 
-cdef inline int loss_code(str name) except -1:
-    """The code of a name. The names are formulas.LOSSES, in that order."""
+cdef enum:
+    MAX_LOSS_PARAMETERS = 4
+
+cdef struct Outputs:        # of the output layer, for m samples: (m, n) by rows without gaps
+    int loss, activation
+    real slope              # of leaky_relu below zero
+    const real* parameters  # of the loss
+    const real* a
+    const real* z
+    const real* t           # targets
+    const real* log_sum     # (m,): of softmax
+    const real* sample_weight   # (m,), or NULL for ones
+    Py_ssize_t m, n
+
+
+cdef inline tuple loss_names():
+    """formulas.LOSSES, in the order of the enumeration."""
     return (
         "half_squared_error", "squared_error", "binary_cross_entropy", "cross_entropy", "absolute_error", "huber",
         "log_cosh", "quantile", "poisson",
-    ).index(name)
+    )
 
 
 cdef inline bint is_canonical(int loss, int output) noexcept nogil:
@@ -110,13 +126,14 @@ cdef inline void softmax_forward(real* a, real* log_sum, real* z, Py_ssize_t m, 
             a[i * n + j] *= factor
 
 
-cdef inline void loss_forward(
-    int loss, int output, real* row_loss, real* cost, const real* a, const real* z, const real* log_sum,
-    const real* t, const real* sample_weight, real parameter, Py_ssize_t m, Py_ssize_t n
-) noexcept nogil:
-    """row_loss (m,) = c times sample_weight (m,), or times 1 if NULL. cost (m, n) receives the terms of c."""
-    cdef Py_ssize_t i, j
-    cdef real row, d
+cdef inline void loss_forward(const Outputs* outputs, real* row_loss, real* cost) noexcept nogil:
+    """row_loss (m,) = c times the sample weights. cost (m, n) receives the terms of c."""
+    cdef const real* a = outputs.a
+    cdef const real* z = outputs.z
+    cdef const real* t = outputs.t
+    cdef Py_ssize_t i, j, m = outputs.m, n = outputs.n
+    cdef int loss = outputs.loss, output = outputs.activation
+    cdef real row, d, parameter = outputs.parameters[0]
     if loss == HALF_SQUARED_ERROR or loss == SQUARED_ERROR:
         for i in range(m * n):
             d = a[i] - t[i]
@@ -147,14 +164,17 @@ cdef inline void loss_forward(
         else:
             for i in range(m * n):
                 cost[i] = poisson(a[i], log(at_least(a[i], REAL_EPSILON)), t[i])
-    else:
+    elif loss == CROSS_ENTROPY:
         if output == SOFTMAX:
             for i in range(m):
                 for j in range(n):
-                    cost[i * n + j] = t[i * n + j] * (log_sum[i] - z[i * n + j])
+                    cost[i * n + j] = t[i * n + j] * (outputs.log_sum[i] - z[i * n + j])
         else:
             for i in range(m * n):
                 cost[i] = -t[i] * log(clipped(a[i]))
+    else:
+        for i in range(m * n):
+            cost[i] = REAL_NAN
     if n == 1:
         memcpy(row_loss, cost, m * sizeof(real))
     else:
@@ -163,18 +183,30 @@ cdef inline void loss_forward(
             for j in range(n):
                 row += cost[i * n + j]
             row_loss[i] = row
-    if sample_weight != NULL:
+    if outputs.sample_weight != NULL:
         for i in range(m):
-            row_loss[i] *= sample_weight[i]
+            row_loss[i] *= outputs.sample_weight[i]
 
 
-cdef inline void loss_backward(
-    int loss, int output, real* delta, const real* a, const real* z, const real* t, const real* sample_weight,
-    real scale, real parameter, Py_ssize_t m, Py_ssize_t n, real slope
-) noexcept nogil:
-    """delta (m, n) = dc/dz, each row times scale and its sample_weight (m,), or 1 if NULL."""
+cdef inline void softmax_backward(real* delta, const real* a, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
+    """delta_i = a_i (delta_i - sum_j a_j delta_j) for each row: the Jacobian product."""
     cdef Py_ssize_t i, j
-    cdef real total, p
+    cdef real total
+    for i in range(m):
+        total = 0
+        for j in range(n):
+            total += a[i * n + j] * delta[i * n + j]
+        for j in range(n):
+            delta[i * n + j] = a[i * n + j] * (delta[i * n + j] - total)
+
+
+cdef inline void loss_backward(const Outputs* outputs, real* delta, real scale) noexcept nogil:
+    """delta (m, n) = dc/dz, each row times scale and its sample weight."""
+    cdef const real* a = outputs.a
+    cdef const real* t = outputs.t
+    cdef Py_ssize_t i, j, m = outputs.m, n = outputs.n
+    cdef int loss = outputs.loss, output = outputs.activation
+    cdef real total, p, parameter = outputs.parameters[0]
     if is_canonical(loss, output):
         if output != SOFTMAX:
             for i in range(m * n):
@@ -212,30 +244,21 @@ cdef inline void loss_backward(
         elif loss == QUANTILE:
             for i in range(m * n):
                 delta[i] = quantile_derivative(t[i] - a[i], parameter)
-        else:
+        elif loss == POISSON:
             for i in range(m * n):
                 delta[i] = <real> 1 - t[i] / at_least(a[i], REAL_EPSILON)
+        else:
+            for i in range(m * n):
+                delta[i] = REAL_NAN
         if output == SOFTMAX:
             softmax_backward(delta, a, m, n)
         elif output != IDENTITY:
-            activation_backward(output, delta, a, z, m * n, slope)
-    if sample_weight == NULL:
+            activation_backward(output, delta, a, outputs.z, m * n, outputs.slope)
+    if outputs.sample_weight == NULL:
         for i in range(m * n):
             delta[i] *= scale
     else:
         for i in range(m):
-            p = scale * sample_weight[i]
+            p = scale * outputs.sample_weight[i]
             for j in range(n):
                 delta[i * n + j] *= p
-
-
-cdef inline void softmax_backward(real* delta, const real* a, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
-    """delta_i = a_i (delta_i - sum_j a_j delta_j) for each row: the Jacobian product."""
-    cdef Py_ssize_t i, j
-    cdef real total
-    for i in range(m):
-        total = 0
-        for j in range(n):
-            total += a[i * n + j] * delta[i * n + j]
-        for j in range(n):
-            delta[i * n + j] = a[i * n + j] * (delta[i * n + j] - total)

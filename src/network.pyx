@@ -1,67 +1,75 @@
+# cython: freethreading_compatible = True
 """The compiled Network: parameters, workspace, and the loops over a data set, without the GIL.
 
 This is the compiled twin of reference.Network: the same constructor, methods and meaning. It is compiled once for
 every (instruction set, precision); builds.py chooses. It trusts its arguments: shapes, dtypes, contiguity and
 finiteness are checked by mlp.py. The one exception is `forward`, which answers None to an X it cannot take as it is,
 so that a caller with a ready array pays for no check in Python. Not here: the order of the passes through all layers
-(passes.pxd).
+(schedules.pxd).
 """
 cimport numpy as np
 import numpy
-from fastmlp.sparse import CSR
+from fastmlp._pool import api as pool_api
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from cpython.pythread cimport PyThread_get_thread_ident
+from cpython.pythread cimport (
+    NOWAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_get_thread_ident,
+    PyThread_release_lock, PyThread_type_lock,
+)
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.math cimport isfinite
 from libc.string cimport memset
 from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
-from activations cimport activation_code
+from activations cimport activation_names
 from arrays cimport REAL, buffer, data, overlap, usable
-from dense cimport BIG, row_distance
-from forward cimport predict_tile, rows_loss
-from losses cimport loss_code
-from net cimport (
-    FEW, GROUP, PER_NEURON, SHARD, SHARDS, Layer, Net, copies_for, groups, is_sparse, take_group, take_window,
-    windows,
+from dense cimport PACK_MIN_ELEMENTS, dense_operations
+from layers cimport sum_of_losses
+from losses cimport MAX_LOSS_PARAMETERS, loss_names
+from matrix cimport leading_dimension
+from net cimport BIASES, GROUPS, MAX_DATA_PARTS, MICRO_BATCH, WEIGHTS, Layer, Net, is_sparse
+from optimizers cimport Group, OptimizerState, advance, optimizer_names, take_hyperparameters
+from parallel cimport pool, use_pool
+from parameters cimport choose_packed, pack_all, prepare_training, squared_weights, unpack_all
+from partition cimport (
+    DATA_PARALLEL_MAX_PARAMETERS, DATA_PART_MIN_ROWS, PER_NEURON, input_copies_for, intervals, micro_batches,
+    scratch_stride_for, scratches_for, take_micro_batch, take_prediction,
 )
-from optimizers cimport Rule, next_step, take_hyperparameters
-from parameters cimport choose_weights, from_strips_all, squared_weights, to_strips_all, transpose_weights
-from passes cimport batch, look_for_signals_after, run, run_evaluate
 from samples cimport batch_weight
+from scale cimport scale_operations
+from schedules cimport batch, look_for_signals_after, predict_item, run, run_evaluate
 from signals cimport SIGNALS_EVERY, Watch
+from sparse cimport sparse_operations
 from workspace cimport lay_out_backward, lay_out_forward
 
-cdef extern from "<pthread.h>" nogil:
-    ctypedef struct pthread_mutex_t:
-        pass
-    int pthread_mutex_init(pthread_mutex_t* lock, void* attributes)
-    int pthread_mutex_destroy(pthread_mutex_t* lock)
-    int pthread_mutex_trylock(pthread_mutex_t* lock)        # 0 if it was free
-    int pthread_mutex_unlock(pthread_mutex_t* lock)
+cdef extern from "pythread.h" nogil:
+    int PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible)
 
-cdef extern from "threads.h" nogil:
-    void prepare_for_forks()
-    int forks_seen()
-    int lock_within(pthread_mutex_t* lock, double seconds)  # 0 if it became free
+cdef extern from *:
+    """
+    #define GIL_MAX_PRODUCTS 1e5
+    """
+    const double GIL_MAX_PRODUCTS   # of a prediction up to which keeping the GIL costs less than handing it over
 
 np.import_array()
-prepare_for_forks()
+use_pool(pool_api)
 
-cdef double ALONE = 1e5             # products below which keeping the GIL costs less than handing it over
+# The rows of the core's tables; formulas.py has the same.
+ACTIVATIONS, LOSSES, OPTIMIZERS = activation_names(), loss_names(), optimizer_names()
+KINDS = "dense", "scale"
 
 
 cdef class Network:
     """A multilayer perceptron over flat buffers: see reference.Network, its specification."""
 
     cdef Net net
-    cdef pthread_mutex_t lock           # one call at a time uses the workspace
+    cdef PyThread_type_lock lock        # one call at a time uses the workspace
     cdef list workspace                 # the arrays that net points into
     cdef np.ndarray inputs              # one more, for rows of X
+    cdef np.ndarray scratch             # and one for packing
     cdef bint can_train                 # whether there is all that allocate_backward makes
     cdef Py_ssize_t n_in, n_out
     cdef Watch watch                    # for Ctrl-C
-    cdef Rule rule                      # of the optimizer
+    cdef OptimizerState optimizer
     cdef unsigned long owner            # the thread that holds the lock, 0 for none
     cdef int forks                      # how often the process had been forked when the lock was made
     cdef readonly double loss_by_rows       # mean loss of the last epoch in which a batch counts by its rows, not by
@@ -73,50 +81,105 @@ cdef class Network:
 
     def __cinit__(
         self, tuple sizes, tuple activations, str loss, bint bias=True, double negative_slope=0.01,
-        double loss_parameter=1, tuple dropout=()
+        loss_parameters=(1.0,), tuple dropout=(), tuple kinds=()
     ):
         cdef Py_ssize_t l, at = 0
         cdef Layer* layer
         if len(activations) != len(sizes) - 1:
             raise ValueError(f"{len(activations)} activations for {len(sizes) - 1} layers")
+        if len(loss_parameters) > MAX_LOSS_PARAMETERS:
+            raise ValueError(f"{len(loss_parameters)} parameters of a loss; expected {MAX_LOSS_PARAMETERS} at most")
         self.sizes = sizes
         self.n_in, self.n_out = sizes[0], sizes[len(sizes) - 1]
         self.net.depth = len(sizes) - 1
-        self.net.loss = loss_code(loss)
+        self.net.loss = LOSSES.index(loss)
         self.net.slope = negative_slope
-        self.net.loss_parameter = loss_parameter
-        self.net.threads = 1
+        for l in range(len(loss_parameters)):
+            self.net.loss_parameters[l] = <real> <double> loss_parameters[l]
+        self.net.n_threads = 1
         self.net.layers = <Layer*> PyMem_Calloc(self.net.depth, sizeof(Layer))
-        self.forks = forks_seen()
-        if self.net.layers == NULL or pthread_mutex_init(&self.lock, NULL) != 0:
+        self.lock = PyThread_allocate_lock()
+        self.forks = pool.forks_seen()
+        if self.net.layers == NULL or self.lock == NULL:
             raise MemoryError
         for l in range(self.net.depth):
             layer = &self.net.layers[l]
             layer.n_in, layer.n_out = sizes[l], sizes[l + 1]
-            layer.activation = activation_code(activations[l])
-            layer.weights = at
-            at += layer.n_in * layer.n_out
-            self.net.n_weights += layer.n_in * layer.n_out
+            layer.activation = ACTIVATIONS.index(activations[l])
+            at = self.add_groups(layer, "dense" if kinds == () else kinds[l], bias, at)
             self.net.work += PER_NEURON * layer.n_out
             if l < len(dropout):
                 layer.dropped = <int32_t> (2.0**24 * <double> dropout[l])
                 layer.kept = <real> (1 / (1 - <double> dropout[l]))
-            layer.biases = at if bias else -1
-            at += layer.n_out if bias else 0
             self.net.widest = max(self.net.widest, layer.n_in)
-            self.net.big = self.net.big or layer.n_in * layer.n_out >= BIG
         self.net.n_parameters = at
         self.net.work += self.net.n_weights
-        self.net.rows = SHARDS * SHARD if at <= FEW else GROUP
-        self.rule.beta_1_power = self.rule.beta_2_power = 1
+        self.net.rows = MAX_DATA_PARTS * DATA_PART_MIN_ROWS if at <= DATA_PARALLEL_MAX_PARAMETERS else MICRO_BATCH
+        self.optimizer.beta_1_power = self.optimizer.beta_2_power = 1
         self.parameters = buffer(at)
         self.net.parameters = <real*> data(self.parameters)
         self.workspace = []
         self.allocate(lay_out_forward)
 
+    cdef Py_ssize_t add_groups(self, Layer* layer, str kind, bint bias, Py_ssize_t at) except -1:
+        """The operations of a kind of layer, and its groups, from `at` on. Where they end."""
+        cdef int g
+        cdef Group* weights = &layer.groups[WEIGHTS]
+        if kind == "dense":
+            layer.operations = dense_operations()
+            weights.rows, weights.decayed = layer.n_in, True
+            layer.groups[BIASES].rows = bias
+            self.net.reread = self.net.reread or layer.n_in * layer.n_out >= PACK_MIN_ELEMENTS
+        elif kind == "scale" and layer.n_in == layer.n_out:
+            layer.operations = scale_operations()
+            weights.rows, weights.decayed = 1, False
+        else:
+            raise ValueError(
+                f"a layer of kind {kind!r} from {layer.n_in} to {layer.n_out}; expected one of {KINDS}, scale from n to n")
+        for g in range(GROUPS):
+            layer.groups[g].offset, layer.groups[g].columns = at, layer.n_out
+            layer.groups[g].rate_factor, layer.groups[g].trainable = 1, True
+            at += layer.groups[g].rows * layer.n_out
+        self.net.n_weights += weights.rows * layer.n_out
+        return at
+
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
-        pthread_mutex_destroy(&self.lock)
+        if self.lock != NULL:
+            PyThread_free_lock(self.lock)
+
+    @property
+    def groups(self):
+        """(offset, length, decayed, rate_factor, trainable) of every parameter group, in the order of `parameters`."""
+        cdef Group group
+        return tuple(
+            (group.offset, group.rows * group.columns, group.decayed, group.rate_factor, group.trainable)
+            for group in self.all_groups())
+
+    cdef list all_groups(self):
+        return [
+            self.net.layers[l].groups[g] for l in range(self.net.depth) for g in range(GROUPS)
+            if self.net.layers[l].groups[g].rows > 0]
+
+    def set_group(self, Py_ssize_t number, double rate_factor=1, bint trainable=True):
+        """The factor of a group's learning rate, and whether steps move it; `number` counts as `groups` does."""
+        cdef Py_ssize_t l
+        cdef int g
+        cdef Group* group
+        self.acquire()
+        try:
+            for l in range(self.net.depth):
+                for g in range(GROUPS):
+                    group = &self.net.layers[l].groups[g]
+                    if group.rows == 0:
+                        continue
+                    if number == 0:
+                        group.rate_factor, group.trainable = rate_factor, trainable
+                        return
+                    number -= 1
+        finally:
+            self.release()
+        raise IndexError("no such parameter group")
 
     cdef allocate(self, real* (*lay_out)(Net*, real*) noexcept):
         """One buffer for all that the forward or the backward pass needs."""
@@ -130,42 +193,54 @@ cdef class Network:
             self.allocate(lay_out_backward)
             self.can_train = True
 
-    cdef allocate_inputs(self):
-        """The place where rows of a dense X are gathered; anew, where more threads want a copy each."""
-        cdef int copies = copies_for(&self.net)
-        if not is_sparse(&self.net) and copies > self.net.copies:
-            self.inputs = buffer(copies * GROUP * row_distance(self.n_in))
+    cdef allocate_for_threads(self):
+        """The places where rows of a dense X are gathered and where threads pack; anew, where more threads want one."""
+        cdef int copies = input_copies_for(&self.net), scratches = scratches_for(&self.net)
+        if not is_sparse(&self.net) and copies > self.net.n_input_copies:
+            self.inputs = buffer(copies * MICRO_BATCH * leading_dimension(self.n_in))
             self.net.x = <real*> data(self.inputs)
-            self.net.copies = copies
+            self.net.n_input_copies = copies
+        if scratches > self.net.n_scratch:
+            self.net.scratch_stride = scratch_stride_for(&self.net)
+            self.scratch = buffer(scratches * self.net.scratch_stride)
+            self.net.scratch = <real*> data(self.scratch)
+            self.net.n_scratch = scratches
 
     cdef int acquire(self) except -1:
         """Wait for the workspace; Ctrl-C ends the wait."""
         cdef unsigned long me = PyThread_get_thread_ident()
-        cdef int status
-        if self.forks != forks_seen():      # a thread of the parent may have held the lock, and is not here
-            pthread_mutex_init(&self.lock, NULL)
-            self.forks = forks_seen()
-        status = pthread_mutex_trylock(&self.lock)
-        if status != 0 and self.owner == me:
+        cdef int taken
+        if self.forks != pool.forks_seen():     # a thread of the parent may have held the lock, and is not here
+            self.lock = PyThread_allocate_lock()
+            self.forks, self.owner = pool.forks_seen(), 0
+            if self.lock == NULL:
+                raise MemoryError
+        taken = PyThread_acquire_lock(self.lock, NOWAIT_LOCK)
+        if not taken and self.owner == me:
             raise RuntimeError("this net is in the middle of another call, which a signal handler interrupted")
-        while status != 0:
+        while not taken:
             with nogil:
-                status = lock_within(&self.lock, SIGNALS_EVERY)
-            if status != 0:
+                taken = PyThread_acquire_lock_timed(self.lock, <long long> (1e6 * SIGNALS_EVERY), False)
+            if not taken:
                 PyErr_CheckSignals()
         self.owner = me
         return 0
 
     cdef void release(self) noexcept:
         self.owner = 0
-        pthread_mutex_unlock(&self.lock)
+        PyThread_release_lock(self.lock)
 
     cdef int use(self, X, targets, sample_weight, order, int threads, bint backward) except -1:
-        """Point the net at the data of one call; the arrays must outlive it. X is an array, or fastmlp.sparse.CSR."""
+        """Point the net at the data of one call; the arrays must outlive it. X is an array, or like fastmlp.sparse.CSR."""
         cdef Net* net = &self.net
         if isinstance(X, np.ndarray):
             net.X, net.sparse.indptr = <const real*> data(X), NULL
+            if net.layers[0].operations.forward == sparse_operations().forward:
+                net.layers[0].operations = dense_operations()
+        elif net.layers[0].operations.forward == scale_operations().forward:
+            raise ValueError("X is sparse; expected an array for a net whose first layer is a scale")
         else:
+            net.layers[0].operations = sparse_operations()
             net.X, net.sparse.values = NULL, <const real*> data(X.values)
             net.sparse.indices, net.sparse.indptr = <const int32_t*> data(X.indices), <const int64_t*> data(X.indptr)
         net.targets, net.labels = NULL, NULL
@@ -176,9 +251,9 @@ cdef class Network:
         net.sample_weight = <const real*> data(sample_weight)
         net.order = <const int64_t*> data(order)
         net.backward = backward
-        net.dropping = False
-        net.x_distance = row_distance(self.n_in) if backward or order is not None else self.n_in
-        net.threads = threads
+        net.training = False
+        net.ldx = leading_dimension(self.n_in) if backward or order is not None else self.n_in
+        net.n_threads = threads
         net.outputs = NULL
         net.inputs_gradient = NULL
         return 0
@@ -187,7 +262,7 @@ cdef class Network:
         """Outputs (m, n_out) of X (m, n_in), or (n_out,) of (n_in,), into `out` if given.
 
         X and out are looked at: None says that one of them cannot be used as it stands, or, unless they were
-        `checked` before, that X or the outputs are not finite. Only if it was, X may be a fastmlp.sparse.CSR.
+        `checked` before, that X or the outputs are not finite. Only if it was, X may be compressed rows.
         """
         cdef np.ndarray x, y
         cdef np.npy_intp shape[2]
@@ -199,7 +274,7 @@ cdef class Network:
             if ndim < 1 or ndim > 2 or not usable(x) or np.PyArray_DIM(x, ndim - 1) != self.n_in:
                 return None
             rows = 1 if ndim == 1 else np.PyArray_DIM(x, 0)
-        elif checked and type(X) is CSR and out is None and X.shape[1] == self.n_in:
+        elif checked and hasattr(X, "indptr") and out is None and X.shape[1] == self.n_in:
             x, ndim, rows = None, 2, len(X)
         else:
             return None
@@ -221,7 +296,7 @@ cdef class Network:
         try:
             self.use(X, None, None, None, threads, False)
             self.net.outputs = <real*> np.PyArray_DATA(y)
-            if <double> rows * self.net.n_parameters < ALONE:
+            if <double> rows * self.net.n_parameters < GIL_MAX_PRODUCTS:
                 self.predict(rows)
             else:
                 with nogil:
@@ -233,16 +308,16 @@ cdef class Network:
         return y
 
     cdef int predict(self, Py_ssize_t rows) except -1 nogil:
-        """Outputs of all rows, window by window."""
+        """Outputs of all rows, interval by interval."""
         cdef Net* net = &self.net
-        cdef Py_ssize_t window, of = windows(net, rows, 1)
+        cdef Py_ssize_t i, of = intervals(net, rows, 1)
         self.watch.mode = flush_subnormals()
         try:
-            for window in range(of):
-                take_window(net, rows, window, of)
-                if window == 0:
-                    choose_weights(net, False, of > 1 or net.tiles > 1)
-                run(net, predict_tile, net.tiles)
+            for i in range(of):
+                take_prediction(net, rows, i, of)
+                if i == 0:
+                    choose_packed(net, of > 1 or net.row_blocks > 1, PACK_MIN_ELEMENTS)
+                run(net, predict_item, net.row_blocks)
                 look_for_signals_after(net, &self.watch, net.size)
         finally:
             restore_subnormals(self.watch.mode)
@@ -250,7 +325,7 @@ cdef class Network:
 
     def evaluate(self, X, targets, sample_weight=None, int threads=1):
         """The mean loss over the weighted rows."""
-        cdef Py_ssize_t rows = len(X), group
+        cdef Py_ssize_t rows = len(X), i
         cdef double total = 0, weight
         self.acquire()
         try:
@@ -260,12 +335,13 @@ cdef class Network:
                 self.watch.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
-                    for group in range(groups(rows)):
-                        take_group(&self.net, 0, rows, group)
-                        if group == 0:
-                            choose_weights(&self.net, False, rows > GROUP or self.net.tiles > 1)
+                    for i in range(micro_batches(rows)):
+                        take_micro_batch(&self.net, 0, rows, i)
+                        if i == 0:
+                            choose_packed(
+                                &self.net, rows > MICRO_BATCH or self.net.row_blocks > 1, PACK_MIN_ELEMENTS)
                         run_evaluate(&self.net)
-                        total += rows_loss(&self.net, 0, self.net.size)
+                        total += sum_of_losses(&self.net, 0, self.net.size)
                         look_for_signals_after(&self.net, &self.watch, self.net.size)
                 finally:
                     restore_subnormals(self.watch.mode)
@@ -281,18 +357,17 @@ cdef class Network:
         try:
             self.allocate_backward()
             self.use(X, targets, sample_weight, None, threads, True)
-            self.allocate_inputs()
+            self.allocate_for_threads()
             self.net.inputs_gradient = <real*> data(inputs)
             with nogil:
                 self.watch.mode = flush_subnormals()
                 try:
                     weight = batch_weight(&self.net, 0, rows)
-                    choose_weights(&self.net, True, False)
-                    transpose_weights(&self.net, 1 if self.net.inputs_gradient == NULL else 0)
+                    prepare_training(&self.net, self.net.inputs_gradient != NULL)
                     total = batch(&self.net, &self.watch, 0, rows, weight, False)
                 finally:
                     restore_subnormals(self.watch.mode)
-            from_strips_all(&self.net, <real*> data(flat), self.net.gradient)
+            unpack_all(&self.net, <real*> data(flat), self.net.gradient)
         finally:
             self.release()
         return total / weight
@@ -312,7 +387,7 @@ cdef class Network:
         cdef Py_ssize_t rows = len(X), steps = (rows + batch_size - 1) // batch_size, step, start, size
         cdef double total = 0, total_weight = 0, weight, loss, penalty = 0
         cdef double by_rows = 0, penalty_by_rows = 0, total_rows = 0
-        cdef Rule before
+        cdef OptimizerState before
         cdef double rate = optimizer.learning_rate, weight_decay = optimizer.weight_decay
         cdef const double* rate_of = <const double*> data(rates)
         cdef bint decoupled = optimizer.decoupled
@@ -322,15 +397,14 @@ cdef class Network:
         try:
             self.allocate_backward()
             self.use(X, targets, sample_weight, order, threads, True)
-            self.allocate_inputs()
-            self.net.dropping, self.net.seed = True, seed
-            take_hyperparameters(&self.net.step, &self.rule, optimizer)
+            self.allocate_for_threads()
+            self.net.training, self.net.seed = True, seed
+            take_hyperparameters(&self.net.step, &self.optimizer, optimizer)
             self.net.clip_norm = 0 if optimizer.clip_norm is None else optimizer.clip_norm
             with nogil:
                 self.watch.mode = flush_subnormals()
                 try:
-                    choose_weights(&self.net, True, False)
-                    transpose_weights(&self.net, 1)
+                    prepare_training(&self.net, False)
                     for step in range(first, steps):
                         start = step * batch_size
                         size = min(batch_size, rows - start)
@@ -339,8 +413,8 @@ cdef class Network:
                             continue
                         if rate_of != NULL:
                             rate = rate_of[step]
-                        before = self.rule
-                        next_step(&self.net.step, &self.rule, rate)
+                        before = self.optimizer
+                        advance(&self.net.step, &self.optimizer, rate)
                         if l2 > 0:
                             penalty = 0.5 * l2 * squared_weights(&self.net)
                         self.net.step.decay = <real> ((0 if decoupled else weight_decay) + l2 / weight)
@@ -352,10 +426,10 @@ cdef class Network:
                         penalty_by_rows += size * penalty / weight
                         total_rows += size
                         if not isfinite(loss):
-                            self.rule = before      # it was no step
+                            self.optimizer = before      # it was no step
                             break
                 finally:
-                    from_strips_all(&self.net, self.net.parameters, self.net.theta)
+                    unpack_all(&self.net, self.net.parameters, self.net.packed_parameters)
                     restore_subnormals(self.watch.mode)
         finally:
             self.release()
@@ -369,9 +443,9 @@ cdef class Network:
         self.acquire()
         try:
             self.allocate_backward()
-            from_strips_all(&self.net, <real*> data(first), self.net.first)
-            from_strips_all(&self.net, <real*> data(second), self.net.second)
-            return self.rule.beta_1_power, self.rule.beta_2_power, first, second
+            unpack_all(&self.net, <real*> data(first), self.net.first_moment)
+            unpack_all(&self.net, <real*> data(second), self.net.second_moment)
+            return self.optimizer.beta_1_power, self.optimizer.beta_2_power, first, second
         finally:
             self.release()
 
@@ -384,9 +458,9 @@ cdef class Network:
         self.acquire()
         try:
             self.allocate_backward()
-            self.rule.beta_1_power, self.rule.beta_2_power = state[:2]
-            to_strips_all(&self.net, self.net.first, <real*> data(first))
-            to_strips_all(&self.net, self.net.second, <real*> data(second))
+            self.optimizer.beta_1_power, self.optimizer.beta_2_power = state[:2]
+            pack_all(&self.net, self.net.first_moment, <real*> data(first))
+            pack_all(&self.net, self.net.second_moment, <real*> data(second))
         finally:
             self.release()
 
@@ -394,9 +468,9 @@ cdef class Network:
         """Forget the steps taken so far."""
         self.acquire()
         try:
-            self.rule.beta_1_power = self.rule.beta_2_power = 1
+            self.optimizer.beta_1_power = self.optimizer.beta_2_power = 1
             if self.can_train:
-                memset(self.net.first, 0, self.net.n_parameters * sizeof(real))
-                memset(self.net.second, 0, self.net.n_parameters * sizeof(real))
+                memset(self.net.first_moment, 0, self.net.n_parameters * sizeof(real))
+                memset(self.net.second_moment, 0, self.net.n_parameters * sizeof(real))
         finally:
             self.release()

@@ -1,10 +1,10 @@
 """Every optimizer: one step over flat buffers, elementwise, in one pass.
 
-The penalties of weights are part of the step, so that no other pass over the parameters is needed; biases are not
-`penalized`. Hyperparameters come from fastmlp/optimizers.py, where each is described.
+The penalties of weights are part of the step, so that no other pass over the parameters is needed. Hyperparameters come
+from fastmlp/optimizers.py, where each is described; their names are those of formulas.OPTIMIZERS. A name without a formula gives NaN.
 """
 from libc.math cimport sqrt
-from real cimport REAL_MIN, real, sign
+from real cimport REAL_MIN, REAL_NAN, real, sign
 from vector cimport LANES, load, load_lanes, reciprocal, root, signs, store, store_lanes, vec
 
 cdef enum Optimizer:
@@ -12,6 +12,13 @@ cdef enum Optimizer:
     ADAM
     ADAMW
     RMSPROP
+
+cdef struct Group:          # parameters that the optimizer treats alike: a matrix, as W (n_in, n_out) or b (1, n_out)
+    Py_ssize_t offset       # where they stand in the flat buffers
+    Py_ssize_t rows, columns
+    bint decayed            # whether penalties and weight decay count
+    bint trainable
+    real rate_factor        # of the learning rate
 
 cdef struct Step:
     int optimizer
@@ -29,16 +36,17 @@ cdef struct Step:
     real shrink             # of the decoupled one of AdamW, which takes shrink * theta from theta
 
 
-cdef struct Rule:       # what a Step is made from, in double precision
-    double beta_1, beta_2               # of Adam, else 0; and their t-th powers after t steps
-    double beta_1_power, beta_2_power
+cdef struct OptimizerState:     # what a Step is made from, in double precision
+    bint bias_correction        # Adam's: moments divided by 1 - beta^t
+    double beta_1, beta_2
+    double beta_1_power, beta_2_power   # after t steps; 1 where there is no bias correction
     double epsilon
     bint epsilon_hat
 
 
-cdef inline int optimizer_code(str name) except -1:
-    """The code of a class name of fastmlp/optimizers.py."""
-    return ("SGD", "Adam", "AdamW", "RMSprop").index(name)
+cdef inline tuple optimizer_names():
+    """The classes of fastmlp/optimizers.py, in the order of the enumeration."""
+    return "SGD", "Adam", "AdamW", "RMSprop"
 
 
 cdef inline real with_penalties(real g, real theta, real decay, real l1) noexcept nogil:
@@ -47,13 +55,11 @@ cdef inline real with_penalties(real g, real theta, real decay, real l1) noexcep
 
 
 cdef inline void sgd_step(
-    const Step* step, real* theta, real* velocity, const real* gradient, bint penalized, Py_ssize_t n
+    const Step* step, real* theta, real* velocity, const real* gradient, Py_ssize_t n
 ) noexcept nogil:
     """v = momentum v + g; theta -= learning_rate * v, or for nesterov learning_rate * (g + momentum v)."""
     cdef Py_ssize_t i
-    cdef real g
-    cdef real rate = step.learning_rate, momentum = step.momentum
-    cdef real decay = step.decay if penalized else 0, l1 = step.l1 if penalized else 0
+    cdef real g, rate = step.learning_rate, momentum = step.momentum, decay = step.decay, l1 = step.l1
     if momentum == 0:
         for i in range(n):
             theta[i] -= rate * with_penalties(gradient[i], theta[i], decay, l1)
@@ -96,14 +102,12 @@ cdef inline vec moments_update(const Step* step, vec theta, vec* first, vec* sec
 
 
 cdef inline void moments_step(
-    const Step* step, real* theta, real* first, real* second, const real* gradient, bint penalized, Py_ssize_t n
+    const Step* step, real* theta, real* first, real* second, const real* gradient, Py_ssize_t n
 ) noexcept nogil:
     """theta -= moments_update, vector by vector: a plain loop would not get the estimates behind 1 / x and root."""
     cdef Py_ssize_t i, at, whole = n - n % LANES
     cdef Step constants = step[0]
     cdef vec t, m, v
-    if not penalized:
-        constants.decay = constants.l1 = constants.shrink = 0
     for i in range(n // LANES):
         at = i * LANES
         t, m, v = load(theta + at), load(first + at), load(second + at)
@@ -121,37 +125,51 @@ cdef inline void moments_step(
 
 
 cdef inline void optimizer_step(
-    const Step* step, real* theta, real* first, real* second, const real* gradient, bint penalized, Py_ssize_t n
+    const Step* step, const Group* group, real* theta, real* first, real* second, const real* gradient, Py_ssize_t n
 ) noexcept nogil:
+    """The step of n parameters of a group."""
+    cdef Step own = step[0]
+    if not group.trainable:
+        return
+    own.learning_rate *= group.rate_factor
+    own.shrink *= group.rate_factor
+    if not group.decayed:
+        own.decay = own.l1 = own.shrink = 0
     if step.optimizer == SGD:
-        sgd_step(step, theta, first, gradient, penalized, n)
+        sgd_step(&own, theta, first, gradient, n)
+    elif step.optimizer == ADAM or step.optimizer == ADAMW or step.optimizer == RMSPROP:
+        moments_step(&own, theta, first, second, gradient, n)
     else:
-        moments_step(step, theta, first, second, gradient, penalized, n)
+        theta[0] = REAL_NAN
 
 
-cdef inline int take_hyperparameters(Step* step, Rule* rule, optimizer) except -1:
+cdef inline int take_hyperparameters(Step* step, OptimizerState* state, optimizer) except -1:
     """Take the hyperparameters of one of fastmlp/optimizers.py; those that it has not, are not used.
 
     Not clip_norm, which belongs to the whole gradient: `train` gives it to the net.
     """
     cdef double rho
-    step.optimizer = optimizer_code(type(optimizer).__name__)
+    step.optimizer = optimizer_names().index(type(optimizer).__name__)
     step.momentum = <double> getattr(optimizer, "momentum", 0.0)
     step.l1 = <double> optimizer.l1
     step.nesterov = getattr(optimizer, "nesterov", False)
-    rule.beta_1, rule.beta_2 = getattr(optimizer, "beta_1", 0.0), getattr(optimizer, "beta_2", 0.0)
-    rho = getattr(optimizer, "rho", rule.beta_2)    # without a bias correction, as in beta_2 = 0
-    step.beta_1, step.beta_2 = <real> rule.beta_1, <real> rho
-    step.add_1, step.add_2 = <real> (1 - rule.beta_1), <real> (1 - rho)
-    rule.epsilon, rule.epsilon_hat = getattr(optimizer, "epsilon", 0.0), getattr(optimizer, "epsilon_hat", False)
+    state.bias_correction = optimizer.bias_correction
+    state.beta_1, state.beta_2 = getattr(optimizer, "beta_1", 0.0), getattr(optimizer, "beta_2", 0.0)
+    rho = getattr(optimizer, "rho", state.beta_2)
+    step.beta_1, step.beta_2 = <real> state.beta_1, <real> rho
+    step.add_1, step.add_2 = <real> (1 - state.beta_1), <real> (1 - rho)
+    state.epsilon, state.epsilon_hat = getattr(optimizer, "epsilon", 0.0), getattr(optimizer, "epsilon_hat", False)
     return 0
 
 
-cdef inline void next_step(Step* step, Rule* rule, double learning_rate) noexcept nogil:
-    """The bias corrections of Adam's next step."""
-    rule.beta_1_power *= rule.beta_1
-    rule.beta_2_power *= rule.beta_2
-    step.learning_rate = <real> (learning_rate / (1 - rule.beta_1_power))
-    step.correction = <real> (1 / sqrt(1 - rule.beta_2_power))
-    step.epsilon = <real> (rule.epsilon / sqrt(1 - rule.beta_2_power) if rule.epsilon_hat else rule.epsilon)
+cdef inline void advance(Step* step, OptimizerState* state, double learning_rate) noexcept nogil:
+    """The next step's learning rate and its bias corrections, if the optimizer has any."""
+    cdef double correction_1 = 1, correction_2 = 1
+    if state.bias_correction:
+        state.beta_1_power *= state.beta_1
+        state.beta_2_power *= state.beta_2
+        correction_1, correction_2 = 1 - state.beta_1_power, 1 - state.beta_2_power
+    step.learning_rate = <real> (learning_rate / correction_1)
+    step.correction = <real> (1 / sqrt(correction_2))
+    step.epsilon = <real> (state.epsilon / sqrt(correction_2) if state.epsilon_hat else state.epsilon)
     step.epsilon = max(step.epsilon, REAL_MIN)      # a root may be 0, and `reciprocal` wants a normal number

@@ -1,115 +1,140 @@
-"""Where the parameters stand, by rows, in strips and transposed, and the optimizer's steps of them.
-
-The user sees W by rows. The core works with it in strips, and on the way back with W^T in strips; gradients and
-moments stand in strips, too.
-"""
-from libc.string cimport memcpy
+"""The parameters: packed and by rows, group by group; the optimizer's steps of them, and what they are made from."""
+from libc.string cimport memcpy, memset
 from real cimport real
-from dense cimport BIG, STRIP, rows_to_strips, strips, strips_to_rows, transpose_strip
-from net cimport Layer, Net, is_sparse, owned_strips
-from optimizers cimport optimizer_step
+from matrix cimport pack, unpack
+from net cimport GROUPS, Layer, Net, Part, is_frozen, is_sparse
+from optimizers cimport Group, optimizer_step
 from vector cimport sum_of_squares
 
-
-cdef inline void to_strips(const Net* net, real* to, const real* parameters, Py_ssize_t l) noexcept nogil:
-    """Layer l's part of a flat buffer, W by rows, to one with W in strips."""
-    cdef Layer* layer = &net.layers[l]
-    rows_to_strips(to + layer.weights, parameters + layer.weights, layer.n_in, layer.n_out)
-    if layer.biases >= 0:
-        memcpy(to + layer.biases, parameters + layer.biases, layer.n_out * sizeof(real))
+cdef enum:
+    SUM_ELEMENTS = 2048         # of a sum of gradients that is used while it is in the nearest cache
 
 
-cdef inline void from_strips(const Net* net, real* to, const real* theta, Py_ssize_t l) noexcept nogil:
-    """The way back."""
-    cdef Layer* layer = &net.layers[l]
-    strips_to_rows(to + layer.weights, theta + layer.weights, layer.n_in, layer.n_out)
-    if layer.biases >= 0:
-        memcpy(to + layer.biases, theta + layer.biases, layer.n_out * sizeof(real))
+cdef inline void pack_layer(const Layer* layer, real* to, const real* parameters) noexcept nogil:
+    """A layer's part of a flat buffer, by rows, to one that is packed."""
+    cdef int g
+    for g in range(GROUPS):
+        pack(to + layer.groups[g].offset, parameters + layer.groups[g].offset, layer.groups[g].rows, layer.n_out)
 
 
-cdef inline void to_strips_all(const Net* net, real* to, const real* parameters) noexcept nogil:
+cdef inline void pack_all(const Net* net, real* to, const real* parameters) noexcept nogil:
     cdef Py_ssize_t l
     for l in range(net.depth):
-        to_strips(net, to, parameters, l)
+        pack_layer(&net.layers[l], to, parameters)
 
 
-cdef inline void from_strips_all(const Net* net, real* to, const real* theta) noexcept nogil:
+cdef inline void unpack_all(const Net* net, real* to, const real* parameters) noexcept nogil:
+    """The inverse of pack_all."""
     cdef Py_ssize_t l
+    cdef int g
+    cdef Layer* layer
     for l in range(net.depth):
-        from_strips(net, to, theta, l)
+        layer = &net.layers[l]
+        for g in range(GROUPS):
+            unpack(to + layer.groups[g].offset, parameters + layer.groups[g].offset, layer.groups[g].rows, layer.n_out)
 
 
-cdef inline void choose_weights(Net* net, bint train, bint shared) noexcept nogil:
-    """Decide where to read each W from, and bring it there: from strips to train, else a big W that tiles share.
+cdef inline void renew_layer(const Net* net, Py_ssize_t l, const Part* part) noexcept nogil:
+    """What the way back reads of a layer, after its parameters changed; of the lowest layer nobody reads it."""
+    if l > net.lowest_delta and net.layers[l].operations.renew != NULL:
+        net.layers[l].operations.renew(net, &net.layers[l], part)
 
-    A sparse X reads few rows of W, which stays where it is.
-    """
+
+cdef inline void prepare_training(Net* net, bint input_gradient) noexcept nogil:
+    """Pack all parameters, and make what the way back reads: down to the lowest layer that is wanted."""
+    cdef Py_ssize_t l
+    cdef Part part
+    net.lowest_delta = 0
+    while net.training and net.lowest_delta < net.depth - 1 and is_frozen(&net.layers[net.lowest_delta]):
+        net.lowest_delta += 1
+    if input_gradient:
+        net.lowest_delta = -1
+    for l in range(net.depth):
+        net.layers[l].packed = True
+        pack_layer(&net.layers[l], net.packed_parameters, net.parameters)
+        part.column, part.columns = 0, net.layers[l].n_out
+        renew_layer(net, l, &part)
+
+
+cdef inline void choose_packed(Net* net, bint shared, Py_ssize_t least) noexcept nogil:
+    """Without steps: pack a W of `least` elements that row blocks share; of a sparse X, few rows of W are read."""
     cdef Layer* layer
     cdef Py_ssize_t l
     for l in range(net.depth):
         layer = &net.layers[l]
-        layer.in_strips = train or (
-            shared and layer.n_in * layer.n_out >= BIG and not (l == 0 and is_sparse(net)))
-        if layer.in_strips:
-            to_strips(net, net.theta, net.parameters, l)
-
-
-cdef inline void transpose_strips(Net* net, Py_ssize_t l, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """W^T of the strips first..last of layer l."""
-    cdef Layer* layer = &net.layers[l]
-    cdef Py_ssize_t strip, o
-    for strip in range(first, last):
-        o = strip * STRIP
-        transpose_strip(layer.transposed, net.theta + layer.weights + o * layer.n_in, o, layer.n_in, layer.n_out)
-
-
-cdef inline void renew_transposed(Net* net, Py_ssize_t l, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """W^T after a step of the strips first..last of layer l; of the first layer nobody reads it."""
-    if l > 0:
-        transpose_strips(net, l, first, last)
-
-
-cdef inline void transpose_weights(Net* net, Py_ssize_t first) noexcept nogil:
-    """W^T of the layers from `first` on; steps keep all but the first layer's up to date."""
-    cdef Py_ssize_t l
-    for l in range(first, net.depth):
-        transpose_strips(net, l, 0, strips(net.layers[l].n_out))
+        layer.packed = shared and layer.n_in * layer.n_out >= least and not (l == 0 and is_sparse(net))
+        if layer.packed:
+            pack_layer(layer, net.packed_parameters, net.parameters)
 
 
 cdef inline double squared_weights(const Net* net) noexcept nogil:
-    """The sum of the squares of all weights, which stand in strips; biases do not count."""
+    """The sum of the squares of all parameters that are decayed."""
     cdef double total = 0
     cdef Py_ssize_t l
+    cdef int g
+    cdef Group* group
     for l in range(net.depth):
-        total += sum_of_squares(net.theta + net.layers[l].weights, net.layers[l].n_in * net.layers[l].n_out)
+        for g in range(GROUPS):
+            group = &net.layers[l].groups[g]
+            if group.decayed:
+                total += sum_of_squares(net.packed_parameters + group.offset, group.rows * group.columns)
     return total
 
 
-cdef inline void update(Net* net, Py_ssize_t at, const real* gradient, bint penalized, Py_ssize_t n) noexcept nogil:
-    """The optimizer's step of the parameters at .. at + n."""
-    optimizer_step(&net.step, net.theta + at, net.first + at, net.second + at, gradient, penalized, n)
+cdef inline void zero_frozen(const Net* net) noexcept nogil:
+    """The gradient of what no step moves does not count in the length of the whole."""
+    cdef Py_ssize_t l
+    cdef int g
+    cdef Group* group
+    for l in range(net.depth):
+        for g in range(GROUPS):
+            group = &net.layers[l].groups[g]
+            if not group.trainable:
+                memset(net.gradient + group.offset, 0, group.rows * group.columns * sizeof(real))
 
 
-cdef inline void clipped_update(Net* net, Py_ssize_t at, bint penalized, Py_ssize_t n) noexcept nogil:
-    """The step of the parameters at .. at + n from their gradient times `clipping`."""
-    cdef Py_ssize_t i
-    cdef real* gradient = net.gradient + at
-    cdef real factor = net.clipping
-    for i in range(n):
-        gradient[i] *= factor
-    update(net, at, gradient, penalized, n)
+cdef inline void update(
+    Net* net, const Group* group, Py_ssize_t at, const real* gradient, Py_ssize_t n
+) noexcept nogil:
+    """The optimizer's step of the parameters at .. at + n of a group."""
+    optimizer_step(
+        &net.step, group, net.packed_parameters + at, net.first_moment + at, net.second_moment + at, gradient, n)
 
 
-cdef inline void clipped_panel(void* context, Py_ssize_t item, int part) noexcept nogil:
-    """The optimizer's step of some strips of one layer, from the whole gradient times `clipping`; then W^T."""
-    cdef Net* net = <Net*> context
-    cdef Py_ssize_t l, first, last, o, width
-    cdef Layer* layer
-    first, last = owned_strips(net, item, &l)
-    layer = &net.layers[l]
-    o = first * STRIP
-    width = min(last * STRIP, layer.n_out) - o
-    clipped_update(net, layer.weights + o * layer.n_in, True, width * layer.n_in)
-    if layer.biases >= 0:
-        clipped_update(net, layer.biases + o, False, width)
-    renew_transposed(net, l, first, last)
+cdef inline void update_clipped(Net* net, const Layer* layer, const Part* part) noexcept nogil:
+    """The step of a weight block from the whole gradient, times `clipping`."""
+    cdef Py_ssize_t i, at, n
+    cdef int g
+    cdef real* gradient
+    for g in range(GROUPS):
+        at = layer.groups[g].offset + part.column * layer.groups[g].rows
+        n = part.columns * layer.groups[g].rows
+        gradient = net.gradient + at
+        for i in range(n):
+            gradient[i] *= net.clipping
+        update(net, &layer.groups[g], at, gradient, n)
+
+
+cdef inline void add_parts(Net* net, const Layer* layer, const Part* part) noexcept nogil:
+    """The gradient of a weight block: the sum of those of the data-parallel parts, in their order; if due, the step."""
+    cdef real[SUM_ELEMENTS] total
+    cdef Py_ssize_t i, at, end, n, p
+    cdef int g
+    cdef real* gradient
+    cdef const real* partial
+    for g in range(GROUPS):
+        at = layer.groups[g].offset + part.column * layer.groups[g].rows
+        end = at + part.columns * layer.groups[g].rows
+        while at < end:
+            n = min(end - at, SUM_ELEMENTS)
+            gradient = net.gradient + at
+            if net.update:
+                gradient = total
+            memcpy(gradient, net.part_gradients + at, n * sizeof(real))
+            for p in range(1, net.data_parts):
+                partial = net.part_gradients + p * net.part_stride + at
+                for i in range(n):
+                    gradient[i] += partial[i]
+            if net.update:
+                update(net, &layer.groups[g], at, gradient, n)
+            at += n

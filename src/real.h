@@ -31,6 +31,8 @@ typedef int32_t real_bits;
 #define copy_sign __builtin_copysignf
 #endif
 
+#define REAL_NAN ((real)__builtin_nanf(""))
+
 /* 1 above 0, -1 below, 0 at 0. */
 static inline real sign(real x) { return x == 0 ? x : copy_sign(1, x); }
 

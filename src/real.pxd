@@ -11,6 +11,7 @@ cdef extern from "real.h" nogil:
     const bint REAL_IS_DOUBLE
     const real REAL_EPSILON                     # distance from 1 to the next real
     const real REAL_MIN                         # the smallest normal number
+    const real REAL_NAN
     const real ROUNDING_SHIFT                   # x + ROUNDING_SHIFT rounds x to an integer
     real_bits to_bits(real x)
     real from_bits(real_bits b)

@@ -2,14 +2,19 @@
 from cpython.exc cimport PyErr_CheckSignals
 from real cimport flush_subnormals, restore_subnormals
 
-cdef extern from "threads.h" nogil:
-    double seconds()
-
 cdef extern from *:
     """
+    #include <time.h>
+    static double seconds(void)
+    {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec + 1e-9 * now.tv_nsec;
+    }
     #define CLOCK_EVERY 1e7
     #define SIGNALS_EVERY 0.03
     """
+    double seconds() nogil
     const double CLOCK_EVERY        # products, roughly, between two looks at the clock: well under 10 ms
     const double SIGNALS_EVERY      # seconds between two looks for Ctrl-C
 

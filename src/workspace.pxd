@@ -1,12 +1,12 @@
 """What a net's workspace holds, and where: one buffer for the forward pass, one more for the way back.
 
 Each is laid out twice: from NULL on, to see how large it is, and then where it stands. Not here: the place for
-rows of X, which depends on the threads (Network.allocate_inputs).
+rows of X and for packing, which depends on the threads (Network.allocate_for_threads).
 """
 from real cimport real
 from activations cimport keeps_input
-from dense cimport SLACK, row_distance
-from net cimport GROUP, SHARDS, Layer, Net
+from matrix cimport SLACK, leading_dimension
+from net cimport MAX_DATA_PARTS, MICRO_BATCH, Layer, Net
 
 
 cdef inline real* reserve(real** free, Py_ssize_t n) noexcept:
@@ -17,14 +17,14 @@ cdef inline real* reserve(real** free, Py_ssize_t n) noexcept:
 
 
 cdef inline real* lay_out_forward(Net* net, real* free) noexcept:
-    """What predict needs: the activations of one group, and the weights in strips. Where it ends."""
+    """What predict needs: the activations of one micro-batch, and the packed parameters. Where it ends."""
     cdef Py_ssize_t l
     cdef Layer* layer
     for l in range(net.depth):
         layer = &net.layers[l]
-        layer.distance = row_distance(layer.n_out) if l < net.depth - 1 else layer.n_out
-        layer.a = reserve(&free, net.rows * layer.distance)
-    net.theta = reserve(&free, net.n_parameters)
+        layer.ld = leading_dimension(layer.n_out) if l < net.depth - 1 else layer.n_out
+        layer.a = reserve(&free, net.rows * layer.ld)
+    net.packed_parameters = reserve(&free, net.n_parameters)
     net.log_sum = reserve(&free, net.rows)
     return free
 
@@ -36,19 +36,19 @@ cdef inline real* lay_out_backward(Net* net, real* free) noexcept:
     for l in range(net.depth):
         layer = &net.layers[l]
         if keeps_input(layer.activation) or l == net.depth - 1:
-            layer.z = reserve(&free, net.rows * layer.distance)
-        layer.delta = reserve(&free, net.rows * layer.distance)
+            layer.z = reserve(&free, net.rows * layer.ld)
+        layer.delta = reserve(&free, net.rows * layer.ld)
         if layer.dropped > 0:
-            layer.masked = reserve(&free, net.rows * layer.distance)
+            layer.masked = reserve(&free, net.rows * layer.ld)
         layer.transposed = reserve(&free, layer.n_out * layer.n_in)
     net.t = reserve(&free, net.rows * n_out)
     net.cost = reserve(&free, net.rows * n_out)
     net.w = reserve(&free, net.rows)
     net.row_loss = reserve(&free, net.rows)
     net.gradient = reserve(&free, net.n_parameters)
-    net.first = reserve(&free, net.n_parameters)
-    net.second = reserve(&free, net.n_parameters)
-    if net.rows > GROUP:
-        net.partial_distance = (net.n_parameters + SLACK - 1) // SLACK * SLACK
-        net.partial = reserve(&free, SHARDS * net.partial_distance)
+    net.first_moment = reserve(&free, net.n_parameters)
+    net.second_moment = reserve(&free, net.n_parameters)
+    if net.rows > MICRO_BATCH:
+        net.part_stride = (net.n_parameters + SLACK - 1) // SLACK * SLACK
+        net.part_gradients = reserve(&free, MAX_DATA_PARTS * net.part_stride)
     return free

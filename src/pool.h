@@ -7,20 +7,20 @@
    row, then sleeps; an idle process spins nowhere. One caller at a time uses the pool, another one meanwhile works
    alone. A forked child starts with an empty pool and makes its own threads. OpenMP gives none of the last three.
 
-   Which thread takes which item, and how many threads there are, must not matter to the result: see passes.pxd. */
-#ifndef FASTMLP_THREADS_H
-#define FASTMLP_THREADS_H
+   There is one pool in a process: pool.pyx compiles it, and hands all modules its functions. Which thread takes which
+   item, and how many threads there are, must not matter to the result: see schedules.pxd. */
+#ifndef FASTMLP_POOL_H
+#define FASTMLP_POOL_H
 
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <time.h>
 #include "real.h"
 
 #define MOST_WORKERS 255
-#define STACK (1 << 20)            /* bytes: some systems give much less than the panels of backward.pxd take */
+#define STACK (1 << 18)            /* bytes: no item takes more than a quarter of it */
 #define LOOKS_BEFORE_SLEEP 20000   /* some 20 to 100 microseconds */
 
 static struct {
@@ -88,13 +88,13 @@ static void *worker(void *number)
     return NULL;
 }
 
-static int forks;   /* how often this process, or its parents, became a child */
-static int forks_seen(void) { return forks; }
+static _Atomic int forks;   /* how often this process, or its parents, became a child */
+static int forks_seen(void) { return atomic_load(&forks); }
 
 /* A forked child has none of its parent's threads. */
 static void forget_threads(void)
 {
-    forks++;
+    atomic_fetch_add(&forks, 1);
     pool.started = 0;
     atomic_store(&pool.state, 0);
     atomic_store(&pool.job, 0);
@@ -106,24 +106,6 @@ static void forget_threads(void)
 
 /* To be called once, before any other function of this file. */
 static void prepare_for_forks(void) { pthread_atfork(NULL, NULL, forget_threads); }
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec + 1e-9 * now.tv_nsec;
-}
-
-/* Wait for a lock, but not for long; 0 if it became free. */
-static int lock_within(pthread_mutex_t *lock, double seconds)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    const double end = until.tv_nsec * 1e-9 + seconds;   /* counted from the last whole second */
-    until.tv_sec += (time_t)end;
-    until.tv_nsec = (long)((end - (time_t)end) * 1e9);
-    return pthread_mutex_timedlock(lock, &until);
-}
 
 /* As many workers as wanted, or as many as the system gives. Signals are the interpreter's: workers block them. */
 static void start_workers(int wanted)

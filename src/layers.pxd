@@ -1,0 +1,106 @@
+"""One layer forward and back, of any kind, for a part of its rows and columns; the losses and delta of the output layer.
+
+    A^l = g^l(Z^l)        delta^l = g'^l(Z^l) * dA^l, where the layer above says what dA^l is
+
+Not here: Z and dA themselves (dense, sparse, scale.pxd); who calls this for which part (schedules.pxd).
+"""
+from real cimport real
+from activations cimport SOFTMAX, activation_backward, activation_forward
+from losses cimport Outputs, loss_backward, loss_forward, softmax_forward
+from matrix cimport Matrix, by_rows
+from net cimport Layer, Net, Part, rows_of_part
+from samples cimport drop_units, drops, gather_targets, gather_weights, outputs_of
+
+
+cdef inline Matrix layer_forward(Net* net, Py_ssize_t l, const Part* part, Matrix x) noexcept nogil:
+    """Z and A of a part of layer l from rows x of its inputs; what the next layer reads."""
+    cdef Layer* layer = &net.layers[l]
+    cdef Py_ssize_t i, at = part.row * layer.ld + part.column
+    cdef real* a = layer.a + at
+    cdef real* z
+    if l == net.depth - 1 and net.outputs != NULL:
+        a = net.outputs + (part.first_sample + part.row) * layer.n_out
+    z = layer.z + at if layer.z != NULL and net.outputs == NULL else a
+    layer.operations.forward(net, layer, part, x, by_rows(z, part.rows, part.columns, layer.ld))
+    if layer.activation == SOFTMAX:
+        softmax_forward(a, net.log_sum + part.row, z, part.rows, layer.n_out)
+    elif part.columns == layer.n_out:
+        activation_forward(layer.activation, a, z, part.rows * layer.ld, net.slope)
+    else:
+        for i in range(part.rows):
+            activation_forward(layer.activation, a + i * layer.ld, z + i * layer.ld, part.columns, net.slope)
+    if drops(net, layer):
+        drop_units(net, l, part, layer.masked, layer.a)
+    return outputs_of(net, layer, part)
+
+
+cdef inline void layer_backward(Net* net, Py_ssize_t l, const Part* part) noexcept nogil:
+    """A part of delta of layer l, from delta of the layer above."""
+    cdef Layer* layer = &net.layers[l]
+    cdef Layer* above = layer + 1
+    cdef Py_ssize_t i, at = part.row * layer.ld + part.column, to
+    above.operations.backward_input(net, above, part, rows_of_part(layer.delta, layer, part))
+    if part.columns == layer.n_out:
+        activation_backward(
+            layer.activation, layer.delta + at, layer.a + at, layer.z + at if layer.z != NULL else NULL,
+            part.rows * layer.ld, net.slope)
+    else:
+        for i in range(part.rows):
+            to = at + i * layer.ld
+            activation_backward(
+                layer.activation, layer.delta + to, layer.a + to, layer.z + to if layer.z != NULL else NULL,
+                part.columns, net.slope)
+    if drops(net, layer):
+        drop_units(net, l, part, layer.delta, layer.delta)
+
+
+cdef inline void rows_forward(Net* net, Py_ssize_t first, const Part* rows, Matrix x) noexcept nogil:
+    """All columns of every layer from `first` on, for some rows."""
+    cdef Part part = rows[0]
+    cdef Py_ssize_t l
+    part.column = 0
+    for l in range(first, net.depth):
+        part.columns = net.layers[l].n_out
+        x = layer_forward(net, l, &part, x)
+
+
+cdef inline void rows_loss(Net* net, const Part* part, bint backward) noexcept nogil:
+    """The losses of some rows; with `backward`, delta of the output layer."""
+    cdef Layer* last = &net.layers[net.depth - 1]
+    cdef Py_ssize_t at = part.row * last.n_out
+    cdef Outputs outputs
+    outputs.loss, outputs.activation, outputs.slope = net.loss, last.activation, net.slope
+    outputs.parameters = net.loss_parameters
+    outputs.a, outputs.z, outputs.log_sum = last.a + at, last.z + at, net.log_sum + part.row
+    outputs.t, outputs.sample_weight = gather_targets(net, part), gather_weights(net, part)
+    outputs.m, outputs.n = part.rows, last.n_out
+    loss_forward(&outputs, net.row_loss + part.row, net.cost + at)
+    if backward:
+        loss_backward(&outputs, last.delta + at, net.inverse_weight)
+
+
+cdef inline void rows_backward(Net* net, const Part* rows) noexcept nogil:
+    """All columns of delta of every hidden layer whose samples are shared out, and of dC/dX, for some rows."""
+    cdef Part part = rows[0]
+    cdef Py_ssize_t l, n_in = net.layers[0].n_in
+    part.column = 0
+    for l in range(net.depth - 2, max(net.column_layers, net.lowest_delta) - 1, -1):
+        part.columns = net.layers[l].n_out
+        layer_backward(net, l, &part)
+    if net.inputs_gradient != NULL:
+        part.columns = n_in
+        net.layers[0].operations.backward_input(
+            net, &net.layers[0], &part,
+            by_rows(net.inputs_gradient + (part.first_sample + part.row) * n_in, part.rows, n_in, n_in))
+
+
+cdef inline double sum_of_losses(const Net* net, Py_ssize_t row, Py_ssize_t m) noexcept nogil:
+    """The sum of the losses of m rows from `row` on, in four sums: one alone would wait for every addition."""
+    cdef double[4] total = [0, 0, 0, 0]
+    cdef Py_ssize_t i, q
+    for i in range(row, row + m - 3, 4):
+        for q in range(4):
+            total[q] += net.row_loss[i + q]
+    for i in range(row + m - m % 4, row + m):
+        total[0] += net.row_loss[i]
+    return (total[0] + total[1]) + (total[2] + total[3])
