@@ -24,7 +24,7 @@ import numpy as np
 import fastmlp
 import nets
 import twins
-from fastmlp.reference import layer_views
+from fastmlp.layout import layer_views
 
 ADAM = fastmlp.Adam()
 # Of the sum of squares over the outputs, averaged over the samples; cross entropies need no factor.

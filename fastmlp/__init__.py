@@ -13,12 +13,12 @@ from typing import Any
 
 from fastmlp import builds, datasets, examples, formulas, reference, schedules
 from fastmlp.functions import activations, losses
+from fastmlp.history import History
 from fastmlp.mlp import MLP, Gradient
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.perceptron import Perceptron
 from fastmlp.threads import get_num_threads, set_num_threads
 from fastmlp.trace import Trace
-from fastmlp.training import History
 
 __version__ = "0.1.0"
 

@@ -1,4 +1,4 @@
-"""The border: every argument is checked here once, and below it the core trusts.
+"""Argument validation: every argument is checked here once, and what is called with it trusts it.
 
 Each function names the argument, says what came and what was expected, and returns the value in the form in which the
 core takes it. None of them changes what it is given.
@@ -8,6 +8,7 @@ import math
 import operator
 from collections.abc import Iterable
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -72,16 +73,23 @@ def number(
     return value
 
 
+def sequence(name: str, given: object) -> list[Any]:
+    """A list of what an argument holds."""
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} is {given!r}; expected a list")
+    return list(given)
+
+
 def validation_rows(given: object, rows: int) -> int:
     """How many of the rows the fraction `validation` is: at least one, and not all."""
     try:
         fraction = number("validation", given, above=0, below=1)
     except TypeError:
         raise TypeError(f"validation is {given!r}; expected a fraction between 0 and 1, or (X, y)") from None
-    held = round(rows * fraction)
-    if not 0 < held < rows:
+    validated = round(rows * fraction)
+    if not 0 < validated < rows:
         raise ValueError(f"validation is {fraction} of {rows} rows; expected at least one row on either side")
-    return held
+    return validated
 
 
 def numeric(name: str, given: object, of_text: str = "") -> np.ndarray:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from fastmlp import builds
 from fastmlp.datasets import load_digits
+from fastmlp.history import History
 from fastmlp.mlp import MLP
 from fastmlp.optimizers import Adam
-from fastmlp.training import History
 
 LAYERS = [64, 256, 128, 10]
 

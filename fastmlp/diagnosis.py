@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 
 from fastmlp import checks, formulas
 from fastmlp.formulas import Array
+from fastmlp.names import OptimizerName
 from fastmlp.optimizers import Optimizer
 from fastmlp.optimizers import optimizer as as_optimizer
 
@@ -264,7 +265,7 @@ def diagnose(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    optimizer: str | Optimizer = "adam",
+    optimizer: OptimizerName | Optimizer = "adam",
     batch_size: int | None = 32,
     sample_weight: ArrayLike | None = None,
 ) -> Diagnosis:

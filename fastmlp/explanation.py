@@ -280,7 +280,7 @@ def explain(net: "MLP", x: Any, y: Any, optimizer: Any, notation: str) -> Explan
     step = trace(net, x, y, None, optimizer)
     one_bias = tuple(layer.biases is not None and bool(np.ptp(layer.biases) == 0) for layer in step.layers)
     writer = _Writer(net, step, kind(net.sizes, one_bias))
-    return Explanation(f"A step of backpropagation: {net._layers_in_words()}", writer.sections())
+    return Explanation(f"A step of backpropagation: {net._architecture.layers_in_words()}", writer.sections())
 
 
 class _Writer:
@@ -288,7 +288,7 @@ class _Writer:
 
     def __init__(self, net: "MLP", step: Trace, names: Notation) -> None:
         self.net, self.step, self.names = net, step, names
-        self.p = next(iter(net._loss_parameter().values()), 1.0)
+        self.p = net._architecture.loss_parameter
         self.total = names.total()
         self.pair = (net.output, net.loss)
         outputs = step.outputs
@@ -402,7 +402,7 @@ class _Writer:
         shown = _shown(n)
         symbols, numbers_ = [names.c(k) for k in shown], [_bracketed(value(step.loss_terms[k])) for k in shown]
         lines.append(Formula(self.total, (plus(symbols, n), plus(numbers_, n), plain(value(step.loss)))))
-        return Section(f"Loss: {self.net._loss_in_words()}", lines)
+        return Section(f"Loss: {self.net._architecture.loss_in_words()}", lines)
 
     def backward(self, layer: LayerTrace) -> Section:
         l = layer.number - 1

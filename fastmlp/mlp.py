@@ -10,17 +10,20 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from numbers import Real
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
-from fastmlp import builds, checks, formulas, reference, schedules
+from fastmlp import builds, checks, schedules
 from fastmlp import threads as threads_now
+from fastmlp.architecture import Architecture
 from fastmlp.formulas import Array
+from fastmlp.history import Callback, History
 from fastmlp.initializers import DEFAULTS, INITIALIZERS
+from fastmlp.layout import layer_views
+from fastmlp.names import Activation, DType, InitializerName, Loss, OptimizerName, Output, ScheduleName
 from fastmlp.optimizers import Optimizer
 from fastmlp.optimizers import optimizer as as_optimizer
 from fastmlp.progress import progress as as_progress
@@ -29,7 +32,7 @@ from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
 from fastmlp.trace import Trace
 from fastmlp.trace import trace as _trace
-from fastmlp.training import Callback, History, Monitor, Observer, hold_back, train
+from fastmlp.training import EarlyStopping, FitCallbacks, Run, Split, Steps, split_rows, train
 from fastmlp.training import callbacks as as_callbacks
 
 if TYPE_CHECKING:
@@ -136,24 +139,26 @@ class MLP:
         self,
         sizes: Sequence[int],
         *,
-        activation: str | Sequence[str] = "relu",
-        output: str = "identity",
-        loss: str | None = None,
+        activation: Activation | Sequence[Activation] = "relu",
+        output: Output = "identity",
+        loss: Loss | None = None,
         bias: bool = True,
         negative_slope: float = 0.01,
         huber_delta: float = 1.0,
         quantile: float = 0.5,
         dropout: float | Sequence[float] = 0.0,
-        dtype: DTypeLike = "float32",
-        init: str | None = None,
+        dtype: DType | np.dtype[Any] | type[np.floating[Any] | float] = "float32",
+        init: InitializerName | None = None,
         seed: int | np.random.Generator | None = None,
     ) -> None:
         if init is not None:
             checks.choice("init", init, INITIALIZERS)
-        self._describe(
-            sizes, activation, output, loss, bias, negative_slope, huber_delta, quantile, dropout, dtype, seed
-        )
-        for W, name in zip(self.weights, (*self.activations, self.output), strict=True):
+        architecture = Architecture.of(
+            sizes, activations=activation, output=output, loss=loss, bias=bias, negative_slope=negative_slope,
+            huber_delta=huber_delta, quantile=quantile, dropout=dropout, dtype=dtype,
+        )  # fmt: skip
+        self._start(architecture, seed)
+        for W, name in zip(self.weights, architecture.layer_activations, strict=True):
             W[...] = INITIALIZERS[init or DEFAULTS.get(name, "glorot_uniform")](self._rng, *W.shape)
 
     @classmethod
@@ -162,14 +167,14 @@ class MLP:
         weights: Sequence[ArrayLike],
         biases: Sequence[ArrayLike] | None = None,
         *,
-        activation: str | Sequence[str] = "relu",
-        output: str = "identity",
-        loss: str | None = None,
+        activation: Activation | Sequence[Activation] = "relu",
+        output: Output = "identity",
+        loss: Loss | None = None,
         negative_slope: float = 0.01,
         huber_delta: float = 1.0,
         quantile: float = 0.5,
         dropout: float | Sequence[float] = 0.0,
-        dtype: DTypeLike = "float32",
+        dtype: DType | np.dtype[Any] | type[np.floating[Any] | float] = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> MLP:
         """A net with given parameters, which are copied.
@@ -192,7 +197,7 @@ class MLP:
         ValueError, TypeError
             If shapes do not follow each other, a value is not finite, or the numbers of layers differ.
         """
-        matrices = [checks.numeric(f"weights[{i}]", W) for i, W in enumerate(_sequence("weights", weights))]
+        matrices = [checks.numeric(f"weights[{i}]", W) for i, W in enumerate(checks.sequence("weights", weights))]
         shapes = [W.shape for W in matrices]
         if not shapes:
             raise ValueError("weights is empty; expected a matrix (n_in, n_out) for each layer")
@@ -206,15 +211,16 @@ class MLP:
                     elif shape[1] == rows:
                         hint = f"; transposed? give weights[{i}].T"
                 raise ValueError(f"weights[{i}] has shape {shape}; expected ({rows}, n_out){hint}")
+        architecture = Architecture.of(
+            [shapes[0][0], *(shape[1] for shape in shapes)], activations=activation, output=output, loss=loss,
+            bias=biases is not None, negative_slope=negative_slope, huber_delta=huber_delta, quantile=quantile,
+            dropout=dropout, dtype=dtype,
+        )  # fmt: skip
         net = cls.__new__(cls)
-        sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
-        bias = biases is not None
-        net._describe(
-            sizes, activation, output, loss, bias, negative_slope, huber_delta, quantile, dropout, dtype, seed
-        )
+        net._start(architecture, seed)
         net._assign("weights", matrices)
         if biases is not None:
-            vectors = _sequence("biases", biases)
+            vectors = checks.sequence("biases", biases)
             for i, ((n_in, n_out), b) in enumerate(zip(shapes, vectors, strict=False)):
                 if np.shape(b) == (n_in,) != (n_out,):
                     raise ValueError(
@@ -224,61 +230,9 @@ class MLP:
             net._assign("biases", vectors)
         return net
 
-    def _describe(
-        self,
-        sizes: Any,
-        activation: Any,
-        output: Any,
-        loss: Any,
-        bias: Any,
-        negative_slope: Any,
-        huber_delta: Any,
-        quantile: Any,
-        dropout: Any,
-        dtype: Any,
-        seed: Any,
-    ) -> None:
-        """Check and keep what the net is, and make its network, all parameters zero."""
-        numbers = [checks.integer(f"sizes[{i}]", n, 1) for i, n in enumerate(_sequence("sizes", sizes))]
-        if len(numbers) < 2:
-            raise ValueError(f"sizes is {sizes!r}; expected n_in, the hidden layers, n_out: at least two numbers")
-        if sum(n_in * n_out for n_in, n_out in pairwise(numbers)) >= 2**44:
-            raise ValueError(f"sizes is {sizes!r}: too many parameters for any memory")
-        self._sizes: tuple[int, ...] = tuple(numbers)
-        hidden = len(numbers) - 2
-        names = [activation] * hidden if isinstance(activation, str) else list(_sequence("activation", activation))
-        if isinstance(activation, str):
-            checks.choice("activation", activation, formulas.ACTIVATIONS)
-        if len(names) != hidden:
-            raise ValueError(
-                f"activation has {len(names)} names for {hidden} hidden layers; expected one name, or one for each"
-            )
-        self._activations = tuple(
-            checks.choice(f"activation[{i}]", name, formulas.ACTIVATIONS) for i, name in enumerate(names)
-        )
-        self._output = checks.choice("output", output, formulas.OUTPUTS)
-        if output == "softmax" and numbers[-1] == 1:
-            raise ValueError(
-                "output is 'softmax' with one neuron, whose answer is always 1; expected sigmoid, or n_out >= 2"
-            )
-        self._loss = formulas.DEFAULT_LOSS[output] if loss is None else checks.choice("loss", loss, formulas.LOSSES)
-        if not formulas.is_defined(self.output, self.loss):
-            raise ValueError(
-                f"loss is {loss!r} with output {output!r}; expected output "
-                f"{' or '.join(formulas.NEEDED_OUTPUTS[self.loss])}"
-            )
-        self._bias = checks.boolean("bias", bias)
-        self._negative_slope = checks.number("negative_slope", negative_slope, least=0, most=1)
-        self._huber_delta = checks.number("huber_delta", huber_delta, above=0)
-        self._quantile = checks.number("quantile", quantile, above=0, below=1)
-        try:
-            name = None if dtype is None else np.dtype(dtype).name
-        except TypeError:
-            name = dtype
-        self._dtype = np.dtype(checks.choice("dtype", name, builds.DTYPES))
-        self._dropout = self._dropout_of(dropout, hidden)
-        for argument, value in self._loss_parameter().items():
-            checks.rounded(argument, value, self._dtype)
+    def _start(self, architecture: Architecture, seed: Any) -> None:
+        """Begin as a net of that architecture, all parameters zero."""
+        self._architecture = architecture
         try:
             self._rng = np.random.default_rng(seed)
         except (TypeError, ValueError) as problem:
@@ -286,62 +240,31 @@ class MLP:
         self._build()
 
     def _build(self) -> None:
-        """Make the network that `_describe` described, all parameters zero."""
+        """Make the network of the architecture, all parameters zero."""
         self._process = os.getpid()
-        self._network = self._instance(builds.network(self.dtype.name), self.dropout if any(self.dropout) else ())
+        self._network = self._architecture.network(builds.network(self.dtype.name))
         self._build_name = builds.current()
         self._optimizer: Optimizer | None = None
 
-    def _instance(self, network: type[reference.Network], dropout: tuple[float, ...]) -> reference.Network:
-        """A network of that class as `_describe` described it, all parameters zero."""
-        return network(
-            self.sizes,
-            (*self.activations, self.output),
-            self.loss,
-            self.bias,
-            self.negative_slope,
-            next(iter(self._loss_parameter().values()), 1.0),
-            dropout,
-        )
-
-    def _loss_parameter(self) -> dict[str, float]:
-        """The argument that is the loss's parameter, with its value; empty for a loss without."""
-        return {name: getattr(self, name) for loss, name in formulas.LOSS_PARAMETERS.items() if loss == self.loss}
-
-    def _dropout_of(self, given: Any, hidden: int) -> tuple[float, ...]:
-        """The probability of each hidden layer."""
-        if isinstance(given, Real):
-            given = [checks.number("dropout", given, least=0, below=1)] * hidden
-        each = _sequence("dropout", given)
-        if len(each) != hidden:
-            raise ValueError(
-                f"dropout has {len(each)} numbers for {hidden} hidden layers; expected one number, or one for each"
-            )
-        numbers = [checks.number(f"dropout[{i}]", p, least=0, below=1) for i, p in enumerate(each)]
-        for i, p in enumerate(numbers):
-            checks.rounded(f"dropout[{i}]", p, self._dtype)
-        return tuple(numbers)
-
-    def _dropout_in_words(self) -> list[str]:
-        return [f"dropout {list(self.dropout)}"] if any(self.dropout) else []
-
-    def _loss_in_words(self) -> str:
-        return " ".join([self.loss, *(f"{name}={value:g}" for name, value in self._loss_parameter().items())])
-
     # what the net is
 
-    sizes = property(lambda self: self._sizes, doc="tuple of int: neurons of each layer, inputs first.")
-    activations = property(lambda self: self._activations, doc="tuple of str: activation of each hidden layer.")
-    output = property(lambda self: self._output, doc="str: activation of the output layer.")
-    loss = property(lambda self: self._loss, doc="str: name of the loss.")
-    bias = property(lambda self: self._bias, doc="bool: whether layers have biases.")
-    negative_slope = property(lambda self: self._negative_slope, doc="float: slope of leaky_relu below zero.")
-    huber_delta = property(lambda self: self._huber_delta, doc="float: threshold of the loss huber.")
-    quantile = property(lambda self: self._quantile, doc="float: level of the loss quantile.")
-    dropout = property(
-        lambda self: self._dropout, doc="tuple of float: for each hidden layer, how likely a step leaves a unit out."
+    sizes = property(lambda self: self._architecture.sizes, doc="tuple of int: neurons of each layer, inputs first.")
+    activations = property(
+        lambda self: self._architecture.activations, doc="tuple of str: activation of each hidden layer."
     )
-    dtype = property(lambda self: self._dtype, doc="numpy.dtype: of parameters and results.")
+    output = property(lambda self: self._architecture.output, doc="str: activation of the output layer.")
+    loss = property(lambda self: self._architecture.loss, doc="str: name of the loss.")
+    bias = property(lambda self: self._architecture.bias, doc="bool: whether layers have biases.")
+    negative_slope = property(
+        lambda self: self._architecture.negative_slope, doc="float: slope of leaky_relu below zero."
+    )
+    huber_delta = property(lambda self: self._architecture.huber_delta, doc="float: threshold of the loss huber.")
+    quantile = property(lambda self: self._architecture.quantile, doc="float: level of the loss quantile.")
+    dropout = property(
+        lambda self: self._architecture.dropout,
+        doc="tuple of float: for each hidden layer, how likely a step leaves a unit out.",
+    )
+    dtype = property(lambda self: self._architecture.dtype, doc="numpy.dtype: of parameters and results.")
 
     # parameters
 
@@ -368,7 +291,7 @@ class MLP:
 
         What is written through a view is not checked; `fit`, `evaluate` and `gradient` refuse NaN and infinity.
         """
-        return _Views("weights", reference.layer_views(self.parameters, self.sizes, self.bias)[0])
+        return _Views("weights", layer_views(self.parameters, self.sizes, self.bias)[0])
 
     @weights.setter
     def weights(self, given: Sequence[ArrayLike]) -> None:
@@ -377,7 +300,7 @@ class MLP:
     @property
     def biases(self) -> list[Array]:
         """Live views of b^1..b^L, each (n_out,); empty without biases. Assigning copies values in."""
-        return _Views("biases", reference.layer_views(self.parameters, self.sizes, self.bias)[1])
+        return _Views("biases", layer_views(self.parameters, self.sizes, self.bias)[1])
 
     @biases.setter
     def biases(self, given: Sequence[ArrayLike]) -> None:
@@ -386,7 +309,7 @@ class MLP:
     def _assign(self, name: str, given: Any) -> None:
         """Copy arrays into the views of that name: all of them, or none if one does not fit."""
         views = getattr(self, name)
-        arrays = _sequence(name, given)
+        arrays = checks.sequence(name, given)
         if len(arrays) != len(views):
             raise ValueError(f"{name} has {len(arrays)} arrays; expected {len(views)}, one for each layer")
         checked = [
@@ -436,19 +359,14 @@ class MLP:
                 checks.buffer("out", out, (*x.shape[:-1], self.sizes[-1]), self.dtype)
                 if np.may_share_memory(out, self.parameters):
                     raise ValueError("out shares memory with the net's parameters; expected an array of its own")
-            outputs = self._forward(x, get_num_threads())
+            outputs = self._network.forward(x, None, get_num_threads(), True)
+            assert outputs is not None  # what checks.inputs returns is used as it is
             if not np.isfinite(outputs).all():
                 self._check_parameters()
                 self._warn_of_overflow("outputs")
             if out is not None:
                 out[...] = outputs
                 outputs = out
-        return outputs
-
-    def _forward(self, x: Array, threads: int) -> Array:
-        """Outputs for inputs that have been checked."""
-        outputs = self._network.forward(x, None, threads, True)
-        assert outputs is not None  # what checks.inputs returns is used as it is
         return outputs
 
     def _warn_of_overflow(self, what: str) -> None:
@@ -480,22 +398,15 @@ class MLP:
         ValueError, TypeError
             As `predict`; for outputs that are neither softmax nor sigmoid; for a threshold where none is used.
         """
-        border = checks.number("threshold", threshold, least=0, most=1)
+        limit = checks.number("threshold", threshold, least=0, most=1)
         if self.output not in ("sigmoid", "softmax"):
             raise ValueError(
                 f"classify needs a softmax or sigmoid output; this net has {self.sizes[-1]} {self.output}: predict "
                 "gives the values, and predict(X).argmax(axis=-1) which is largest"
             )
-        if self.output != "sigmoid" and border != 0.5:
+        if self.output != "sigmoid" and limit != 0.5:
             raise ValueError(f"threshold is {threshold} for {self.output} outputs; it is used with sigmoid only")
-        return self._labels(self.predict(X), border)
-
-    def _labels(self, outputs: Array, border: float = 0.5) -> Array:
-        """Class labels of outputs."""
-        if self.output != "sigmoid":
-            return np.asarray(outputs.argmax(axis=-1))[()]
-        labels = (outputs >= border).astype(np.int64)
-        return (labels[..., 0] if self.sizes[-1] == 1 else labels)[()]
+        return self._architecture.labels(self.predict(X), limit)
 
     def evaluate(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The mean loss.
@@ -559,7 +470,7 @@ class MLP:
                     targets = targets.argmax(axis=1)
                 elif self.sizes[-1] == 1:
                     targets = targets[:, 0]
-            right = self._labels(outputs) == targets
+            right = self._architecture.labels(outputs) == targets
             return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=weight))
         y64: Array = targets.astype(np.float64)
         spread = np.average((y64 - np.average(y64, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
@@ -594,7 +505,7 @@ class MLP:
             self._warn_of_overflow("the loss or its gradient")
         if np.ndim(X) == 1:
             inputs = inputs[0]
-        return Gradient(loss, *reference.layer_views(flat, self.sizes, self.bias), inputs, flat)
+        return Gradient(loss, *layer_views(flat, self.sizes, self.bias), inputs, flat)
 
     # a look inside
 
@@ -604,7 +515,7 @@ class MLP:
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
-        optimizer: str | Optimizer | None = None,
+        optimizer: OptimizerName | Optimizer | None = None,
     ) -> Trace:
         """A training step as data: every value, and the gradient of the loss by each of them (script 002).
 
@@ -642,7 +553,7 @@ class MLP:
         X: ArrayLike,
         y: ArrayLike,
         *,
-        optimizer: str | Optimizer | None = None,
+        optimizer: OptimizerName | Optimizer | None = None,
         notation: str = "fastmlp",
     ) -> Explanation:
         """A training step in words and numbers, as the lecture scripts do it by hand.
@@ -677,7 +588,7 @@ class MLP:
         X: ArrayLike,
         y: ArrayLike,
         *,
-        optimizer: str | Optimizer = "adam",
+        optimizer: OptimizerName | Optimizer = "adam",
         batch_size: int | None = 32,
         sample_weight: ArrayLike | None = None,
     ) -> Diagnosis:
@@ -718,13 +629,13 @@ class MLP:
         *,
         epochs: int = 100,
         batch_size: int | None = 32,
-        optimizer: str | Optimizer = "adam",
+        optimizer: OptimizerName | Optimizer = "adam",
         shuffle: bool = True,
         sample_weight: ArrayLike | None = None,
         validation: float | tuple[ArrayLike, ArrayLike] | None = None,
         patience: int | None = None,
         tol: float | None = None,
-        schedule: str | Schedule | None = None,
+        schedule: ScheduleName | Schedule | None = None,
         max_time: float | None = None,
         callbacks: Callback | Iterable[Callback] = (),
         batch_callbacks: Callback | Iterable[Callback] = (),
@@ -798,32 +709,30 @@ class MLP:
         size = None if batch_size is None else checks.integer("batch_size", batch_size, 1)
         method = as_optimizer(optimizer)
         checks.hyperparameters(method, self.dtype)
-        monitor = Monitor(patience, tol)
+        early_stopping = EarlyStopping(patience, tol)
         shuffle = checks.boolean("shuffle", shuffle)
         seconds = None if max_time is None else checks.number("max_time", max_time, above=0)
         calls, batch_calls = as_callbacks("callbacks", callbacks), as_callbacks("batch_callbacks", batch_callbacks)
         n_threads = as_threads(threads)
         self._check_parameters()
-        held, n_held = None, 0
+        split, n_validation = Split(data, None), 0
         if isinstance(validation, (tuple, list)):
             if len(validation) != 2:
                 raise ValueError(f"validation has {len(validation)} elements; expected (X, y)")
-            held = self._data(*validation, None, " of validation")[:2]
+            split = Split(data, self._data(*validation, None, " of validation")[:2])
         elif validation is not None:
-            n_held = checks.validation_rows(validation, rows)
-        size = min(size or rows, rows - n_held)
-        schedules.factors(schedule, 0, epochs, -(-(rows - n_held) // size))  # whether it is one
+            n_validation = checks.validation_rows(validation, rows)
+        steps = Steps(min(size or rows, rows - n_validation), method, n_threads)
+        schedules.factors(schedule, 0, epochs, steps.per_epoch(rows - n_validation))  # whether it is one
         line = as_progress(progress, epochs)
-        observer = Observer(self, self._check_parameters, began, seconds, calls, batch_calls, line)
-        if n_held:
-            data, held = hold_back(data, n_held, shuffle, self._generator())
+        watch = FitCallbacks(self, self._check_parameters, began, seconds, calls, batch_calls, line)
+        if n_validation:
+            split = split_rows(data, n_validation, shuffle, self._generator())
         if method != self._optimizer:
             self._network.reset_optimizer()
             self._optimizer = method
-        return train(
-            self, data, held, observer, monitor, epochs=epochs, batch_size=size, optimizer=method, shuffle=shuffle,
-            schedule=schedule, threads=n_threads,
-        )  # fmt: skip
+        run = Run(epochs, steps, shuffle, schedule, early_stopping, watch)
+        return train(self._network, self._architecture, split, run, self._generator())
 
     def _data(
         self, X: Any, y: Any, sample_weight: Any, of: str = "", single: bool = False
@@ -848,19 +757,15 @@ class MLP:
     # description
 
     def __repr__(self) -> str:
+        what = self._architecture
         facts = [
-            self._loss_in_words(),
-            *self._dropout_in_words(),
+            what.loss_in_words(),
+            *what.dropout_in_words(),
             f"{self.n_parameters:,} parameters" + ("" if self.bias else " without biases"),
             f"{self.dtype}",
             f"build {self._build_name}",
         ]
-        return f"MLP({self._layers_in_words()}; {', '.join(facts)})"
-
-    def _layers_in_words(self) -> str:
-        names = (*self.activations, self.output)
-        layers = [f"{n} {name}" for n, name in zip(self.sizes[1:], names, strict=True)]
-        return " -> ".join([str(self.sizes[0]), *layers])
+        return f"MLP({what.layers_in_words()}; {', '.join(facts)})"
 
     def summary(self) -> str:
         """A table of the layers: inputs, outputs, activation and number of parameters.
@@ -871,36 +776,33 @@ class MLP:
         """
         line = "{:>5}  {:>9}  {:>9}  {:<11}  {:>12}".format
         rows = [line("layer", "inputs", "outputs", "activation", "parameters")]
-        names = (*self.activations, self.output)
-        for number, ((n_in, n_out), name) in enumerate(zip(pairwise(self.sizes), names, strict=True), start=1):
+        what = self._architecture
+        layers = zip(pairwise(self.sizes), what.layer_activations, strict=True)
+        for number, ((n_in, n_out), name) in enumerate(layers, start=1):
             rows.append(line(number, f"{n_in:,}", f"{n_out:,}", name, f"{(n_in + self.bias) * n_out:,}"))
         rows.append(line("", "", "", "total", f"{self.n_parameters:,}"))
         size = f"{self.parameters.nbytes:,} bytes"
-        facts = [f"loss {self._loss_in_words()}", *self._dropout_in_words(), f"{self.dtype}", size]
+        facts = [f"loss {what.loss_in_words()}", *what.dropout_in_words(), f"{self.dtype}", size]
         return "\n".join([*rows, ", ".join([*facts, f"build {self._build_name}"])])
 
     # copies and pickles
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {key: value for key, value in self.__dict__.items() if key not in ("_network", "_build_name")}
+        made_again = ("_architecture", "_network", "_build_name")
+        state = {key: value for key, value in self.__dict__.items() if key not in made_again}
         moments = None if self._optimizer is None else self._network.optimizer_state
-        return state | {"parameters": self.parameters.copy(), "optimizer_state": moments}
+        state |= {"parameters": self.parameters.copy(), "optimizer_state": moments}
+        return self._architecture.state() | state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         parameters, optimizer_state, optimizer = (
             state.pop(key) for key in ("parameters", "optimizer_state", "_optimizer")
         )
+        self._architecture = Architecture.taken_from(state)
         self.__dict__.update(state)
         self._build()
         self._optimizer = optimizer
         self.parameters[...] = parameters
         if optimizer is not None:
             self._network.optimizer_state = optimizer_state
-
-
-def _sequence(name: str, given: Any) -> list[Any]:
-    """A list of what an argument holds."""
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise TypeError(f"{name} is {given!r}; expected a list")
-    return list(given)

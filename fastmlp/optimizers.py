@@ -4,6 +4,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
 from fastmlp.checks import boolean, choice, number
+from fastmlp.names import OptimizerName
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class RMSprop(Optimizer):
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}
 
 
-def optimizer(given: str | Optimizer) -> Optimizer:
+def optimizer(given: OptimizerName | Optimizer) -> Optimizer:
     """The optimizer of a name, with its default hyperparameters, or the one given."""
     if isinstance(given, str):
         return OPTIMIZERS[choice("optimizer", given, OPTIMIZERS)]()

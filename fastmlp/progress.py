@@ -2,12 +2,10 @@
 
 import sys
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastmlp.checks import boolean
-
-if TYPE_CHECKING:
-    from fastmlp.training import History
+from fastmlp.history import History
 
 _EVERY = 0.1  # seconds between two refreshes of the line on a terminal
 _LINES = 10  # lines in all where standard error is no terminal
@@ -23,7 +21,7 @@ class Progress:
         self._shown = -1.0
         self._text = ""
 
-    def show(self, history: "History", samples: int) -> None:
+    def show(self, history: History, samples: int) -> None:
         """Take the state after an epoch over so many samples; print it if it is time."""
         now, done = perf_counter(), history.epochs
         facts = "".join(f"  {name} {number}" for name, number in _facts(history).items())
@@ -57,7 +55,7 @@ class Bar:
     def __init__(self, tqdm: Any, epochs: int) -> None:
         self._bar = tqdm(total=epochs, unit="epoch")
 
-    def show(self, history: "History", samples: int) -> None:
+    def show(self, history: History, samples: int) -> None:
         """Take the state after an epoch."""
         self._bar.set_postfix(_facts(history), refresh=False)
         self._bar.update()
@@ -67,7 +65,7 @@ class Bar:
         self._bar.close()
 
 
-def _facts(history: "History") -> dict[str, str]:
+def _facts(history: History) -> dict[str, str]:
     """The last numbers of a history, by name."""
     facts = {"loss": f"{history.loss[-1]:.4f}"}
     if history.validation_loss:

@@ -4,8 +4,8 @@
 of them is wrong; that is why this one is written to be read.
 
 It is written as a careful NumPy user would write it: matrix products over the whole batch, in-place updates of flat
-buffers, no Python loop over rows. Not here: what an activation, a loss or an optimizer computes (formulas.py). Of
-fastmlp it imports those tables and nothing else.
+buffers, no Python loop over rows. Not here: what an activation, a loss or an optimizer computes (formulas.py), and
+where the weights of a layer stand in a buffer (layout.py). Of fastmlp it imports these two and nothing else.
 """
 
 import math
@@ -17,18 +17,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.formulas import ACTIVATIONS, CANONICAL, LOSSES, OPTIMIZERS, Array, dropped_units, softmax
-
-
-def layer_views(flat: Array, sizes: Sequence[int], bias: bool) -> tuple[list[Array], list[Array]]:
-    """Views (weights, biases) into a flat buffer: for each layer W (n_in, n_out) by rows, then b (n_out,)."""
-    weights, biases, at = [], [], 0
-    for n_in, n_out in pairwise(sizes):
-        weights.append(flat[at : at + n_in * n_out].reshape(n_in, n_out))
-        at += n_in * n_out
-        if bias:
-            biases.append(flat[at : at + n_out])
-            at += n_out
-    return weights, biases
+from fastmlp.layout import layer_views
 
 
 def _masked(activations: Sequence[Array], factors: dict[int, Array] | None, layer: int) -> Array:

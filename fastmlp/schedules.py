@@ -13,6 +13,7 @@ import numpy as np
 
 from fastmlp.checks import choice, number
 from fastmlp.formulas import Array
+from fastmlp.names import ScheduleName
 
 Schedule = Callable[[Array], Any]
 
@@ -135,7 +136,7 @@ SCHEDULES: dict[str, Callable[[], Schedule]] = {
 }  # fmt: skip
 
 
-def _schedule(given: str | Schedule) -> Schedule:
+def _schedule(given: ScheduleName | Schedule) -> Schedule:
     """The schedule of a name, with its default numbers, or the one given."""
     if isinstance(given, str):
         return SCHEDULES[choice("schedule", given, SCHEDULES)]()
@@ -145,7 +146,7 @@ def _schedule(given: str | Schedule) -> Schedule:
     raise TypeError(f"schedule is {given!r}; expected a name ({names}), an instance as Cosine(), or a callable")
 
 
-def factors(given: str | Schedule | None, epoch: int, epochs: int, steps: int) -> Array | None:
+def factors(given: ScheduleName | Schedule | None, epoch: int, epochs: int, steps: int) -> Array | None:
     """The factors of the steps of an epoch, each at its middle, by a schedule or its name; None for none."""
     if given is None:
         return None

@@ -11,6 +11,8 @@ import numpy as np
 
 from fastmlp import checks, formulas, reference
 from fastmlp.formulas import Array
+from fastmlp.layout import layer_views
+from fastmlp.names import OptimizerName
 from fastmlp.optimizers import Optimizer
 from fastmlp.optimizers import optimizer as as_optimizer
 
@@ -105,12 +107,12 @@ class Trace:
         return f"Trace({rows}, layers {list(self.layers)}, loss {self.loss:.9g})"
 
 
-def trace(net: "MLP", x: Any, y: Any, sample_weight: Any, optimizer: str | Optimizer | None) -> Trace:
+def trace(net: "MLP", x: Any, y: Any, sample_weight: Any, optimizer: OptimizerName | Optimizer | None) -> Trace:
     """A step of net; see `MLP.trace`."""
     method = None if optimizer is None else as_optimizer(optimizer)
     inputs, targets, weight = net._data(x, y, sample_weight, single=True)
     net._check_parameters()
-    network = net._instance(reference.Network, ())
+    network = net._architecture.reference_twin()
     network.parameters[...] = net.parameters
     inputs, weight = inputs.astype(np.float64), None if weight is None else weight.astype(np.float64)
     targets = targets if targets.ndim == 1 else targets.astype(np.float64)
@@ -118,7 +120,7 @@ def trace(net: "MLP", x: Any, y: Any, sample_weight: Any, optimizer: str | Optim
     loss = network.gradient(inputs, targets, weight, flat, gradient_inputs, seen=seen)
     if not (np.isfinite(loss) and np.isfinite(flat).all() and np.isfinite(gradient_inputs).all()):
         raise ValueError("the loss or its gradient is not finite; scaled inputs or smaller weights may help")
-    gradients = reference.layer_views(flat, net.sizes, net.bias)
+    gradients = layer_views(flat, net.sizes, net.bias)
     before = [array.copy() for views in (network.weights, network.biases) for array in views]
     after: list[Array] = []
     if method is not None:
@@ -131,8 +133,7 @@ def trace(net: "MLP", x: Any, y: Any, sample_weight: Any, optimizer: str | Optim
         after = [*network.weights, *network.biases]
     n_layers, slope = len(net.sizes) - 1, net.negative_slope
     layers = []
-    names = (*net.activations, net.output)
-    for layer, name in enumerate(names):
+    for layer, name in enumerate(net._architecture.layer_activations):
         z, a = seen.z[layer], seen.a[layer + 1]
         derivative = (
             formulas.softmax_jacobian(a) if name == "softmax" else formulas.ACTIVATIONS[name].derivative(z, a, slope)

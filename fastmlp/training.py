@@ -1,69 +1,31 @@
 """Training above the core: the loop over epochs of `MLP.fit`, and what the estimators' own loop is made of, too.
 
-That is an epoch (`run_epoch`), what it leaves behind (History) and who looks on (Observer). Not here: the rules of
-scikit-learn for the learning rate and for the end, which are the estimators' (estimator_training.py).
+That is an epoch (`run_epoch`), and the callbacks and deadline of a fit (`FitCallbacks`). It is given a network and
+what to do with it, and knows no MLP. Not here: the rules of scikit-learn for the learning rate and for the end, which
+are the estimators' (estimator_training.py).
 """
 
 import math
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastmlp import checks, schedules
+from fastmlp.architecture import Architecture
 from fastmlp.formulas import Array
-from fastmlp.optimizers import Optimizer
+from fastmlp.history import Callback, History
+from fastmlp.names import ScheduleName
 from fastmlp.progress import Bar, Progress
 from fastmlp.schedules import Schedule
-
-if TYPE_CHECKING:
-    from fastmlp.mlp import MLP
 
 # (X, targets, sample_weight); X is an array or a `sparse.CSR`.
 Data = tuple[Any, Array, Array | None]
 
 _WORK = 3e7  # products between two looks at the time, or as much work beside them: some hundredths of a second
-
-
-@dataclass
-class History:
-    """What a call of `MLP.fit` saw.
-
-    Attributes
-    ----------
-    loss : list of float
-        The mean training loss of each epoch, as seen batch by batch while the weights changed. The last epoch may be
-        cut short, by a callback after a batch or by max_time.
-    validation_loss : list of float
-        The loss on the validation rows after each epoch; empty without validation.
-    validation_accuracy : list of float
-        The share of validation rows classified rightly after each epoch; for classifiers (softmax, or one sigmoid
-        output) with validation, else empty.
-    seconds : float
-        Wall-clock time of the call.
-    stop_reason : str
-        "epochs" (all done), "patience", "tol", "time", "callback" or "diverged".
-    batch_loss : float
-        The mean loss of the last batch, before its step, where there are callbacks for batches; else NaN.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    validation_accuracy: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-    stop_reason: str = "epochs"
-    batch_loss: float = math.nan
-
-    @property
-    def epochs(self) -> int:
-        """Epochs, the last perhaps cut short."""
-        return len(self.loss)
-
-
-Callback = Callable[[Any, History], object]
 
 
 def callbacks(name: str, given: Any) -> list[Callback]:
@@ -79,24 +41,25 @@ def callbacks(name: str, given: Any) -> list[Callback]:
     return calls
 
 
-class Observer:
-    """Who looks on while a net trains: callbacks, the clock and the progress line; and the History that they see.
+class FitCallbacks:
+    """Callbacks and deadline of a fit, its progress line, and the History that they are shown.
 
-    `settle` is called after callbacks, for they may have changed the net. Time is up `seconds` after `began`.
+    Callbacks get `model`, and may change it: `after_callbacks` is called when they have answered. Time is up
+    `seconds` after `began`.
     """
 
     def __init__(
         self,
-        net: Any,
-        settle: Callable[[], None],
+        model: Any,
+        after_callbacks: Callable[[], None],
         began: float,
         seconds: float | None,
         calls: list[Callback],
         batch_calls: list[Callback],
-        line: Progress | Bar | None,
+        progress: Progress | Bar | None,
     ) -> None:
-        self._net, self._settle, self._began = net, settle, began
-        self._batch_calls, self._line = batch_calls, line
+        self._model, self._after_callbacks, self._began = model, after_callbacks, began
+        self._batch_calls, self._progress = batch_calls, progress
         self.calls = calls
         self.deadline = math.inf if seconds is None else began + seconds
         self.after_batch = self._after_batch if batch_calls else None
@@ -108,24 +71,24 @@ class Observer:
 
     def ask(self, calls: list[Callback]) -> bool:
         """Whether any of these callbacks answers true; all of them are called."""
-        answers = [bool(call(self._net, self.history)) for call in calls]
-        self._settle()
+        answers = [bool(call(self._model, self.history)) for call in calls]
+        self._after_callbacks()
         return any(answers)
 
     def show(self, samples: int) -> None:
-        """Let an epoch over so many samples be seen."""
+        """Show the progress after an epoch over so many samples."""
         self.history.seconds = perf_counter() - self._began
-        if self._line is not None:
-            self._line.show(self.history, samples)
+        if self._progress is not None:
+            self._progress.show(self.history, samples)
 
     def close(self) -> None:
-        """Leave the last state standing."""
+        """Note the time of the whole fit, and leave the last progress standing."""
         self.history.seconds = perf_counter() - self._began
-        if self._line is not None:
-            self._line.close()
+        if self._progress is not None:
+            self._progress.close()
 
 
-class Monitor:
+class EarlyStopping:
     """Keeps the best loss and its weights, and counts epochs without improvement."""
 
     def __init__(self, patience: int | None, tol: float | None) -> None:
@@ -148,6 +111,39 @@ class Monitor:
         return self._waited >= self._patience
 
 
+class Split(NamedTuple):
+    """The train/validation split of a fit."""
+
+    training: Data
+    validation: tuple[Array, Array] | None  # (X, targets)
+
+
+def split_rows(data: Data, n_validation: int, shuffle: bool, rng: "np.random.Generator") -> Split:
+    """Split off so many rows for validation: drawn by rng, or else the last ones."""
+    x, targets, w = data
+    state = rng.bit_generator.state
+    order = rng.permutation(len(x)) if shuffle else np.arange(len(x))
+    kept, taken = np.sort(order[:-n_validation]), np.sort(order[-n_validation:])
+    if w is not None and not w[kept].any():
+        rng.bit_generator.state = state
+        raise ValueError("sample_weight is zero for every row that validation leaves to train on")
+    training = x[kept], targets[kept], None if w is None else w[kept] / w[kept].max()
+    return Split(training, (x[taken], targets[taken]))
+
+
+class Steps(NamedTuple):
+    """How the steps of an epoch are made."""
+
+    batch_size: int
+    optimizer: Any
+    threads: int
+    l2: float = 0.0  # of the loss of a batch, as `Network.train` has it; beside the optimizer's weight_decay
+
+    def per_epoch(self, rows: int) -> int:
+        """How many there are."""
+        return -(-rows // self.batch_size)
+
+
 class Epoch(NamedTuple):
     """What an epoch gave: mean losses, as `Network` says, and whether it was ended before its last step."""
 
@@ -161,24 +157,21 @@ def run_epoch(
     network: Any,
     data: Data,
     order: Array | None,
-    batch_size: int,
-    optimizer: Any,
-    threads: int,
-    *,
-    l2: float = 0.0,
-    factors: Array | None = None,
-    seed: int = 0,
-    deadline: float = math.inf,
-    after_batch: Callable[[float], object] | None = None,
+    steps: Steps,
+    factors: Array | None,
+    seed: int,
+    callbacks: FitCallbacks,
 ) -> Epoch:
-    """One epoch of `network.train`, in one call; in several, if somebody wants to look in between.
+    """One epoch of `network.train`, in one call; in several, if there is a deadline or a callback for batches.
 
-    The learning rate of each step is multiplied by its factor. `after_batch` gets the loss of each batch, and a true
-    answer ends the epoch; so does the end of time (`perf_counter` beyond deadline).
+    The learning rate of each step is multiplied by its factor, if there are any. A true answer of a callback ends the
+    epoch, and so does the deadline.
     """
     x, targets, w = data
+    batch_size, optimizer, threads, l2 = steps
+    deadline, after_batch = callbacks.deadline, callbacks.after_batch
     rates = None if factors is None else optimizer.learning_rate * factors
-    rows, n_steps = len(x), -(-len(x) // batch_size)
+    rows, n_steps = len(x), steps.per_epoch(len(x))
     at_once = n_steps
     if after_batch is not None:
         at_once = 1
@@ -208,76 +201,64 @@ def run_epoch(
     return Epoch(float(loss), float(loss_by_rows), float(penalty_by_rows), reason)
 
 
-def hold_back(data: Data, held: int, shuffle: bool, rng: "np.random.Generator") -> tuple[Data, tuple[Array, Array]]:
-    """The data without so many rows, drawn by rng or else the last ones; and (X, targets) of those."""
-    x, targets, w = data
-    state = rng.bit_generator.state
-    order = rng.permutation(len(x)) if shuffle else np.arange(len(x))
-    kept, taken = np.sort(order[:-held]), np.sort(order[-held:])
-    if w is not None and not w[kept].any():
-        rng.bit_generator.state = state
-        raise ValueError("sample_weight is zero for every row that validation leaves to train on")
-    return (x[kept], targets[kept], None if w is None else w[kept] / w[kept].max()), (x[taken], targets[taken])
+@dataclass(frozen=True)
+class Run:
+    """The epochs of a fit: how many, in what order of samples, at what rates, and what may end them early."""
+
+    epochs: int
+    steps: Steps
+    shuffle: bool
+    schedule: ScheduleName | Schedule | None
+    early_stopping: EarlyStopping
+    callbacks: FitCallbacks
 
 
 def train(
-    net: "MLP",
-    data: Data,
-    held: tuple[Array, Array] | None,
-    observer: Observer,
-    monitor: Monitor,
-    *,
-    epochs: int,
-    batch_size: int,
-    optimizer: Optimizer,
-    shuffle: bool,
-    schedule: str | Schedule | None,
-    threads: int,
+    network: Any, architecture: Architecture, split: Split, run: Run, rng: "np.random.Generator"
 ) -> History:
-    """The epochs of `MLP.fit`; `held` is (X, targets) to validate on."""
-    network, history, rows = net._network, observer.history, len(data[0])
-    order = np.arange(rows) if shuffle and batch_size < rows else None
+    """The epochs of `MLP.fit` with the network of an architecture; rng shuffles and draws the seeds of dropout."""
+    data, validation = split
+    steps, callbacks, early_stopping = run.steps, run.callbacks, run.early_stopping
+    parameters, history, rows = network.parameters, callbacks.history, len(data[0])
+    order = np.arange(rows) if run.shuffle and steps.batch_size < rows else None
     try:
-        for epoch in range(epochs):
-            before = net.parameters.copy()
-            factors = schedules.factors(schedule, epoch, epochs, -(-rows // batch_size))
+        for epoch in range(run.epochs):
+            before = parameters.copy()
+            factors = schedules.factors(run.schedule, epoch, run.epochs, steps.per_epoch(rows))
             if order is not None:
-                net._generator().shuffle(order)
-            loss, *_, ended = run_epoch(
-                network, data, order, batch_size, optimizer, threads, factors=factors,
-                seed=int(net._generator().integers(2**63)) if any(net.dropout) else 0,
-                deadline=observer.deadline, after_batch=observer.after_batch,
-            )  # fmt: skip
-            seen = loss
-            if held is not None and math.isfinite(loss):
-                seen = network.evaluate(*held, None, threads)
-            if not (math.isfinite(seen) and np.isfinite(net.parameters).all()):
-                net.parameters[...] = before
+                rng.shuffle(order)
+            seed = int(rng.integers(2**63)) if any(architecture.dropout) else 0
+            loss, *_, ended = run_epoch(network, data, order, steps, factors, seed, callbacks)
+            monitored = loss
+            if validation is not None and math.isfinite(loss):
+                monitored = network.evaluate(*validation, None, steps.threads)
+            if not (math.isfinite(monitored) and np.isfinite(parameters).all()):
+                parameters[...] = before
                 network.reset_optimizer()
                 history.stop_reason = "diverged"
                 break
             history.loss.append(loss)
-            if held is not None:
-                history.validation_loss.append(seen)
-                if net.output == "softmax" or (net.output == "sigmoid" and net.sizes[-1] == 1):
-                    history.validation_accuracy.append(_accuracy(net, *held, threads))
-            observer.show(rows)
-            over = monitor.is_over(seen, net.parameters)
-            stop = observer.calls and observer.ask(observer.calls)
+            if validation is not None:
+                history.validation_loss.append(monitored)
+                if architecture.classifies:
+                    history.validation_accuracy.append(_accuracy(network, architecture, validation, steps.threads))
+            callbacks.show(rows)
+            over = early_stopping.is_over(monitored, parameters)
+            stop = callbacks.calls and callbacks.ask(callbacks.calls)
             if stop or ended is not None:
                 history.stop_reason = ended or "callback"
                 break
             if over:
-                history.stop_reason = monitor.stop_reason
+                history.stop_reason = early_stopping.stop_reason
                 break
     finally:
-        observer.close()
-    if monitor.best is not None:
-        net.parameters[...] = monitor.best
+        callbacks.close()
+    if early_stopping.best is not None:
+        parameters[...] = early_stopping.best
     if history.stop_reason == "diverged":
-        kept_weights = "the last finite weights" if monitor.best is None else "its best weights so far"
+        kept_weights = "the last finite weights" if early_stopping.best is None else "its best weights so far"
         warnings.warn(
-            f"training diverged at epoch {history.epochs + 1} (loss {seen}): the net keeps {kept_weights}; "
+            f"training diverged at epoch {history.epochs + 1} (loss {monitored}): the net keeps {kept_weights}; "
             "a smaller learning rate or scaled inputs may help",
             RuntimeWarning,
             stacklevel=3,
@@ -285,9 +266,10 @@ def train(
     return history
 
 
-def _accuracy(net: "MLP", x: Array, targets: Array, threads: int) -> float:
+def _accuracy(network: Any, architecture: Architecture, data: tuple[Array, Array], threads: int) -> float:
     """Share of rows classified rightly, for a softmax or one sigmoid."""
+    x, targets = data
     labels = targets
     if targets.ndim == 2:
-        labels = targets.argmax(axis=1) if net.output == "softmax" else targets[:, 0] >= 0.5
-    return float(np.mean(net._labels(net._forward(x, threads)) == labels))
+        labels = targets.argmax(axis=1) if architecture.output == "softmax" else targets[:, 0] >= 0.5
+    return float(np.mean(architecture.labels(network.forward(x, None, threads, True)) == labels))

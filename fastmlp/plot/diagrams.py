@@ -154,7 +154,7 @@ class _Layout:
 
 def _forward(net: MLP, x: NDArray[Any]) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """The z of each layer, and a of the inputs and of each layer, by the reference."""
-    network: reference.Network = net._instance(reference.Network, ())
+    network = net._architecture.reference_twin()
     network.parameters[...] = net.parameters
     zs, activations = network._pass_forward(x[None].astype(_FLOAT))
     return [z[0] for z in zs], [a[0] for a in activations]

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastmlp import checks
+from fastmlp.history import History
 from fastmlp.plot import canvas
-from fastmlp.training import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
