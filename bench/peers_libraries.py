@@ -25,6 +25,7 @@ import fastmlp
 import nets
 import twins
 from fastmlp.layout import layer_views
+from fastmlp.optimizers import Steps
 
 ADAM = fastmlp.Adam()
 # Of the sum of squares over the outputs, averaged over the samples; cross entropies need no factor.
@@ -105,7 +106,7 @@ def network_train(implementation, case, threads):
     mlp = nets.make(case.net, implementation)
     network, start = mlp._network, mlp.parameters.copy()
     order = case.order
-    plan = None if order is None else order.ravel(), case.net.batch, ADAM, threads
+    plan = None if order is None else order.ravel(), Steps(case.net.batch, ADAM), threads
     data = *case.data, None
     epochs = range(1 if order is not None else case.steps)
 

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import fastmlp
 import nets
+from fastmlp.optimizers import Steps
 
 
 class Tolerances(NamedTuple):
@@ -61,7 +62,7 @@ class Training:
         self.batches = batches
         self.start = mlp.parameters.copy()
         self.data = nets.inputs(net, rows, mlp.dtype), nets.targets(net, rows, mlp.dtype), None
-        self.plan = np.random.default_rng(3).permutation(rows), net.batch, fastmlp.Adam()
+        self.plan = np.random.default_rng(3).permutation(rows), Steps(net.batch, fastmlp.Adam())
 
     def reset(self):
         self.mlp.parameters[...] = self.start

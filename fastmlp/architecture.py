@@ -18,7 +18,8 @@ AnyNetwork = TypeVar("AnyNetwork", bound=reference.Network)
 
 # The defaults of MLP; a test compares them with its signature.
 DEFAULTS: dict[str, Any] = {
-    "loss": None, "bias": True, "negative_slope": 0.01, "huber_delta": 1.0, "quantile": 0.5, "dropout": 0.0,
+    "loss": None, "bias": True, "negative_slope": 0.01, "dropout": 0.0,
+    **formulas.LOSS_PARAMETERS["huber"], **formulas.LOSS_PARAMETERS["quantile"],
 }  # fmt: skip
 
 
@@ -79,11 +80,13 @@ class Architecture:
             raise ValueError(
                 "output is 'softmax' with one neuron, whose answer is always 1; expected sigmoid, or n_out >= 2"
             )
-        loss = formulas.DEFAULT_LOSS[output] if self.loss is None else checks.choice("loss", self.loss, formulas.LOSSES)
+        loss = (
+            formulas.DEFAULT_LOSS[output] if self.loss is None else checks.choice("loss", self.loss, formulas.LOSSES)
+        )
         if not formulas.is_defined(output, loss):
             needed = " or ".join(formulas.NEEDED_OUTPUTS[loss])
             raise ValueError(f"loss is {loss!r} with output {output!r}; expected output {needed}")
-        final = {"sizes": sizes, "activations": activations, "output": output, "loss": loss}
+        final: dict[str, Any] = {"sizes": sizes, "activations": activations, "output": output, "loss": loss}
         final["bias"] = checks.boolean("bias", self.bias)
         final["negative_slope"] = checks.number("negative_slope", self.negative_slope, least=0, most=1)
         final["huber_delta"] = checks.number("huber_delta", self.huber_delta, above=0)
@@ -105,22 +108,16 @@ class Architecture:
     @property
     def loss_parameters(self) -> dict[str, float]:
         """The arguments that are parameters of this loss, with their values; empty for a loss without."""
-        return {name: getattr(self, name) for loss, name in formulas.LOSS_PARAMETERS.items() if loss == self.loss}
-
-    @property
-    def loss_parameter(self) -> float:
-        """The one number that the core knows of a loss; 1 for a loss without."""
-        return next(iter(self.loss_parameters.values()), 1.0)
+        return {name: getattr(self, name) for name in formulas.LOSS_PARAMETERS.get(self.loss, ())}
 
     def network(self, cls: type[AnyNetwork]) -> AnyNetwork:
         """A network of that class, compiled or reference, all parameters zero."""
         return cls(
             self.sizes,
             self.layer_activations,
-            self.loss,
+            (self.loss, *self.loss_parameters.values()),
             self.bias,
             self.negative_slope,
-            self.loss_parameter,
             self.dropout if any(self.dropout) else (),
         )
 

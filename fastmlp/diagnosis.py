@@ -749,12 +749,12 @@ def _overflow(seen: _Seen) -> Iterator[Finding]:
 def _loss_of_constant(seen: _Seen, y: Array, weight: Array | None) -> float:
     """The mean loss of the best answer that is the same for all rows: the mean of y, its median or quantile."""
     net, name = seen.net, seen.net.loss
-    parameter = getattr(net, formulas.LOSS_PARAMETERS[name]) if name in formulas.LOSS_PARAMETERS else 1.0
+    parameters = [getattr(net, argument) for argument in formulas.LOSS_PARAMETERS.get(name, ())]
     answers = [np.average(y, axis=0, weights=weight)]
     if name not in (*_SQUARED, *_CROSS_ENTROPIES, "poisson"):
-        answers.append(np.quantile(y, parameter if name == "quantile" else 0.5, axis=0))
+        answers.append(np.quantile(y, net.quantile if name == "quantile" else 0.5, axis=0))
     value = formulas.LOSSES[name].value
-    losses = [value(np.broadcast_to(answer, y.shape), y, parameter).sum(axis=1) for answer in answers]
+    losses = [value(np.broadcast_to(answer, y.shape), y, *parameters).sum(axis=1) for answer in answers]
     return min(float(np.average(loss, weights=weight)) for loss in losses)
 
 

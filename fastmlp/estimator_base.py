@@ -10,9 +10,10 @@ somebody has put other arrays there; it is no part of what is pickled, but the s
 
 import operator
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, is_classifier
@@ -22,10 +23,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastmlp import builds, formulas, reference
+from fastmlp import builds, formulas
 from fastmlp import schedules as rate_schedules
+from fastmlp.architecture import Architecture
 from fastmlp.estimator_training import fit_by_batches, fit_by_lbfgs
 from fastmlp.formulas import Array
+from fastmlp.layout import layer_views
 from fastmlp.sparse import by_rows, checked, dense
 from fastmlp.threads import threads as as_threads
 
@@ -33,8 +36,18 @@ from fastmlp.threads import threads as as_threads
 ACTIVATIONS = {"logistic": "sigmoid", "exp": "exponential"}
 # The loss of the net by the estimator's; that of a classifier belongs to its output.
 LOSSES = {"squared_error": "half_squared_error"}
-# What `_link` is while there is no Network.
-UNLINKED: tuple[Any, Any, Any] = (), None, None
+
+
+class NetworkCache(NamedTuple):
+    """The Network that holds the weights of an estimator, and what it was made for."""
+
+    views: tuple[Array, ...] = ()  # coefs_ and intercepts_, while nobody has put others there
+    architecture: Architecture | None = None
+    build: str = ""
+    network: Any = None
+
+
+EMPTY = NetworkCache()
 
 _number = Interval(Real, 0, None, closed="left")
 _positive = Interval(Real, 0, None, closed="neither")
@@ -74,57 +87,42 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
 
     # the net
 
-    def _names(self) -> tuple[str, ...]:
-        """The activations by the names of the core, one a layer."""
-        hidden = self.n_layers_ - 2
-        given = [self.activation] * hidden if isinstance(self.activation, str) else list(self.activation)
-        if len(given) != hidden:
-            raise ValueError(f"activation has {len(given)} names for {hidden} hidden layers; expected one for each")
-        names = tuple(str(ACTIVATIONS.get(name, name)) for name in (*given, self.out_activation_))
-        for name in names[:-1]:
-            if name not in formulas.ACTIVATIONS:
-                raise ValueError(f"activation has {name!r}; expected names of {', '.join(formulas.ACTIVATIONS)}")
-        return names
+    def _architecture(self, parameters: tuple[Array, ...]) -> Architecture:
+        """The net of these weights and biases, checked, in fastmlp's names."""
+        loss: str = getattr(self, "loss", "")
+        given = {name: getattr(self, name) for name in formulas.LOSS_PARAMETERS.get(loss, ())}
+        activations = [self.activation] if isinstance(self.activation, str) else list(self.activation)
+        names = [ACTIVATIONS.get(name, name) for name in activations]
+        return Architecture.of(
+            self._sizes(parameters, self.n_layers_ - 1),
+            activation=names[0] if isinstance(self.activation, str) else names,
+            output=ACTIVATIONS.get(self.out_activation_, self.out_activation_),
+            loss=None if is_classifier(self) else LOSSES.get(loss, loss),
+            dropout=self.dropout,
+            dtype=parameters[0].dtype,
+            **given,
+        )
 
-    def _dropout(self) -> tuple[float, ...]:
-        """The share that is dropped of each hidden layer; () for none."""
-        hidden = self.n_layers_ - 2
-        shares = [self.dropout] * hidden if isinstance(self.dropout, Real) else list(self.dropout)
-        if len(shares) != hidden or not all(isinstance(p, Real) and 0 <= float(p) < 1 for p in shares):
-            raise ValueError(f"dropout is {self.dropout!r}; expected one number in [0, 1), or {hidden} of them")
-        return tuple(float(p) for p in shares) if any(shares) else ()
-
-    def _loss(self) -> tuple[str, float]:
-        """The loss by the name of the core, and its number."""
-        if is_classifier(self):
-            return formulas.DEFAULT_LOSS[ACTIVATIONS.get(self.out_activation_, self.out_activation_)], 1.0
-        number = formulas.LOSS_PARAMETERS.get(self.loss)
-        return str(LOSSES.get(self.loss, self.loss)), 1.0 if number is None else float(getattr(self, number))
-
-    def _make(self, sizes: tuple[int, ...], names: tuple[str, ...], loss: str, number: float = 1.0) -> Any:
-        """A Network of the precision of the weights."""
-        network = builds.network(self.coefs_[0].dtype.name)
-        dropout = self._dropout() if len(sizes) == self.n_layers_ else ()
-        return network(sizes, names, loss, loss_parameter=number, dropout=dropout)
-
-    def _linked(self, train: bool = False) -> Any:
+    def _network(self, train: bool = False) -> Any:
         """The Network of the present weights; to `train`, of the present parameters, too."""
         given = (*self.coefs_, *self.intercepts_)
-        views, made, network = self.__dict__.get("_link", UNLINKED)
-        kind = (self._names(), self._loss(), self._dropout(), builds.current()) if train else made
-        if made == kind and len(views) == len(given) and all(a is b for a, b in zip(views, given, strict=True)):
-            return network
-        kind = self._names(), self._loss(), self._dropout(), builds.current()
-        sizes = self._sizes(given, len(kind[0]))
-        made_anew = self._make(sizes, kind[0], *kind[1])
-        moments = network.optimizer_state if network is not None and "_optimizer" in self.__dict__ else self._moments
-        if moments is not None and len(moments[2]) == made_anew.parameters.size:
-            made_anew.optimizer_state = moments
-        weights, biases = reference.layer_views(made_anew.parameters, sizes, True)
+        cache = self.__dict__.get("_network_cache", EMPTY)
+        fits = len(cache.views) == len(given) and all(a is b for a, b in zip(cache.views, given, strict=True))
+        if fits and not train:
+            return cache.network
+        architecture = self._architecture(given)
+        if fits and (cache.architecture, cache.build) == (architecture, builds.current()):
+            return cache.network
+        network = architecture.network(builds.network(architecture.dtype.name))
+        going_on = cache.network is not None and "_optimizer" in self.__dict__
+        moments = cache.network.optimizer_state if going_on else self._moments
+        if moments is not None and len(moments[2]) == network.parameters.size:
+            network.optimizer_state = moments
+        weights, biases = layer_views(network.parameters, network.sizes, True)
         for view, array in zip((*weights, *biases), given, strict=True):
             view[...] = array
-        self._link_to(made_anew, weights, biases, kind)
-        return made_anew
+        self._publish(network, architecture)
+        return network
 
     def _sizes(self, given: tuple[Array, ...], depth: int) -> tuple[int, ...]:
         """Sizes of the layers of these weights and biases, which fit each other, the features and the outputs."""
@@ -139,29 +137,29 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             )
         return sizes
 
-    def _link_to(self, network: Any, weights: list[Array], biases: list[Array], kind: Any) -> None:
-        """Publish a Network that holds the weights already, at once: other threads may be predicting."""
-        link = (*weights, *biases), kind, network
-        self.__dict__.update(coefs_=weights, intercepts_=biases, _link=link, _moments=None)
+    def _publish(self, network: Any, architecture: Architecture) -> None:
+        """Make the weights views of a Network that holds them already, at once: other threads may be predicting."""
+        weights, biases = layer_views(network.parameters, network.sizes, True)
+        cache = NetworkCache((*weights, *biases), architecture, builds.current(), network)
+        self.__dict__.update(coefs_=weights, intercepts_=biases, _network_cache=cache, _moments=None)
 
-    def _keep(self, network: Any) -> None:
-        """Go on with this Network in training, though somebody has put other arrays into `coefs_`."""
-        present = self._linked()
+    def _go_on_with(self, network: Any) -> None:
+        """Keep this Network in training, though somebody has put other arrays into `coefs_`."""
+        present = self._network()
         if present is not network:
             network.parameters[...] = present.parameters
-            kind = self.__dict__["_link"][1]
-            self._link_to(network, *reference.layer_views(network.parameters, network.sizes, True), kind)
+            self._publish(network, self.__dict__["_network_cache"].architecture)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        _, _, network = state.pop("_link", UNLINKED)
-        if network is not None and "_optimizer" in state:
-            state["_moments"] = network.optimizer_state
+        cache = state.pop("_network_cache", EMPTY)
+        if cache.network is not None and "_optimizer" in state:
+            state["_moments"] = cache.network.optimizer_state
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.__dict__.update(_link=UNLINKED, _moments=state.get("_moments"))
+        self.__dict__.update(_network_cache=EMPTY, _moments=state.get("_moments"))
 
     # training
 
@@ -241,7 +239,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         if self.solver == "lbfgs":
             self.loss_curve_: list[float] = []
             self.validation_scores_ = self.best_validation_score_ = None
-        self.__dict__.update(_link=UNLINKED, _moments=None)
+        self.__dict__.update(_network_cache=EMPTY, _moments=None)
         if self.initial_weights is not None:
             self._set_weights(*self._read_initial_weights())
 
@@ -334,7 +332,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         """Outputs of all samples; with `check_input`, X is looked at and scaled, and outputs are scaled back."""
         if check_input:
             X = self._inputs(X)
-        network = self._linked()
+        network = self._network()
         outputs: Array = network.forward(by_rows(X, network), None, as_threads(self.n_threads), True)
         if check_input and getattr(self, "y_scaler_", None) is not None:
             return np.asarray(self.y_scaler_.inverse_transform(outputs), outputs.dtype)
@@ -344,9 +342,9 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         """The outputs for an array that the core can read as it stands; None if X must be looked at first."""
         if type(X) is not np.ndarray or X.ndim != 2 or "feature_names_in_" in self.__dict__:
             return None
-        if self.__dict__.get("_link", UNLINKED) is UNLINKED or "x_scaler_" in self.__dict__:
+        if self.__dict__.get("_network_cache", EMPTY) is EMPTY or "x_scaler_" in self.__dict__:
             return None
-        outputs: Array | None = self._linked().forward(X, None, as_threads(self.n_threads))
+        outputs: Array | None = self._network().forward(X, None, as_threads(self.n_threads))
         return outputs
 
     @property
@@ -388,8 +386,16 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         else:
             self._transformed_layer = layer % hidden
         X = self._inputs(X)
-        whole, depth = self._linked(), layer % hidden + 1
-        part = self._make(whole.sizes[: depth + 1], self._names()[:depth], "half_squared_error")
+        whole, depth = self._network(), layer % hidden + 1
+        net = self.__dict__["_network_cache"].architecture
+        part = replace(
+            net,
+            sizes=net.sizes[: depth + 1],
+            activations=net.activations[: depth - 1],
+            output=net.activations[depth - 1],
+            loss="half_squared_error",
+            dropout=0.0,
+        ).network(type(whole))
         part.parameters[...] = whole.parameters[: part.parameters.size]  # the first layers stand first
         activations: Array = part.forward(by_rows(X, part), None, as_threads(self.n_threads), True)
         return activations
@@ -417,18 +423,17 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         if isinstance(getattr(self, "x_scaler_", None), QuantileTransformer):
             raise ValueError("scale is 'quantile', which has no gradient; expected 'standard' or None")
         X = self._inputs(X)
-        network = self._linked()
+        network = self._network()
         x, n_threads = by_rows(X, network), as_threads(self.n_threads)
         outputs = network.forward(x, None, n_threads, True)
         gradients = np.empty((len(x), self.n_outputs_, x.shape[1]), network.dtype)
-        names = self._names()
         for k in range(self.n_outputs_):
             # A loss whose gradient in the output is known: -log a_k for probabilities, exp(z) for counts, and |a - t|
             # with a target t below the one output that is asked for.
             if self.out_activation_ == "softmax":
                 seeded, targets, factor = network, np.full(len(x), k), -outputs[:, k]
             else:
-                seeded = self._one_output(network, names, k)
+                seeded = self._one_output(network, k)
                 a = outputs[:, k : k + 1]
                 if self.out_activation_ == "logistic":
                     targets, factor = np.ones_like(a), -outputs[:, k]
@@ -445,11 +450,12 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             gradients *= self.y_scaler_.scale_[:, None]
         return gradients[:, 0] if self.n_outputs_ == 1 else gradients
 
-    def _one_output(self, network: Any, names: tuple[str, ...], k: int) -> Any:
+    def _one_output(self, network: Any, k: int) -> Any:
         """The net with only output k, whose loss has a gradient of 1 or a - t in the output."""
-        loss = "absolute_error" if names[-1] == "identity" else formulas.DEFAULT_LOSS[names[-1]]
-        part = self._make((*network.sizes[:-1], 1), names, loss)
-        weights, biases = reference.layer_views(part.parameters, part.sizes, True)
+        net = self.__dict__["_network_cache"].architecture
+        loss = "absolute_error" if net.output == "identity" else None
+        part = replace(net, sizes=(*net.sizes[:-1], 1), loss=loss, dropout=0.0).network(type(network))
+        weights, biases = layer_views(part.parameters, part.sizes, True)
         for view, array in zip((*weights, *biases), (*self.coefs_, *self.intercepts_), strict=True):
             view[...] = array if view.shape == array.shape else array[..., k : k + 1]
         return part

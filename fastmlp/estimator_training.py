@@ -20,14 +20,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils.optimize import _check_optimize_result
 
-from fastmlp import reference
 from fastmlp import schedules as rate_schedules
 from fastmlp.formulas import Array
-from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
+from fastmlp.history import Callback
+from fastmlp.layout import layer_views
+from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop, Steps
 from fastmlp.progress import progress as as_progress
 from fastmlp.sparse import by_rows
 from fastmlp.threads import threads as as_threads
-from fastmlp.training import Callback, Observer, callbacks, run_epoch
+from fastmlp.training import FitCallbacks, run_epoch
+from fastmlp.training import callbacks as as_callbacks
 
 # Targets from which on a regression that has not learned is told to scale them.
 LARGE = 100
@@ -41,7 +43,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
         raise ValueError("early_stopping is True, which partial_fit cannot do: it makes one pass and never stops")
     if mlp.schedule is not None and incremental:
         raise ValueError("schedule is given, which partial_fit cannot follow: it does not know the end of the run")
-    network = mlp._linked(train=True)
+    network = mlp._network(train=True)
     going_on = hasattr(mlp, "_optimizer") and mlp._state_of == mlp.solver and (incremental or mlp.warm_start)
     if not going_on:
         network.reset_optimizer()
@@ -62,7 +64,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     epochs, steps = 1 if incremental else mlp.max_iter, -(-len(x) // size)
     n_threads = as_threads(mlp.n_threads)
     order = np.arange(len(x)) if mlp.shuffle else None
-    observer = _Observer(mlp, network, held, eval_set, n_threads, incremental)
+    callbacks = _EstimatorCallbacks(mlp, network, held, eval_set, n_threads, incremental)
     watched = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
     mlp.n_iter_, method, rate = 0, None, 0.0
     try:
@@ -74,19 +76,14 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
                 order = order[places]
             if method is None or mlp._optimizer.learning_rate != rate:
                 method = _step(mlp)
-            epoch = run_epoch(
-                network,
-                data,
-                order,
+            epoch_steps = Steps(
                 size,
                 method,
-                n_threads,
-                l2=mlp.alpha,
-                factors=factors,
-                seed=int(mlp._random_state.randint(2**31 - 1)) if mlp._dropout() else 0,
-                deadline=observer.deadline,
-                after_batch=observer.after_batch,
+                mlp.alpha,
+                None if factors is None else method.learning_rate * factors,
+                int(mlp._random_state.randint(2**31 - 1)) if np.any(mlp.dropout) else 0,
             )
+            epoch = run_epoch(network, data, order, epoch_steps, n_threads, callbacks)
             if not (math.isfinite(epoch.loss) and math.isfinite(epoch.loss_by_rows)):
                 raise ValueError(
                     f"Solver produced non-finite loss {epoch.loss} in iteration {mlp.n_iter_ + 1}. X or y may "
@@ -95,14 +92,14 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
             mlp.n_iter_ += 1
             mlp.t_ += len(x)
             loss = _as_scikit_learn_counts(mlp, epoch.loss_by_rows, epoch.penalty_by_rows)
-            observer.after_epoch(loss, len(x))
+            callbacks.after_epoch(loss, len(x))
             rate = mlp._optimizer.learning_rate
             mlp._optimizer.iteration_ends(mlp.t_)
             waited = watched and mlp._no_improvement_count > mlp.n_iter_no_change
             over = waited and _is_over(mlp)
             _change_rate(mlp, network, rate)
-            observer.history.stop_reason = "tol" if over else epoch.stop_reason or "epochs"
-            if observer.is_over() or incremental:
+            callbacks.history.stop_reason = "tol" if over else epoch.stop_reason or "epochs"
+            if callbacks.is_over() or incremental:
                 break
             if mlp.n_iter_ == mlp.max_iter and watched:
                 warnings.warn(
@@ -114,7 +111,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=5)
     finally:
-        observer.close()
+        callbacks.close()
     if mlp.early_stopping or eval_set is not None:
         mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
     if mlp.n_iter_ > 0 and not incremental:
@@ -224,21 +221,21 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
     dtype = mlp.coefs_[0].dtype
     mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
     mlp.intercepts_ = [b.astype(np.float64) for b in mlp.intercepts_]
-    network = mlp._linked(train=True)
+    network = mlp._network(train=True)
     x, targets = by_rows(X, network), mlp._targets(y, network.dtype)
     w = None if sample_weight is None else np.ascontiguousarray(sample_weight, network.dtype)
     _check_that_it_fits(network, x, targets)
     total = len(x) if w is None else float(w.sum())
     n_threads = as_threads(mlp.n_threads)
-    observer = _Observer(mlp, network, None, eval_set, n_threads)
+    callbacks = _EstimatorCallbacks(mlp, network, None, eval_set, n_threads)
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
         network.parameters[...] = theta
         gradient = np.empty_like(theta)
         loss = network.gradient(x, targets, w, gradient, None, n_threads)
         penalty = 0.0
-        weights, _ = reference.layer_views(theta, network.sizes, True)
-        for W, dW in zip(weights, reference.layer_views(gradient, network.sizes, True)[0], strict=True):
+        weights, _ = layer_views(theta, network.sizes, True)
+        for W, dW in zip(weights, layer_views(gradient, network.sizes, True)[0], strict=True):
             penalty += 0.5 * mlp.alpha * float(np.vdot(W, W)) / total
             dW += (mlp.alpha / total) * W
         return _as_scikit_learn_counts(mlp, loss + penalty, penalty), gradient
@@ -246,10 +243,10 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
     def after_iteration(intermediate_result: Any) -> None:
         network.parameters[...] = intermediate_result.x
         mlp.n_iter_ += 1
-        observer.after_epoch(float(intermediate_result.fun), len(x))
+        callbacks.after_epoch(float(intermediate_result.fun), len(x))
         if mlp._no_improvement_count > mlp.n_iter_no_change:
-            observer.history.stop_reason = "tol"
-        if observer.is_over():
+            callbacks.history.stop_reason = "tol"
+        if callbacks.is_over():
             raise StopIteration
 
     mlp.n_iter_ = mlp._no_improvement_count = 0
@@ -262,7 +259,7 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
             options={"maxfun": mlp.max_fun, "maxiter": mlp.max_iter, "gtol": mlp.tol},
             callback=after_iteration,
         )
-        if observer.history.stop_reason == "epochs":
+        if callbacks.history.stop_reason == "epochs":
             _check_optimize_result("lbfgs", found, mlp.max_iter)
         mlp.n_iter_ = min(found.nit, mlp.max_iter)
         mlp.loss_ = found.fun
@@ -270,15 +267,15 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
         if eval_set is not None:
             mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
     finally:
-        observer.close()
+        callbacks.close()
         if dtype != network.dtype:
             mlp.coefs_ = [W.astype(dtype) for W in mlp.coefs_]
             mlp.intercepts_ = [b.astype(dtype) for b in mlp.intercepts_]
-            mlp._linked()
+            mlp._network()
     _look_at_the_result(mlp, y)
 
 
-class _Observer(Observer):
+class _EstimatorCallbacks(FitCallbacks):
     """What is noted after an epoch besides: curves, scores, the best weights."""
 
     def __init__(
@@ -308,7 +305,7 @@ class _Observer(Observer):
             if self._scorer is None:
                 mlp.validation_scores_ = mlp.best_validation_score_ = None
         line = as_progress(mlp.progress, mlp.max_iter)  # after all that may fail, as a bar shows at once
-        super().__init__(mlp, partial(mlp._keep, network), began, mlp.max_time, calls, batch_calls, line)
+        super().__init__(mlp, partial(mlp._go_on_with, network), began, mlp.max_time, calls, batch_calls, line)
 
     def _as_the_net_sees(self, X: Any, y: Array, weight: Array | None = None) -> tuple[Any, Array, Array | None]:
         dtype = self._network.dtype
@@ -339,7 +336,7 @@ class _Observer(Observer):
         score, what = -self.history.validation_loss[-1], "the loss on eval_set"
         if self._scorer is not None:
             score, what = self._scorer(mlp, *self._eval_set), f"eval_metric {mlp.eval_metric!r}"
-            self._mlp._keep(self._network)
+            self._mlp._go_on_with(self._network)
             if mlp.validation_scores_ is None:
                 mlp.validation_scores_ = []
             if not isinstance(score, Real):
@@ -369,4 +366,4 @@ class _Observer(Observer):
 
 def _callbacks(mlp: Any, name: str) -> list[Callback]:
     given = getattr(mlp, name)
-    return [] if given is None else callbacks(name, given)
+    return [] if given is None else as_callbacks(name, given)

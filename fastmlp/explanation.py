@@ -288,7 +288,7 @@ class _Writer:
 
     def __init__(self, net: "MLP", step: Trace, names: Notation) -> None:
         self.net, self.step, self.names = net, step, names
-        self.p = net._architecture.loss_parameter
+        self.p = next(iter(net._architecture.loss_parameters.values()), 1.0)
         self.total = names.total()
         self.pair = (net.output, net.loss)
         outputs = step.outputs

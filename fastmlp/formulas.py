@@ -1,4 +1,4 @@
-"""Every formula in plain NumPy: the tables of activations, losses and optimizers, and what dropout leaves out.
+"""Every formula in plain NumPy: the tables of layers, activations, losses, optimizers, and what dropout leaves out.
 
 The tables say what exists and what each row computes; the core has the same rows, the facade knows the names of
 activations and losses from here, and the tests are parametrised over these. The formulas are those of the lecture
@@ -21,6 +21,38 @@ _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 SELU_SCALE = 1.0507009873554804934
 SELU_ALPHA = 1.6732632423543772848
+
+
+class Kind(NamedTuple):
+    """What a kind of layer does with rows x (m, n_in) and delta (m, n_out); b is None where a net has no biases."""
+
+    forward: Callable[[Array, Array, Array | None], Array]  # (x, W, b) -> z
+    backward_input: Callable[[Array, Array], Array]  # (delta, W) -> dx
+    backward_parameters: Callable[[Array, Array, Array, Array | None], object]  # (x, delta, into dW, into db)
+
+
+def _dense_forward(x: Array, W: Array, b: Array | None) -> Array:
+    z: Array = x @ W
+    if b is not None:
+        z += b
+    return z
+
+
+def _dense_backward_parameters(x: Array, delta: Array, dW: Array, db: Array | None) -> None:
+    np.matmul(x.T, delta, out=dW)
+    if db is not None:
+        np.sum(delta, axis=0, out=db)
+
+
+# A dense layer has W (n_in, n_out); a scale layer, a factor of its own for each input, has W (1, n) and no biases.
+KINDS = {
+    "dense": Kind(_dense_forward, lambda delta, W: delta @ W.T, _dense_backward_parameters),
+    "scale": Kind(
+        lambda x, W, b: x * W[0],
+        lambda delta, W: delta * W[0],
+        lambda x, delta, dW, db: np.sum(x * delta, axis=0, out=dW[0]),
+    ),
+}
 
 
 class Activation(NamedTuple):
@@ -112,10 +144,10 @@ def softmax_jacobian(a: Array) -> Array:
 
 
 class Loss(NamedTuple):
-    """c, term by term, and dc/da; both (m, K) of outputs a and targets y, both (m, K), and the loss's parameter p."""
+    """c, term by term, and dc/da; both (m, K) of outputs a and targets y, both (m, K), and the loss's parameters."""
 
-    value: Callable[[Array, Array, float], Array]
-    gradient: Callable[[Array, Array, float], Array]
+    value: Callable[..., Array]  # (a, y, *parameters)
+    gradient: Callable[..., Array]
 
 
 def _clipped(a: Array) -> Array:
@@ -129,24 +161,24 @@ def _binary_cross_entropy_gradient(a: Array, y: Array) -> Array:
     return gradient
 
 
-def _huber(a: Array, y: Array, p: float) -> Array:
-    """d^2 / 2 where |d| <= p, else p (|d| - p / 2), d = a - y."""
+def _huber(a: Array, y: Array, delta: float) -> Array:
+    """d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2), d = a - y."""
     size = np.abs(a - y)
-    inside = np.minimum(size, p)
+    inside = np.minimum(size, delta)
     terms: Array = inside * (size - 0.5 * inside)
     return terms
 
 
-def _log_cosh(a: Array, y: Array, p: float) -> Array:
+def _log_cosh(a: Array, y: Array) -> Array:
     """|d| + log((1 + e^(-2|d|)) / 2), d = a - y: finite for a large d, 0 for 0."""
     size = np.abs(a - y)
     terms: Array = size + np.log1p(0.5 * np.expm1(-2 * size))
     return terms
 
 
-def _quantile_gradient(a: Array, y: Array, p: float) -> Array:
-    """-p where y > a, 1 - p where y < a, and 0 where they are equal."""
-    gradient: Array = np.where(y > a, -p, 1 - p).astype(a.dtype) * (y != a)
+def _quantile_gradient(a: Array, y: Array, level: float) -> Array:
+    """-level where y > a, 1 - level where y < a, and 0 where they are equal."""
+    gradient: Array = np.where(y > a, -level, 1 - level).astype(a.dtype) * (y != a)
     return gradient
 
 
@@ -162,26 +194,26 @@ def _positive(a: Array) -> Array:
 
 
 LOSSES = {
-    "half_squared_error": Loss(lambda a, y, p: 0.5 * np.square(a - y), lambda a, y, p: a - y),
-    "squared_error": Loss(lambda a, y, p: np.square(a - y), lambda a, y, p: 2 * (a - y)),
+    "half_squared_error": Loss(lambda a, y: 0.5 * np.square(a - y), lambda a, y: a - y),
+    "squared_error": Loss(lambda a, y: np.square(a - y), lambda a, y: 2 * (a - y)),
     "binary_cross_entropy": Loss(
-        lambda a, y, p: -(y * np.log(_clipped(a)) + (1 - y) * np.log(1 - _clipped(a))),
-        lambda a, y, p: _binary_cross_entropy_gradient(a, y),
+        lambda a, y: -(y * np.log(_clipped(a)) + (1 - y) * np.log(1 - _clipped(a))),
+        _binary_cross_entropy_gradient,
     ),
-    "cross_entropy": Loss(lambda a, y, p: -y * np.log(_clipped(a)), lambda a, y, p: -y / _clipped(a)),
-    "absolute_error": Loss(lambda a, y, p: np.abs(a - y), lambda a, y, p: np.sign(a - y)),
-    # Huber 1964; p is the threshold
-    "huber": Loss(_huber, lambda a, y, p: np.clip(a - y, -p, p)),
+    "cross_entropy": Loss(lambda a, y: -y * np.log(_clipped(a)), lambda a, y: -y / _clipped(a)),
+    "absolute_error": Loss(lambda a, y: np.abs(a - y), lambda a, y: np.sign(a - y)),
+    # Huber 1964; delta is the threshold
+    "huber": Loss(_huber, lambda a, y, delta: np.clip(a - y, -delta, delta)),
     # Green 1990
-    "log_cosh": Loss(_log_cosh, lambda a, y, p: np.tanh(a - y)),
-    # Koenker and Bassett 1978, the pinball loss; p is the level
-    "quantile": Loss(lambda a, y, p: np.maximum(p * (y - a), (p - 1) * (y - a)), _quantile_gradient),
+    "log_cosh": Loss(_log_cosh, lambda a, y: np.tanh(a - y)),
+    # Koenker and Bassett 1978, the pinball loss
+    "quantile": Loss(lambda a, y, level: np.maximum(level * (y - a), (level - 1) * (y - a)), _quantile_gradient),
     # Half the deviance of Poisson regression, Nelder and Wedderburn 1972
-    "poisson": Loss(lambda a, y, p: _poisson(a, np.log(_positive(a)), y), lambda a, y, p: 1 - y / _positive(a)),
+    "poisson": Loss(lambda a, y: _poisson(a, np.log(_positive(a)), y), lambda a, y: 1 - y / _positive(a)),
 }
 
-# The argument of MLP that a loss takes as its parameter; the others have none.
-LOSS_PARAMETERS = {"huber": "huber_delta", "quantile": "quantile"}
+# The parameters of a loss, as arguments of MLP, with their defaults; the others have none.
+LOSS_PARAMETERS = {"huber": {"huber_delta": 1.0}, "quantile": {"quantile": 0.5}}
 
 
 class Canonical(NamedTuple):
@@ -233,18 +265,21 @@ def is_defined(output: str, loss: str) -> bool:
     return output in NEEDED_OUTPUTS.get(loss, OUTPUTS)
 
 
+Rate = float | Array  # of all parameters, or (n,) one for each
+
+
 class Stepped(Protocol):
     """The parts of a network that a step of an optimizer reads or moves; n is the number of parameters."""
 
     parameters: Array  # (n,)
-    weights: list[Array]  # of each layer (n_in, n_out), a view of the parameters
+    decayed: Array  # (n,), whether weight decay counts
     first: Array  # (n,), the velocity or the first moments
     second: Array  # (n,), the second moments
     beta_1_power: float  # beta_1^t
     beta_2_power: float
 
 
-def _sgd(network: Stepped, optimizer: Any, rate: float, gradient: Array) -> None:
+def _sgd(network: Stepped, optimizer: Any, rate: Rate, gradient: Array) -> None:
     velocity = network.first
     if optimizer.momentum == 0:
         network.parameters -= rate * gradient
@@ -255,7 +290,7 @@ def _sgd(network: Stepped, optimizer: Any, rate: float, gradient: Array) -> None
     network.parameters -= rate * step
 
 
-def _adam(network: Stepped, optimizer: Any, rate: float, gradient: Array) -> None:
+def _adam(network: Stepped, optimizer: Any, rate: Rate, gradient: Array) -> None:
     first, second = network.first, network.second
     first *= optimizer.beta_1
     first += (1 - optimizer.beta_1) * gradient
@@ -272,13 +307,12 @@ def _adam(network: Stepped, optimizer: Any, rate: float, gradient: Array) -> Non
     network.parameters -= denominator
 
 
-def _adamw(network: Stepped, optimizer: Any, rate: float, gradient: Array) -> None:
-    for W in network.weights:
-        W -= rate * optimizer.weight_decay * W
+def _adamw(network: Stepped, optimizer: Any, rate: Rate, gradient: Array) -> None:
+    network.parameters -= rate * optimizer.weight_decay * (network.decayed * network.parameters)
     _adam(network, optimizer, rate, gradient)
 
 
-def _rmsprop(network: Stepped, optimizer: Any, rate: float, gradient: Array) -> None:
+def _rmsprop(network: Stepped, optimizer: Any, rate: Rate, gradient: Array) -> None:
     velocity, square = network.first, network.second
     square *= optimizer.rho
     square += (1 - optimizer.rho) * np.square(gradient)

@@ -181,16 +181,16 @@ class Loss:
             if bad.any():
                 raise ValueError(f"a has {outputs[bad][0]:g}; {self.name} expects outputs from 0 to {most:g}")
             checks.target_range("y", np.atleast_1d(targets), self.name)
-        argument = formulas.LOSS_PARAMETERS.get(self.name)
-        if parameter is None:
-            p = 0.5 if argument == "quantile" else 1.0
-        elif argument is None:
+        parameters = list(formulas.LOSS_PARAMETERS.get(self.name, {}).values())
+        if parameter is not None and not parameters:
             raise ValueError(f"parameter is {parameter!r} for {self.name}, which has none")
-        else:
-            p = checks.number("parameter", parameter, above=0, below=1 if argument == "quantile" else np.inf)
-        function: Callable[[Array, Array, float], Array] = getattr(formulas.LOSSES[self.name], what)
+        if parameter is not None:
+            parameters = [
+                checks.number("parameter", parameter, above=0, below=1 if self.name == "quantile" else np.inf)
+            ]
+        function: Callable[..., Array] = getattr(formulas.LOSSES[self.name], what)
         with np.errstate(over="ignore"):
-            return np.asarray(function(outputs, targets, p))[()]
+            return np.asarray(function(outputs, targets, *parameters))[()]
 
     def __repr__(self) -> str:
         return f"<loss {self.name}>"

@@ -4,19 +4,30 @@ Gradients and the moments of an optimizer have the same layout. Core and referen
 Python sees of it. This file imports no other of fastmlp but for the type of an array.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise, repeat
 
 from fastmlp.formulas import Array
 
 
-def layer_views(flat: Array, sizes: Sequence[int], bias: bool) -> tuple[list[Array], list[Array]]:
-    """Views (weights, biases) into a flat buffer: for each layer W (n_in, n_out) by rows, then b (n_out,)."""
-    weights, biases, at = [], [], 0
-    for n_in, n_out in pairwise(sizes):
-        weights.append(flat[at : at + n_in * n_out].reshape(n_in, n_out))
-        at += n_in * n_out
-        if bias:
-            biases.append(flat[at : at + n_out])
-            at += n_out
-    return weights, biases
+def layer_shapes(
+    sizes: Sequence[int], bias: bool, kinds: Sequence[str] = ()
+) -> Iterator[tuple[tuple[int, int], tuple[int]]]:
+    """The shapes of W and b of each layer: of a dense one (n_in, n_out) and (n_out,), of a scale (1, n) and (0,)."""
+    for (n_in, n_out), kind in zip(pairwise(sizes), kinds or repeat("dense"), strict=False):
+        dense = kind == "dense"
+        yield (n_in if dense else 1, n_out), (n_out if dense and bias else 0,)
+
+
+def layer_views(
+    flat: Array, sizes: Sequence[int], bias: bool, kinds: Sequence[str] = ()
+) -> tuple[list[Array], list[Array]]:
+    """Views (weights, biases) into a flat buffer: for each layer W by rows, then b; without `bias` no biases."""
+    views: tuple[list[Array], list[Array]] = [], []
+    at = 0
+    for shapes in layer_shapes(sizes, bias, kinds):
+        for arrays, shape in zip(views, shapes, strict=True):
+            arrays.append(flat[at : at + math.prod(shape)].reshape(shape))
+            at += math.prod(shape)
+    return views if bias else (views[0], [])

@@ -24,7 +24,7 @@ from fastmlp.history import Callback, History
 from fastmlp.initializers import DEFAULTS, INITIALIZERS
 from fastmlp.layout import layer_views
 from fastmlp.names import Activation, DType, InitializerName, Loss, OptimizerName, Output, ScheduleName
-from fastmlp.optimizers import Optimizer
+from fastmlp.optimizers import Optimizer, Steps
 from fastmlp.optimizers import optimizer as as_optimizer
 from fastmlp.progress import progress as as_progress
 from fastmlp.schedules import Schedule
@@ -32,7 +32,7 @@ from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
 from fastmlp.trace import Trace
 from fastmlp.trace import trace as _trace
-from fastmlp.training import EarlyStopping, FitCallbacks, Run, Split, Steps, split_rows, train
+from fastmlp.training import EarlyStopping, FitCallbacks, Run, Split, split_rows, train
 from fastmlp.training import callbacks as as_callbacks
 
 if TYPE_CHECKING:
@@ -722,7 +722,7 @@ class MLP:
             split = Split(data, self._data(*validation, None, " of validation")[:2])
         elif validation is not None:
             n_validation = checks.validation_rows(validation, rows)
-        steps = Steps(min(size or rows, rows - n_validation), method, n_threads)
+        steps = Steps(min(size or rows, rows - n_validation), method)
         schedules.factors(schedule, 0, epochs, steps.per_epoch(rows - n_validation))  # whether it is one
         line = as_progress(progress, epochs)
         watch = FitCallbacks(self, self._check_parameters, began, seconds, calls, batch_calls, line)
@@ -731,7 +731,7 @@ class MLP:
         if method != self._optimizer:
             self._network.reset_optimizer()
             self._optimizer = method
-        run = Run(epochs, steps, shuffle, schedule, early_stopping, watch)
+        run = Run(epochs, steps, n_threads, shuffle, schedule, early_stopping, watch)
         return train(self._network, self._architecture, split, run, self._generator())
 
     def _data(

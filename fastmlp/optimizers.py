@@ -1,7 +1,7 @@
 """Optimizers as plain descriptions: hyperparameters, checked when made. Their steps are in src/optimizers.pxd."""
 
 from dataclasses import KW_ONLY, dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from fastmlp.checks import boolean, choice, number
 from fastmlp.names import OptimizerName
@@ -169,6 +169,37 @@ class RMSprop(Optimizer):
         number("rho", self.rho, least=0, below=1)
         number("momentum", self.momentum, least=0, below=1)
         number("epsilon", self.epsilon, above=0)
+
+
+class Steps(NamedTuple):
+    """The steps that `Network.train` makes of some samples.
+
+    Attributes
+    ----------
+    batch_size : int
+        Samples of a step; the last of an epoch may have fewer.
+    optimizer : Optimizer
+    l2 : float
+        Where it is above 0, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added.
+    rates : ndarray (steps of an epoch,) of float64, or None
+        A learning rate for each step in place of the optimizer's.
+    seed : int
+        Decides which units dropout leaves out.
+    first, last : int
+        The steps of the epoch that are made, first .. last; by default all.
+    """
+
+    batch_size: int
+    optimizer: Any
+    l2: float = 0.0
+    rates: Any = None
+    seed: int = 0
+    first: int = 0
+    last: int | None = None
+
+    def per_epoch(self, rows: int) -> int:
+        """How many steps an epoch over so many rows has."""
+        return -(-rows // self.batch_size)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}

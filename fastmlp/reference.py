@@ -4,24 +4,39 @@
 of them is wrong; that is why this one is written to be read.
 
 It is written as a careful NumPy user would write it: matrix products over the whole batch, in-place updates of flat
-buffers, no Python loop over rows. Not here: what an activation, a loss or an optimizer computes (formulas.py), and
-where the weights of a layer stand in a buffer (layout.py). Of fastmlp it imports these two and nothing else.
+buffers, no Python loop over rows. Not here: what an activation, a loss or an optimizer computes (formulas.py),
+where the weights of a layer stand in a buffer (layout.py) and what says how steps are made (optimizers.py).
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from fastmlp.formulas import ACTIVATIONS, CANONICAL, LOSSES, OPTIMIZERS, Array, dropped_units, softmax
-from fastmlp.layout import layer_views
+from fastmlp.formulas import ACTIVATIONS, CANONICAL, KINDS, LOSSES, OPTIMIZERS, Array, dropped_units, softmax
+from fastmlp.layout import layer_shapes, layer_views
+from fastmlp.optimizers import Steps
 
 
 def _masked(activations: Sequence[Array], factors: dict[int, Array] | None, layer: int) -> Array:
     return activations[layer] * factors[layer] if factors and layer in factors else activations[layer]
+
+
+@dataclass
+class Group:
+    """Parameters that an optimizer treats alike: those at offset .. offset + length of the flat buffer.
+
+    Penalties and weight decay count for those that are `decayed`; the learning rate is multiplied by `rate_factor`.
+    Those that are not `trainable` are moved by no step, and their gradient is not part of the length that is clipped.
+    """
+
+    offset: int
+    length: int
+    decayed: bool
+    rate_factor: float = 1.0
+    trainable: bool = True
 
 
 @dataclass
@@ -60,17 +75,17 @@ class Network:
         n_0, ..., n_L: inputs, hidden layers, outputs.
     activations : tuple of str
         One name a layer, the last from formulas.OUTPUTS, the others from formulas.ACTIVATIONS.
-    loss : str
-        A name from formulas.LOSSES.
+    loss : str or tuple
+        A name from formulas.LOSSES, or the name and the loss's parameters in the order of formulas.LOSS_PARAMETERS.
     bias : bool
         Whether layers have biases.
     negative_slope : float
         The slope of leaky_relu below zero.
-    loss_parameter : float
-        The threshold of huber, the level of quantile.
     dropout : tuple of float
         For each hidden layer, the probability that a unit is left out of a step of `train` (Srivastava et al. 2014);
         the others are multiplied by 1 / (1 - p). Empty for none.
+    kinds : tuple of str
+        Of each layer a name from formulas.KINDS; empty where all are dense.
     """
 
     dtype: np.dtype[Any] = np.dtype(np.float64)
@@ -79,29 +94,52 @@ class Network:
         self,
         sizes: Sequence[int],
         activations: Sequence[str],
-        loss: str,
+        loss: str | tuple[Any, ...],
         bias: bool = True,
         negative_slope: float = 0.01,
-        loss_parameter: float = 1.0,
         dropout: Sequence[float] = (),
+        kinds: Sequence[str] = (),
     ) -> None:
         self.sizes = tuple(sizes)
         self.activations = tuple(activations)
-        self.loss = loss
+        self.loss, *self.loss_parameters = (loss,) if isinstance(loss, str) else loss
         self.negative_slope = negative_slope
-        self.loss_parameter = loss_parameter
         self.dropout = tuple(dropout)
         self.bias = bias
-        n = sum(n_in * n_out + n_out * bias for n_in, n_out in pairwise(sizes))
+        self.kinds = tuple(kinds) or ("dense",) * (len(self.sizes) - 1)
+        self.layers = [KINDS[kind] for kind in self.kinds]
+        self._groups: list[Group] = []
+        n = 0
+        for kind, shapes in zip(self.kinds, layer_shapes(sizes, bias, kinds), strict=True):
+            for length, decayed in zip(map(math.prod, shapes), (kind == "dense", False), strict=True):
+                if length > 0:
+                    self._groups.append(Group(n, length, decayed))
+                    n += length
         self.parameters = np.zeros(n, self.dtype)
-        self.weights, self.biases = layer_views(self.parameters, sizes, bias)
+        self.weights, self.biases = self._views(self.parameters)
+        self.decayed = np.concatenate([np.full(group.length, group.decayed) for group in self._groups])
         self._gradient = np.zeros_like(self.parameters)
         # The mean loss of the last epoch in which a batch counts by its rows, not by their weights; and its penalty.
         self.loss_by_rows = self.penalty_by_rows = 0.0
         self.reset_optimizer()
 
+    def _views(self, flat: Array) -> tuple[list[Array], list[Array]]:
+        return layer_views(flat, self.sizes, self.bias, self.kinds)
+
+    @property
+    def groups(self) -> tuple[tuple[Any, ...], ...]:
+        """(offset, length, decayed, rate_factor, trainable) of every group, in the order of `parameters`."""
+        return tuple(map(astuple, self._groups))
+
+    def set_group(self, number: int, rate_factor: float = 1.0, trainable: bool = True) -> None:
+        """The factor of a group's learning rate, and whether steps move it; `number` counts as `groups` does."""
+        self._groups[number].rate_factor, self._groups[number].trainable = rate_factor, trainable
+
     def _activate(self, name: str, z: Array) -> Array:
         return softmax(z) if name == "softmax" else ACTIVATIONS[name].value(z, self.negative_slope)
+
+    def _net_input(self, layer: int, x: Array) -> Array:
+        return self.layers[layer].forward(x, self.weights[layer], self.biases[layer] if self.bias else None)
 
     def _dropout_factors(self, seed: int, start: int, rows: int) -> dict[int, Array]:
         """What dropout multiplies A of hidden layers by, 0 or 1 / (1 - p), (rows, n): by number, from 1."""
@@ -117,9 +155,7 @@ class Network:
         """Z and A of every layer; the next layer reads A times its factors, if it has any."""
         zs, activations = [], [x]
         for layer, name in enumerate(self.activations):
-            z = _masked(activations, factors, layer) @ self.weights[layer]
-            if self.bias:
-                z += self.biases[layer]
+            z = self._net_input(layer, _masked(activations, factors, layer))
             zs.append(z)
             activations.append(self._activate(name, z))
         return zs, activations
@@ -137,7 +173,7 @@ class Network:
         pair = (self.activations[-1], self.loss)
         if pair in CANONICAL:
             return CANONICAL[pair].value(z, y)
-        return LOSSES[self.loss].value(a, y, self.loss_parameter)
+        return LOSSES[self.loss].value(a, y, *self.loss_parameters)
 
     def _loss_sum(self, z: Array, a: Array, y: Array, w: Array | None) -> float:
         costs = self._loss_terms(z, a, y).sum(axis=1)
@@ -147,7 +183,7 @@ class Network:
         name = self.activations[-1]
         if (name, self.loss) in CANONICAL:
             return CANONICAL[name, self.loss].delta(a, y)
-        delta = LOSSES[self.loss].gradient(a, y, self.loss_parameter)
+        delta = LOSSES[self.loss].gradient(a, y, *self.loss_parameters)
         if name == "softmax":
             delta = a * (delta - (a * delta).sum(axis=1, keepdims=True))
         else:
@@ -175,16 +211,16 @@ class Network:
         if seen is not None:
             seen.z, seen.a, seen.y, seen.terms = zs, activations, y, self._loss_terms(zs[-1], activations[-1], y)
             share = 1 / len(x) if w is None else (w / w.sum())[:, None]
-            seen.gradient_a.append(share * LOSSES[self.loss].gradient(activations[-1], y, self.loss_parameter))
+            seen.gradient_a.append(share * LOSSES[self.loss].gradient(activations[-1], y, *self.loss_parameters))
             seen.delta.append(delta.copy())
-        weights, biases = layer_views(flat, self.sizes, self.bias)
+        weights, biases = self._views(flat)
         for layer in reversed(range(len(weights))):
-            np.matmul(_masked(activations, factors, layer).T, delta, out=weights[layer])
-            if self.bias:
-                np.sum(delta, axis=0, out=biases[layer])
+            self.layers[layer].backward_parameters(
+                _masked(activations, factors, layer), delta, weights[layer], biases[layer] if self.bias else None
+            )
             if layer > 0:
                 derivative = ACTIVATIONS[self.activations[layer - 1]].derivative
-                delta = delta @ self.weights[layer].T
+                delta = self.layers[layer].backward_input(delta, self.weights[layer])
                 if factors and layer in factors:
                     delta *= factors[layer]
                 if seen is not None:
@@ -193,7 +229,7 @@ class Network:
                 if seen is not None:
                     seen.delta.insert(0, delta.copy())
         if inputs is not None:
-            np.matmul(delta, self.weights[0].T, out=inputs)
+            inputs[...] = self.layers[0].backward_input(delta, self.weights[0])
         return total
 
     @_quietly
@@ -209,10 +245,7 @@ class Network:
             return None
         x: Array = X
         for layer, name in enumerate(self.activations):
-            x = x @ self.weights[layer]
-            if self.bias:
-                x += self.biases[layer]
-            x = self._activate(name, x)
+            x = self._activate(name, self._net_input(layer, x))
         if not (checked or np.isfinite(x).all()):
             return None
         if out is None:
@@ -267,23 +300,15 @@ class Network:
         targets: Array,
         sample_weight: Array | None,
         order: Array | None,
-        batch_size: int,
-        optimizer: Any,
+        steps: Steps,
         threads: int = 1,
-        l2: float = 0.0,
-        rates: Array | None = None,
-        seed: int = 0,
-        first: int = 0,
-        last: int | None = None,
     ) -> float:
-        """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
+        """An epoch, or some steps of one, over the samples in `order` (m,), or as they stand if it is None.
 
-        Or some of an epoch: its steps first .. last. With l2, a batch's loss summed over its weighted samples has the
-        penalty l2 / 2 sum W^2 added. With rates (steps of an epoch,) of float64, each step has its own learning rate.
-        `seed` decides which units dropout leaves out. Returns the mean of the losses seen on the way, over the
-        weighted samples. At a loss that is not finite it stops, and returns that loss. A batch whose weights are all
-        zero makes no step.
+        Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
+        stops, and returns that loss. A batch whose weights are all zero makes no step.
         """
+        batch_size, optimizer, l2, rates, seed, first, last = steps
         total = total_weight = total_rows = by_rows = penalty_by_rows = 0.0
         step, X = OPTIMIZERS[type(optimizer).__name__], _dense(X)
         for number, start in list(enumerate(range(0, len(X), batch_size)))[first:last]:
@@ -294,7 +319,9 @@ class Network:
                 continue
             factors = self._dropout_factors(seed, start, len(x))
             loss = self._backpropagate(x, self._targets(targets, rows), w, self._gradient, factors=factors)
-            penalty = 0.5 * l2 * sum(float(np.square(W, dtype=np.float64).sum()) for W in self.weights) if l2 else 0.0
+            penalty = (
+                0.5 * l2 * sum(float(np.square(W, dtype=np.float64).sum()) for W, _ in self._decayed()) if l2 else 0.0
+            )
             total += loss + penalty
             total_weight += weight
             by_rows += len(x) * (loss + penalty) / weight
@@ -302,18 +329,39 @@ class Network:
             total_rows += len(x)
             if not math.isfinite(loss):
                 break
+            frozen = [slice(g.offset, g.offset + g.length) for g in self._groups if not g.trainable]
+            for group in frozen:
+                self._gradient[group] = 0
             if optimizer.clip_norm is not None:
                 norm = math.sqrt(float(np.square(self._gradient, dtype=np.float64).sum()))
                 self._gradient *= min(1.0, optimizer.clip_norm / norm) if norm > 0 else 1.0
             decay = (0 if optimizer.decoupled else optimizer.weight_decay) + l2 / weight
             if decay or optimizer.l1:
-                for g, theta in zip(layer_views(self._gradient, self.sizes, self.bias)[0], self.weights, strict=True):
+                for theta, g in self._decayed():
                     g += decay * theta + optimizer.l1 * np.sign(theta)
-            self.beta_1_power *= getattr(optimizer, "beta_1", 0)
-            self.beta_2_power *= getattr(optimizer, "beta_2", 0)
-            step(self, optimizer, optimizer.learning_rate if rates is None else float(rates[number]), self._gradient)
+            if optimizer.bias_correction:
+                self.beta_1_power *= optimizer.beta_1
+                self.beta_2_power *= optimizer.beta_2
+            rate = optimizer.learning_rate if rates is None else float(rates[number])
+            moved = (self.parameters, self.first, self.second)
+            before = [[array[group].copy() for array in moved] for group in frozen]
+            step(self, optimizer, rate * self._rate_factors(), self._gradient)
+            for group, values in zip(frozen, before, strict=True):
+                for array, value in zip(moved, values, strict=True):
+                    array[group] = value
         self.loss_by_rows, self.penalty_by_rows = by_rows / total_rows, penalty_by_rows / total_rows
         return total / total_weight
+
+    def _decayed(self) -> list[tuple[Array, Array]]:
+        """The parameters that penalties count for, group by group, and their gradient."""
+        groups = [slice(g.offset, g.offset + g.length) for g in self._groups if g.decayed]
+        return [(self.parameters[group], self._gradient[group]) for group in groups]
+
+    def _rate_factors(self) -> float | Array:
+        """Of the learning rate: of each parameter (n,), or 1 where all are 1."""
+        if all(group.rate_factor == 1 for group in self._groups):
+            return 1.0
+        return np.concatenate([np.full(g.length, g.rate_factor, self.dtype) for g in self._groups])
 
     @property
     def optimizer_state(self) -> tuple[float, float, Array, Array]:

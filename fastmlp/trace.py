@@ -13,7 +13,7 @@ from fastmlp import checks, formulas, reference
 from fastmlp.formulas import Array
 from fastmlp.layout import layer_views
 from fastmlp.names import OptimizerName
-from fastmlp.optimizers import Optimizer
+from fastmlp.optimizers import Optimizer, Steps
 from fastmlp.optimizers import optimizer as as_optimizer
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def trace(net: "MLP", x: Any, y: Any, sample_weight: Any, optimizer: OptimizerNa
         checks.hyperparameters(method, network.dtype)
         if method == net._optimizer:  # fit would continue with its moments
             network.optimizer_state = net._network.optimizer_state
-        network.train(inputs, targets, weight, None, len(inputs), method)
+        network.train(inputs, targets, weight, None, Steps(len(inputs), method))
         if not np.isfinite(network.parameters).all():
             raise ValueError(f"optimizer is {method!r}: its step gives parameters that are not finite")
         after = [*network.weights, *network.biases]

@@ -19,6 +19,7 @@ from fastmlp.architecture import Architecture
 from fastmlp.formulas import Array
 from fastmlp.history import Callback, History
 from fastmlp.names import ScheduleName
+from fastmlp.optimizers import Steps
 from fastmlp.progress import Bar, Progress
 from fastmlp.schedules import Schedule
 
@@ -131,19 +132,6 @@ def split_rows(data: Data, n_validation: int, shuffle: bool, rng: "np.random.Gen
     return Split(training, (x[taken], targets[taken]))
 
 
-class Steps(NamedTuple):
-    """How the steps of an epoch are made."""
-
-    batch_size: int
-    optimizer: Any
-    threads: int
-    l2: float = 0.0  # of the loss of a batch, as `Network.train` has it; beside the optimizer's weight_decay
-
-    def per_epoch(self, rows: int) -> int:
-        """How many there are."""
-        return -(-rows // self.batch_size)
-
-
 class Epoch(NamedTuple):
     """What an epoch gave: mean losses, as `Network` says, and whether it was ended before its last step."""
 
@@ -158,19 +146,15 @@ def run_epoch(
     data: Data,
     order: Array | None,
     steps: Steps,
-    factors: Array | None,
-    seed: int,
+    threads: int,
     callbacks: FitCallbacks,
 ) -> Epoch:
     """One epoch of `network.train`, in one call; in several, if there is a deadline or a callback for batches.
 
-    The learning rate of each step is multiplied by its factor, if there are any. A true answer of a callback ends the
-    epoch, and so does the deadline.
+    A true answer of a callback ends the epoch, and so does the deadline.
     """
     x, targets, w = data
-    batch_size, optimizer, threads, l2 = steps
-    deadline, after_batch = callbacks.deadline, callbacks.after_batch
-    rates = None if factors is None else optimizer.learning_rate * factors
+    deadline, after_batch, batch_size = callbacks.deadline, callbacks.after_batch, steps.batch_size
     rows, n_steps = len(x), steps.per_epoch(len(x))
     at_once = n_steps
     if after_batch is not None:
@@ -185,8 +169,7 @@ def run_epoch(
             weight = float(w[samples if order is None else order[samples]].sum(dtype=np.float64))
         if weight == 0:
             continue
-        last = first + at_once
-        loss = network.train(x, targets, w, order, batch_size, optimizer, threads, l2, rates, seed, first, last)
+        loss = network.train(x, targets, w, order, steps._replace(first=first, last=first + at_once), threads)
         sums += (weight * loss, count * network.loss_by_rows, count * network.penalty_by_rows)
         weights += (weight, count, count)
         if not math.isfinite(loss):
@@ -207,15 +190,14 @@ class Run:
 
     epochs: int
     steps: Steps
+    threads: int
     shuffle: bool
     schedule: ScheduleName | Schedule | None
     early_stopping: EarlyStopping
     callbacks: FitCallbacks
 
 
-def train(
-    network: Any, architecture: Architecture, split: Split, run: Run, rng: "np.random.Generator"
-) -> History:
+def train(network: Any, architecture: Architecture, split: Split, run: Run, rng: "np.random.Generator") -> History:
     """The epochs of `MLP.fit` with the network of an architecture; rng shuffles and draws the seeds of dropout."""
     data, validation = split
     steps, callbacks, early_stopping = run.steps, run.callbacks, run.early_stopping
@@ -225,13 +207,16 @@ def train(
         for epoch in range(run.epochs):
             before = parameters.copy()
             factors = schedules.factors(run.schedule, epoch, run.epochs, steps.per_epoch(rows))
+            rates = None if factors is None else steps.optimizer.learning_rate * factors
             if order is not None:
                 rng.shuffle(order)
             seed = int(rng.integers(2**63)) if any(architecture.dropout) else 0
-            loss, *_, ended = run_epoch(network, data, order, steps, factors, seed, callbacks)
+            loss, *_, ended = run_epoch(
+                network, data, order, steps._replace(rates=rates, seed=seed), run.threads, callbacks
+            )
             monitored = loss
             if validation is not None and math.isfinite(loss):
-                monitored = network.evaluate(*validation, None, steps.threads)
+                monitored = network.evaluate(*validation, None, run.threads)
             if not (math.isfinite(monitored) and np.isfinite(parameters).all()):
                 parameters[...] = before
                 network.reset_optimizer()
@@ -241,7 +226,7 @@ def train(
             if validation is not None:
                 history.validation_loss.append(monitored)
                 if architecture.classifies:
-                    history.validation_accuracy.append(_accuracy(network, architecture, validation, steps.threads))
+                    history.validation_accuracy.append(_accuracy(network, architecture, validation, run.threads))
             callbacks.show(rows)
             over = early_stopping.is_over(monitored, parameters)
             stop = callbacks.calls and callbacks.ask(callbacks.calls)

@@ -44,11 +44,11 @@ cdef struct Outputs:        # of the output layer, for m samples: (m, n) by rows
     Py_ssize_t m, n
 
 
-cdef inline tuple loss_names():
-    """formulas.LOSSES, in the order of the enumeration."""
+cdef inline tuple loss_rows():
+    """formulas.LOSSES, in the order of the enumeration, and how many parameters each has."""
     return (
-        "half_squared_error", "squared_error", "binary_cross_entropy", "cross_entropy", "absolute_error", "huber",
-        "log_cosh", "quantile", "poisson",
+        ("half_squared_error", 0), ("squared_error", 0), ("binary_cross_entropy", 0), ("cross_entropy", 0),
+        ("absolute_error", 0), ("huber", 1), ("log_cosh", 0), ("quantile", 1), ("poisson", 0),
     )
 
 

@@ -24,7 +24,7 @@ from activations cimport activation_names
 from arrays cimport REAL, buffer, data, overlap, usable
 from dense cimport PACK_MIN_ELEMENTS, dense_operations
 from layers cimport sum_of_losses
-from losses cimport MAX_LOSS_PARAMETERS, loss_names
+from losses cimport loss_rows
 from matrix cimport leading_dimension
 from net cimport BIASES, GROUPS, MAX_DATA_PARTS, MICRO_BATCH, WEIGHTS, Layer, Net, is_sparse
 from optimizers cimport Group, OptimizerState, advance, optimizer_names, take_hyperparameters
@@ -54,7 +54,7 @@ np.import_array()
 use_pool(pool_api)
 
 # The rows of the core's tables; formulas.py has the same.
-ACTIVATIONS, LOSSES, OPTIMIZERS = activation_names(), loss_names(), optimizer_names()
+ACTIVATIONS, LOSSES, OPTIMIZERS = activation_names(), dict(loss_rows()), optimizer_names()
 KINDS = "dense", "scale"
 
 
@@ -80,19 +80,20 @@ cdef class Network:
     dtype = numpy.dtype(numpy.float64 if REAL_IS_DOUBLE else numpy.float32)
 
     def __cinit__(
-        self, tuple sizes, tuple activations, str loss, bint bias=True, double negative_slope=0.01,
-        loss_parameters=(1.0,), tuple dropout=(), tuple kinds=()
+        self, tuple sizes, tuple activations, loss, bint bias=True, double negative_slope=0.01, tuple dropout=(),
+        tuple kinds=()
     ):
         cdef Py_ssize_t l, at = 0
         cdef Layer* layer
         if len(activations) != len(sizes) - 1:
             raise ValueError(f"{len(activations)} activations for {len(sizes) - 1} layers")
-        if len(loss_parameters) > MAX_LOSS_PARAMETERS:
-            raise ValueError(f"{len(loss_parameters)} parameters of a loss; expected {MAX_LOSS_PARAMETERS} at most")
+        name, *loss_parameters = (loss,) if isinstance(loss, str) else loss
+        if len(loss_parameters) != LOSSES[name]:
+            raise ValueError(f"loss {name!r} has {len(loss_parameters)} parameters; expected {LOSSES[name]}")
         self.sizes = sizes
         self.n_in, self.n_out = sizes[0], sizes[len(sizes) - 1]
         self.net.depth = len(sizes) - 1
-        self.net.loss = LOSSES.index(loss)
+        self.net.loss = list(LOSSES).index(name)
         self.net.slope = negative_slope
         for l in range(len(loss_parameters)):
             self.net.loss_parameters[l] = <real> <double> loss_parameters[l]
@@ -372,27 +373,25 @@ cdef class Network:
             self.release()
         return total / weight
 
-    def train(
-        self, X, targets, sample_weight, order, Py_ssize_t batch_size, optimizer, int threads=1, double l2=0,
-        rates=None, uint64_t seed=0, Py_ssize_t first=0, last=None
-    ):
-        """One epoch: a step for every batch_size samples, taken in `order` (m,), or as they stand if it is None.
+    def train(self, X, targets, sample_weight, order, steps, int threads=1):
+        """An epoch, or some steps of one, over the samples in `order` (m,), or as they stand if it is None.
 
-        Or some of an epoch: its steps first .. last. With l2, a batch's loss summed over its weighted samples has the
-        penalty l2 / 2 sum W^2 added. With rates (steps of an epoch,) of float64, each step has its own learning rate.
-        `seed` decides which units dropout leaves out. Returns the mean of the losses seen on the way, over the
-        weighted samples. At a loss that is not finite it stops, and returns that loss. A batch whose weights are all
-        zero makes no step.
+        steps is a fastmlp.optimizers.Steps. Returns the mean of the losses seen on the way, over the weighted samples.
+        At a loss that is not finite it stops, and returns that loss. A batch whose weights are all zero makes no step.
         """
-        cdef Py_ssize_t rows = len(X), steps = (rows + batch_size - 1) // batch_size, step, start, size
-        cdef double total = 0, total_weight = 0, weight, loss, penalty = 0
+        cdef Py_ssize_t rows = len(X), batch_size, first, end, step, start, size
+        cdef uint64_t seed
+        cdef double total = 0, total_weight = 0, weight, loss, l2, penalty = 0, rate, weight_decay
         cdef double by_rows = 0, penalty_by_rows = 0, total_rows = 0
         cdef OptimizerState before
-        cdef double rate = optimizer.learning_rate, weight_decay = optimizer.weight_decay
-        cdef const double* rate_of = <const double*> data(rates)
-        cdef bint decoupled = optimizer.decoupled
+        cdef const double* rate_of
+        cdef bint decoupled
+        batch_size, optimizer, l2, rates, seed, first, last = steps
+        end = (rows + batch_size - 1) // batch_size
         if last is not None:
-            steps = min(steps, <Py_ssize_t> last)
+            end = min(end, <Py_ssize_t> last)
+        rate, weight_decay, decoupled = optimizer.learning_rate, optimizer.weight_decay, optimizer.decoupled
+        rate_of = <const double*> data(rates)
         self.acquire()
         try:
             self.allocate_backward()
@@ -405,7 +404,7 @@ cdef class Network:
                 self.watch.mode = flush_subnormals()
                 try:
                     prepare_training(&self.net, False)
-                    for step in range(first, steps):
+                    for step in range(first, end):
                         start = step * batch_size
                         size = min(batch_size, rows - start)
                         weight = batch_weight(&self.net, start, size)

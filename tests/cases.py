@@ -74,11 +74,16 @@ def random_sample_weight(m, rng):
     return weight
 
 
+def with_parameters(loss):
+    """A loss as a Network takes it: its name, and LOSS_PARAMETER for each of its parameters."""
+    return loss, *(LOSS_PARAMETER for _ in formulas.LOSS_PARAMETERS.get(loss, ()))
+
+
 def make(build, dtype, sizes, hidden, output, loss, bias, parameters, negative_slope=0.01, dropout=()):
     """A Network of that build and dtype holding these parameters; all hidden layers have one activation."""
     activations = (hidden,) * (len(sizes) - 2) + (output,)
     network = builds.network(dtype, build)(
-        tuple(sizes), activations, loss, bias, negative_slope, LOSS_PARAMETER, dropout
+        tuple(sizes), activations, with_parameters(loss), bias, negative_slope, dropout
     )
     network.parameters[:] = parameters
     return network

@@ -21,6 +21,7 @@ import ctypes, json, os, sys
 import numpy as np
 import fastmlp
 from cases import COMPILED, DTYPES, builds
+from fastmlp.optimizers import Steps
 
 ROWS, FEW, MANY = map(int, sys.argv[1:])
 
@@ -72,16 +73,16 @@ for build in (*COMPILED, "reference"):
             inputs, adam = np.empty_like(X), fastmlp.Adam(1e-3)
             for threads in (1, 2):
                 network = fresh()
-                network.train(X, y, weight, order, m, adam, 2)  # which starts the threads
+                network.train(X, y, weight, order, Steps(m, adam), 2)  # which starts the threads
                 for what, call in {
-                    "train": lambda: network.train(X, y, weight, order, ROWS, adam, threads),
+                    "train": lambda: network.train(X, y, weight, order, Steps(ROWS, adam), threads),
                     "forward": lambda: network.forward(X, out, threads),
                     "evaluate": lambda: network.evaluate(X, y, weight, threads),
                     "gradient": lambda: network.gradient(X, y, weight, flat, inputs, threads),
                 }.items():
                     numbers.setdefault(f"{what}, {threads} threads", []).append(least(call))
             for what, call in {
-                "first train": lambda: fresh().train(X, y, weight, order, ROWS, adam, 2),
+                "first train": lambda: fresh().train(X, y, weight, order, Steps(ROWS, adam), 2),
                 "first forward": lambda: fresh().forward(X, out, 2),
                 "first gradient": lambda: fresh().gradient(X, y, weight, flat, inputs, 2),
             }.items():

@@ -28,6 +28,7 @@ from cases import (
     random_targets,
 )
 from fastmlp import formulas
+from fastmlp.optimizers import Steps
 from tolerances import assert_close
 
 # Sizes 1, odd, and one below, at and above 8, 16 and 32: the vectors of every build in both precisions, and
@@ -278,8 +279,8 @@ def test_training_a_few_epochs_gives_what_the_reference_gives(build, dtype, name
         for epoch in range(3):
             order = rng.permutation(m).astype(np.int64) if epoch != 1 else None  # None: as the rows stand
             l2 = 0.3 * number
-            expected = oracle.train(X, y, weight, order, batch_size, optimizer, l2=l2)
-            value = tested.train(*data, order, batch_size, optimizer, l2=l2)
+            expected = oracle.train(X, y, weight, order, Steps(batch_size, optimizer, l2))
+            value = tested.train(*data, order, Steps(batch_size, optimizer, l2))
             assert_close(
                 [tested.loss_by_rows, tested.penalty_by_rows],
                 [oracle.loss_by_rows, oracle.penalty_by_rows],
@@ -306,14 +307,14 @@ def test_resetting_the_optimizer_forgets_its_state(build, dtype):
     for optimizer in (fastmlp.SGD(0.05, momentum=0.9), fastmlp.Adam(0.01), fastmlp.RMSprop(0.01)):
         network, _ = networks(build, dtype, *description, seed=1)
         start = network.parameters.copy()
-        network.train(X, y, None, order, 4, optimizer)
+        network.train(X, y, None, order, Steps(4, optimizer))
         after_one = network.parameters.copy()
         network.parameters[:] = start
-        network.train(X, y, None, order, 4, optimizer)
+        network.train(X, y, None, order, Steps(4, optimizer))
         assert network.parameters.tobytes() != after_one.tobytes(), "the state should have been carried on"
         network.parameters[:] = start
         network.reset_optimizer()
-        network.train(X, y, None, order, 4, optimizer)
+        network.train(X, y, None, order, Steps(4, optimizer))
         assert network.parameters.tobytes() == after_one.tobytes()
 
 

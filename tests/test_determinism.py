@@ -13,6 +13,7 @@ import pytest
 
 import fastmlp
 from cases import COMPILED, DTYPES, cast, make, random_inputs, random_parameters, random_sample_weight, random_targets
+from fastmlp.optimizers import Steps
 from processes import output_of
 
 THREADS = (1, 2, 3, 4)
@@ -77,7 +78,7 @@ def everything(name, build, dtype, m, threads, data=None):
     ):
         what = type(optimizer).__name__
         network.reset_optimizer()
-        found[f"{what} loss"] = np.float64(network.train(X, y, weight, order, batch_size, optimizer, threads))
+        found[f"{what} loss"] = np.float64(network.train(X, y, weight, order, Steps(batch_size, optimizer), threads))
         found[f"{what} parameters"] = network.parameters.copy()
         found[f"{what} moments"] = np.concatenate(network.optimizer_state[2:])
     assert all(np.isfinite(value).all() for value in found.values())
@@ -123,7 +124,7 @@ for build in COMPILED:
         X, y, weight, order = data_for(name, dtype, rows)
         started = []
         for threads in (1, 2, 3, 4):
-            network.train(X, y, weight, order, rows, fastmlp.Adam(), threads)
+            network.train(X, y, weight, order, Steps(rows, fastmlp.Adam()), threads)
             started.append(tasks() - first)
         print(*started)
         first = tasks()
@@ -178,7 +179,7 @@ def test_rows_taken_through_an_order_give_the_bits_of_rows_that_stand_in_it(buil
             ends = []
             for data in ((X, y, weight, order), (X[order], y[order], weight[order], None)):
                 network = network_for(name, build, dtype)
-                loss = network.train(*data, batch_size, fastmlp.Adam(0.01), 2)
+                loss = network.train(*data, Steps(batch_size, fastmlp.Adam(0.01)), 2)
                 ends.append((loss, network.parameters.tobytes()))
             assert ends[0] == ends[1], f"{name} batch={batch_size}"
 

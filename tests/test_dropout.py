@@ -10,6 +10,7 @@ import pytest
 import fastmlp
 from cases import COMPILED, DTYPES, EVERY_BUILD, cast, make, random_inputs, random_parameters, random_targets
 from fastmlp import formulas
+from fastmlp.optimizers import Steps
 from tolerances import assert_close
 
 GOLDEN = 0x9E3779B97F4A7C15
@@ -73,7 +74,7 @@ def test_a_step_with_dropout_is_the_one_computed_by_hand(build, dtype):
     X, Y = random_inputs(2 * m, 3, rng), random_inputs(2 * m, 2, rng)
     start = random_parameters((3, 5, 2), True, rng)
     network = make(build, dtype, (3, 5, 2), "tanh", "identity", "half_squared_error", True, start, dropout=(p,))
-    loss = network.train(cast(X, dtype), cast(Y, dtype), None, None, m, fastmlp.SGD(rate), seed=seed)
+    loss = network.train(cast(X, dtype), cast(Y, dtype), None, None, Steps(m, fastmlp.SGD(rate), seed=seed))
 
     W1, b1, W2, b2 = start[:15].reshape(3, 5), start[15:20], start[20:30].reshape(5, 2), start[30:]
     losses = []
@@ -120,7 +121,8 @@ def test_training_with_dropout_gives_what_the_reference_gives(build, dtype, name
         oracle, exact = network_and_data(name, "reference", "float64", m)
         for seed in (3, 2**63 - 5):
             losses = [
-                n.train(*d, batch_size, fastmlp.SGD(0.005), seed=seed) for n, d in ((tested, data), (oracle, exact))
+                n.train(*d, Steps(batch_size, fastmlp.SGD(0.005), seed=seed))
+                for n, d in ((tested, data), (oracle, exact))
             ]
             assert_close(*losses, "training", dtype, f"{name} m={m} loss")
             assert_close(tested.parameters, oracle.parameters, "training", dtype, f"{name} m={m}")
@@ -134,11 +136,11 @@ def test_the_number_of_threads_does_not_change_what_is_left_out(build, dtype, na
         ends = []
         for threads in (1, 2, 3, 4):
             network, data = network_and_data(name, build, dtype, m)
-            loss = network.train(*data, 300, fastmlp.Adam(0.01), threads, seed=9)
+            loss = network.train(*data, Steps(300, fastmlp.Adam(0.01), seed=9), threads)
             ends.append((loss, network.parameters.tobytes()))
         assert all(end == ends[0] for end in ends), m
         network, data = network_and_data(name, build, dtype, m)
-        network.train(*data, 300, fastmlp.Adam(0.01), seed=10)
+        network.train(*data, Steps(300, fastmlp.Adam(0.01), seed=10))
         assert network.parameters.tobytes() != ends[0][1]
 
 
@@ -147,7 +149,7 @@ def test_the_number_of_threads_does_not_change_what_is_left_out(build, dtype, na
 def test_only_training_leaves_units_out(build, dtype):
     network, (X, y, _, order) = network_and_data("7-20-9-2", build, dtype, 70)
     sizes, *rest, _dropout = NETS["7-20-9-2"]
-    network.train(X, y, None, order, 32, fastmlp.SGD(0.01), seed=1)
+    network.train(X, y, None, order, Steps(32, fastmlp.SGD(0.01), seed=1))
     plain = make(build, dtype, sizes, *rest, True, network.parameters)
     answers = []
     for net in (network, plain):
@@ -156,7 +158,8 @@ def test_only_training_leaves_units_out(build, dtype):
         answers.append((net.forward(X).tobytes(), net.evaluate(X, y), loss, flat.tobytes(), inputs.tobytes()))
     assert answers[0] == answers[1]
     trained = [
-        (net.train(X, y, None, order, 32, fastmlp.SGD(0.01)), net.parameters.tobytes()) for net in (network, plain)
+        (net.train(X, y, None, order, Steps(32, fastmlp.SGD(0.01))), net.parameters.tobytes())
+        for net in (network, plain)
     ]
     assert trained[0] != trained[1]
 

@@ -12,6 +12,7 @@ import numpy as np
 import fastmlp
 from cases import COMPILED, DTYPES
 from fastmlp import builds, sparse
+from fastmlp.optimizers import Steps
 
 libc = ctypes.CDLL(None, use_errno=True)
 kept = []
@@ -41,7 +42,7 @@ for build in COMPILED:
                 ends = guarded(np.arange(0, columns.size + 1, columns.size // m))
                 csr = sparse.CSR(guarded(np.ones(columns.size, dtype)), columns, ends, (m, sizes[0]))
                 core.forward(csr, None, 1, True)
-                core.train(csr, y, w, None, 32, fastmlp.SGD())
+                core.train(csr, y, w, None, Steps(32, fastmlp.SGD()))
                 net.predict(X, out=out)
                 net.predict(X[0], out=out[-1])
                 net.evaluate(X, y, sample_weight=w)
@@ -60,6 +61,7 @@ WITHOUT_MEMORY = """
 import resource
 import numpy as np
 import fastmlp
+from fastmlp.optimizers import Steps
 
 net = fastmlp.MLP((300, 1000, 10), seed=0)
 X, y = np.ones((4, 300), np.float32), np.ones((4, 10), np.float32)

@@ -15,6 +15,7 @@ import pytest
 import fastmlp
 from cases import COMPILED, DTYPES, make
 from fastmlp import builds
+from fastmlp.optimizers import Steps
 from processes import output_of, python
 
 
@@ -127,6 +128,7 @@ def test_importing_every_build_leaves_the_arithmetic_of_the_process_alone():
     script = """
 from cases import COMPILED, DTYPES
 from fastmlp import builds
+from fastmlp.optimizers import Steps
 for build in COMPILED:
     for dtype in DTYPES:
         builds.network(dtype, build)
@@ -152,7 +154,7 @@ def vanish(build, dtype, optimizer):
     moments = rng.uniform(1, 100, size=parameters.size) * tiny
     network.optimizer_state = (0.5, 0.5, moments, moments)
     for _ in range(20):
-        network.train(X, y, None, None, 8, optimizer)
+        network.train(X, y, None, None, Steps(8, optimizer))
     # The error of this output is 1 there, and the weights that its gradient goes through are next to nothing.
     network.parameters[60:] *= network.parameters.dtype.type(tiny)
     flat, inputs = np.empty(network.parameters.size, dtype), np.empty(X.shape, dtype)

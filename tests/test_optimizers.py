@@ -11,6 +11,7 @@ import pytest
 
 import fastmlp
 from cases import COMPILED, DTYPES, EVERY_BUILD, cast, make
+from fastmlp.optimizers import Steps
 from tolerances import assert_close
 
 STEPS = 10
@@ -165,7 +166,7 @@ def test_ten_steps_of_a_network_follow_the_formula(build, dtype, name):
     network = make(build, dtype, (N_IN, N_OUT), "identity", "identity", "half_squared_error", True, start)
     order = np.arange(M, dtype=np.int64)
     for step, expected in enumerate(formula(start, X, Y, **options), start=1):
-        network.train(cast(X, dtype), cast(Y, dtype), None, order, M, optimizer(**options))
+        network.train(cast(X, dtype), cast(Y, dtype), None, order, Steps(M, optimizer(**options)))
         assert_close(network.parameters, expected, "optimizer", dtype, f"{name} step {step}")
     assert np.abs(expected - start).max() > 1e-3
 
@@ -176,7 +177,7 @@ def test_l2_penalizes_the_loss_of_a_batch_summed_over_its_weighted_samples(build
     X, Y, start = data()
     weight = np.arange(M, dtype=np.float64)
     network = make(build, dtype, (N_IN, N_OUT), "identity", "identity", "half_squared_error", True, start)
-    loss = network.train(*(cast(array, dtype) for array in (X, Y, weight)), None, M, fastmlp.SGD(0.1), 1, 0.3)
+    loss = network.train(*(cast(array, dtype) for array in (X, Y, weight)), None, Steps(M, fastmlp.SGD(0.1), 0.3))
     W, b = start[: N_IN * N_OUT].reshape(N_IN, N_OUT), start[N_IN * N_OUT :]
     error = X @ W + b - Y
     penalty = 0.5 * 0.3 * np.sum(W * W) / weight.sum()
@@ -208,10 +209,10 @@ def test_with_rates_each_step_of_an_epoch_has_its_own_learning_rate(build, dtype
     weight = np.repeat([1.0, 0.0, 2.0, 1.0], M // 4).astype(dtype)
     description = (N_IN, N_OUT), "identity", "identity", "half_squared_error", True, start
     at_once, one_by_one = (make(build, dtype, *description) for _ in range(2))
-    at_once.train(X, Y, weight, None, M // 4, optimizer, rates=np.insert(RATES, 1, 1e9))
+    at_once.train(X, Y, weight, None, Steps(M // 4, optimizer, rates=np.insert(RATES, 1, 1e9)))
     for rate, part in zip(RATES, (0, 2, 3), strict=True):
         rows = slice(part * M // 4, (part + 1) * M // 4)
-        one_by_one.train(X[rows], Y[rows], weight[rows], None, M, replace(optimizer, learning_rate=rate))
+        one_by_one.train(X[rows], Y[rows], weight[rows], None, Steps(M, replace(optimizer, learning_rate=rate)))
     assert at_once.parameters.tobytes() == one_by_one.parameters.tobytes()
     assert np.abs(at_once.parameters - start).max() > 1e-2
 
@@ -272,10 +273,10 @@ def test_the_l1_penalty_pulls_weights_towards_zero_by_a_step_each_and_leaves_tho
     sizes, start = (1, 37), np.resize([0.0, 0.5, -0.5, 0.25, -2.0], 37)
     nothing = np.zeros((1, 1), dtype), np.zeros((1, 37), dtype)
     network = make(build, dtype, sizes, "identity", "identity", "half_squared_error", False, start)
-    network.train(*nothing, None, None, 1, fastmlp.SGD(0.5, l1=0.25))
+    network.train(*nothing, None, None, Steps(1, fastmlp.SGD(0.5, l1=0.25)))
     assert network.parameters.tolist() == (start - 0.125 * np.sign(start)).tolist()
     network.parameters[:] = start
-    network.train(*nothing, None, None, 1, fastmlp.RMSprop(0.125, rho=0.0, epsilon=1e-30, l1=0.25))
+    network.train(*nothing, None, None, Steps(1, fastmlp.RMSprop(0.125, rho=0.0, epsilon=1e-30, l1=0.25)))
     np.testing.assert_allclose(network.parameters, start - 0.125 * np.sign(start), rtol=1e-5)
 
 
@@ -286,7 +287,7 @@ def test_clipping_shortens_a_long_step_to_the_norm_and_leaves_a_short_one(build,
     ends = {}
     for norm in (None, 1e-3, 1e6):
         network = make(build, dtype, (N_IN, N_OUT), "identity", "identity", "half_squared_error", True, start)
-        network.train(X, Y, None, None, M, fastmlp.SGD(1.0, clip_norm=norm))
+        network.train(X, Y, None, None, Steps(M, fastmlp.SGD(1.0, clip_norm=norm)))
         ends[norm] = network.parameters.copy()
     assert ends[1e6].tobytes() == ends[None].tobytes()
     step, clipped = ends[None] - start, ends[1e-3] - start
@@ -327,7 +328,7 @@ def test_no_move_is_made_where_the_square_of_a_gradient_overflows(build, dtype):
     for optimizer in (fastmlp.Adam(), fastmlp.RMSprop()):
         network = make(build, dtype, (1, 1), "tanh", "identity", "half_squared_error", False, np.zeros(1))
         with np.errstate(over="ignore"):
-            network.train(large, np.ones((1, 1), dtype), None, None, 1, optimizer)
+            network.train(large, np.ones((1, 1), dtype), None, None, Steps(1, optimizer))
         assert abs(network.parameters[0]) < 1e-3
 
 
@@ -336,7 +337,7 @@ def test_no_move_is_made_where_the_square_of_a_gradient_overflows(build, dtype):
 @pytest.mark.parametrize("build", COMPILED)
 def test_no_move_is_made_without_a_gradient_where_epsilon_is_nothing_to_the_dtype(build, dtype, optimizer):
     network = make(build, dtype, (1, 1), "tanh", "identity", "half_squared_error", False, np.ones(1))
-    network.train(np.zeros((1, 1), dtype), np.ones((1, 1), dtype), None, None, 1, optimizer)
+    network.train(np.zeros((1, 1), dtype), np.ones((1, 1), dtype), None, None, Steps(1, optimizer))
     assert network.parameters[0] == 1
 
 
@@ -347,6 +348,10 @@ def test_a_gradient_whose_square_overflows_is_clipped_all_the_same(build, dtype)
     large = 1e20 if dtype == "float32" else 1e100
     network = make(build, dtype, (1, 1), "tanh", "identity", "half_squared_error", False, np.zeros(1))
     network.train(
-        np.full((1, 1), large, dtype), np.full((1, 1), 2, dtype), None, None, 1, fastmlp.SGD(1.0, clip_norm=1.0)
+        np.full((1, 1), large, dtype),
+        np.full((1, 1), 2, dtype),
+        None,
+        None,
+        Steps(1, fastmlp.SGD(1.0, clip_norm=1.0)),
     )
     assert_close(network.parameters, [1.0], "optimizer", dtype)

@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 import fastmlp
 from cases import COMPILED, DTYPES, cast, make, random_parameters, random_sample_weight, random_targets
 from fastmlp import MLPClassifier, MLPRegressor, sparse
+from fastmlp.optimizers import Steps
 from tolerances import assert_close
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -89,7 +90,7 @@ def everything(network, X, y, weight, order, threads=1, batch_size=None):
         network.parameters[...] = before
         network.reset_optimizer()
         size = batch_size or len(X) * 3 // 7 + 1
-        loss = network.train(X, y, weight, order, size, optimizer, threads, 1e-3)
+        loss = network.train(X, y, weight, order, Steps(size, optimizer, 1e-3), threads)
         found[f"{what} loss"] = np.float64(loss), tolerance
         found[f"{what} parameters"] = network.parameters.copy(), tolerance
     return found

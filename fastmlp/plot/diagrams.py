@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastmlp import checks, reference
+from fastmlp import checks
 from fastmlp.graph import Value
 from fastmlp.mlp import MLP
 from fastmlp.plot import canvas
