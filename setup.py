@@ -1,7 +1,8 @@
 """Compiles the core: src/network.pyx once for every instruction set and precision, the rest of src once.
 
 Cython translates each source once. The C of network.pyx is then copied for every build, under a module name of its
-own, fastmlp._network_<build>_<dtype>, and into a folder of its own, so that no two modules share an object file. The list of builds is also what fastmlp/builds.py finds beside itself at import.
+own, fastmlp._network_<build>_<dtype>, and into a folder of its own, so that no two modules share an object file. The
+list of builds is also what fastmlp/builds.py finds beside itself at import.
 """
 
 import os

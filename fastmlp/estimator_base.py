@@ -95,7 +95,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         names = [ACTIVATIONS.get(name, name) for name in activations]
         return Architecture.of(
             self._sizes(parameters, self.n_layers_ - 1),
-            activation=names[0] if isinstance(self.activation, str) else names,
+            activations=names[0] if isinstance(self.activation, str) else names,
             output=ACTIVATIONS.get(self.out_activation_, self.out_activation_),
             loss=None if is_classifier(self) else LOSSES.get(loss, loss),
             dropout=self.dropout,

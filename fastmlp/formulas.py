@@ -292,6 +292,8 @@ def _sgd(network: Stepped, optimizer: Any, rate: Rate, gradient: Array) -> None:
 
 def _adam(network: Stepped, optimizer: Any, rate: Rate, gradient: Array) -> None:
     first, second = network.first, network.second
+    correction_1 = 1 - network.beta_1_power if optimizer.bias_correction else 1
+    correction_2 = 1 - network.beta_2_power if optimizer.bias_correction else 1
     first *= optimizer.beta_1
     first += (1 - optimizer.beta_1) * gradient
     second *= optimizer.beta_2
@@ -299,11 +301,11 @@ def _adam(network: Stepped, optimizer: Any, rate: Rate, gradient: Array) -> None
     denominator = np.sqrt(second)
     if optimizer.epsilon_hat:
         denominator += optimizer.epsilon
-    denominator /= math.sqrt(1 - network.beta_2_power)
+    denominator /= math.sqrt(correction_2)
     if not optimizer.epsilon_hat:
         denominator += optimizer.epsilon
     np.divide(first, denominator, out=denominator)
-    denominator *= rate / (1 - network.beta_1_power)
+    denominator *= rate / correction_1
     network.parameters -= denominator
 
 

@@ -1,7 +1,7 @@
 """Every activation: a = g(z) in place, and its derivative: delta = delta * g'(z), over one contiguous buffer.
 
 One row per activation in each of the two functions and in `activation_names`; formulas.py holds the same table in
-NumPy, and the tests compare the two. A name without a formula gives NaN. Formulas: Activations in MATH.md and the papers named in formulas.py.
+NumPy with the papers, and the tests compare the two. A name without a formula gives NaN.
 
 Most derivatives are functions of the output a alone, so z is overwritten. `keeps_input` names the three that bend
 back on themselves (gelu, silu, mish): for them the layer keeps z beside a.

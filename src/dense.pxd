@@ -1,4 +1,4 @@
-"""A dense layer: Z = A W + b and its way back, all by the one product of product.h, which says in which order it sums.
+"""A dense layer: Z = A W + b and its way back, by the one product of product.h, which says in which order it sums.
 
     dA = delta W^T        dW = A^T delta        db = the sum of the rows of delta
 """

@@ -1,4 +1,4 @@
-"""One layer forward and back, of any kind, for a part of its rows and columns; the losses and delta of the output layer.
+"""One layer forward and back, of any kind, for a part of its rows and columns; losses, and delta of the output layer.
 
     A^l = g^l(Z^l)        delta^l = g'^l(Z^l) * dA^l, where the layer above says what dA^l is
 

@@ -1,7 +1,7 @@
 """The matrices of the core and their product; packing, and what it takes to cut a matrix into panels.
 
-A W (n_in, n_out) is stored by rows where the user sees it, and packed where the core works with it often, in panels of
-NR columns, which is the order in which product.h reads it; W^T is always packed.
+A W (n_in, n_out) is stored by rows where the user sees it, and packed where the core works with it often, in panels
+of NR columns, which is the order in which product.h reads it; W^T is always packed.
 """
 from libc.string cimport memcpy
 from real cimport real

@@ -77,7 +77,7 @@ cdef struct Net:
     int n_threads                                   # that may be used at most
     Py_ssize_t n_parameters, n_weights
     Py_ssize_t work                                 # products that one sample is worth, forward
-    bint reread                                     # whether a W does not stay in the cache, and is read by row blocks
+    bint reread                                     # whether a W does not stay in the cache: row blocks reread it
     Py_ssize_t widest                               # inputs of a layer
     real* parameters                                # flat, W by rows: what the user sees
     real* packed_parameters                         # what the core works with; laid out alike:
@@ -96,7 +96,7 @@ cdef struct Net:
     real* outputs                                   # (samples, n_out) where predictions go, or NULL
     real* inputs_gradient                           # (samples, n_in) where dC/dX goes, or NULL
     bint backward                                   # whether a gradient is wanted
-    bint training                                   # whether steps are made: units are left out, frozen layers skipped
+    bint training                                   # whether steps are made: with dropout, without frozen layers
     uint64_t seed                                   # of the units that are left out
     Py_ssize_t lowest_delta                         # the lowest layer whose delta is wanted
     Step step

@@ -135,8 +135,7 @@ cdef class Network:
             layer.operations = scale_operations()
             weights.rows, weights.decayed = 1, False
         else:
-            raise ValueError(
-                f"a layer of kind {kind!r} from {layer.n_in} to {layer.n_out}; expected one of {KINDS}, scale from n to n")
+            raise ValueError(f"layer {kind!r} from {layer.n_in} to {layer.n_out}; expected {KINDS}, a scale from n to n")
         for g in range(GROUPS):
             layer.groups[g].offset, layer.groups[g].columns = at, layer.n_out
             layer.groups[g].rate_factor, layer.groups[g].trainable = 1, True
@@ -151,7 +150,7 @@ cdef class Network:
 
     @property
     def groups(self):
-        """(offset, length, decayed, rate_factor, trainable) of every parameter group, in the order of `parameters`."""
+        """(offset, length, decayed, rate_factor, trainable) of every group, in the order of `parameters`."""
         cdef Group group
         return tuple(
             (group.offset, group.rows * group.columns, group.decayed, group.rate_factor, group.trainable)
@@ -195,7 +194,7 @@ cdef class Network:
             self.can_train = True
 
     cdef allocate_for_threads(self):
-        """The places where rows of a dense X are gathered and where threads pack; anew, where more threads want one."""
+        """The places where rows of a dense X are gathered and where threads pack; anew for more threads."""
         cdef int copies = input_copies_for(&self.net), scratches = scratches_for(&self.net)
         if not is_sparse(&self.net) and copies > self.net.n_input_copies:
             self.inputs = buffer(copies * MICRO_BATCH * leading_dimension(self.n_in))
@@ -232,7 +231,7 @@ cdef class Network:
         PyThread_release_lock(self.lock)
 
     cdef int use(self, X, targets, sample_weight, order, int threads, bint backward) except -1:
-        """Point the net at the data of one call; the arrays must outlive it. X is an array, or like fastmlp.sparse.CSR."""
+        """Point the net at the data of one call, which must outlive it. X is an array, or like fastmlp.sparse.CSR."""
         cdef Net* net = &self.net
         if isinstance(X, np.ndarray):
             net.X, net.sparse.indptr = <const real*> data(X), NULL
@@ -376,8 +375,9 @@ cdef class Network:
     def train(self, X, targets, sample_weight, order, steps, int threads=1):
         """An epoch, or some steps of one, over the samples in `order` (m,), or as they stand if it is None.
 
-        steps is a fastmlp.optimizers.Steps. Returns the mean of the losses seen on the way, over the weighted samples.
-        At a loss that is not finite it stops, and returns that loss. A batch whose weights are all zero makes no step.
+        steps is a fastmlp.optimizers.Steps. Returns the mean of the losses seen on the way, over the weighted
+        samples. At a loss that is not finite it stops, and returns that loss. A batch whose weights are all zero
+        makes no step.
         """
         cdef Py_ssize_t rows = len(X), batch_size, first, end, step, start, size
         cdef uint64_t seed

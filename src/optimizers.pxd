@@ -1,7 +1,8 @@
 """Every optimizer: one step over flat buffers, elementwise, in one pass.
 
-The penalties of weights are part of the step, so that no other pass over the parameters is needed. Hyperparameters come
-from fastmlp/optimizers.py, where each is described; their names are those of formulas.OPTIMIZERS. A name without a formula gives NaN.
+The penalties of weights are part of the step, so that no other pass over the parameters is needed. Hyperparameters
+come from fastmlp/optimizers.py, where each is described; the names are those of formulas.OPTIMIZERS. A name without a
+formula gives NaN.
 """
 from libc.math cimport sqrt
 from real cimport REAL_MIN, REAL_NAN, real, sign

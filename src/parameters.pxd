@@ -25,13 +25,14 @@ cdef inline void pack_all(const Net* net, real* to, const real* parameters) noex
 
 cdef inline void unpack_all(const Net* net, real* to, const real* parameters) noexcept nogil:
     """The inverse of pack_all."""
-    cdef Py_ssize_t l
+    cdef Py_ssize_t l, at
     cdef int g
     cdef Layer* layer
     for l in range(net.depth):
         layer = &net.layers[l]
         for g in range(GROUPS):
-            unpack(to + layer.groups[g].offset, parameters + layer.groups[g].offset, layer.groups[g].rows, layer.n_out)
+            at = layer.groups[g].offset
+            unpack(to + at, parameters + at, layer.groups[g].rows, layer.n_out)
 
 
 cdef inline void renew_layer(const Net* net, Py_ssize_t l, const Part* part) noexcept nogil:
@@ -116,7 +117,7 @@ cdef inline void update_clipped(Net* net, const Layer* layer, const Part* part) 
 
 
 cdef inline void add_parts(Net* net, const Layer* layer, const Part* part) noexcept nogil:
-    """The gradient of a weight block: the sum of those of the data-parallel parts, in their order; if due, the step."""
+    """The gradient of a weight block: the sum over the data-parallel parts, in their order; if due, the step."""
     cdef real[SUM_ELEMENTS] total
     cdef Py_ssize_t i, at, end, n, p
     cdef int g

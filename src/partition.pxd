@@ -1,10 +1,10 @@
-"""How the work on a batch is cut: into micro-batches or data-parallel parts, row blocks, weight blocks; how many threads.
+"""How the work on a batch is cut, and how many threads share it.
 
-A batch is walked in micro-batches of MICRO_BATCH samples at most, so that the workspace does not grow with the data, and
-these in row blocks, so that activations stay in the cache from the forward to the backward pass. A weight block is one
-panel of a W or a few. Where the weights are few, a large batch is cut into data-parallel parts instead, whose gradients
-are made apart, so that a thread reads no activations of another one. Results depend on MICRO_BATCH and on what makes
-parts and intervals, on no other number here. Measurements beside the numbers: Xeon with AVX-512, see docs/performance.md.
+A batch is walked in micro-batches of MICRO_BATCH samples at most, so that the workspace does not grow with the
+data, and these in row blocks, so that activations stay in the cache from the forward to the backward pass. A weight
+block is one panel of a W or a few. Where the weights are few, a large batch is cut into data-parallel parts instead,
+whose gradients are made apart, so that a thread reads no activations of another one. Results depend on MICRO_BATCH
+and on what makes parts and intervals, on no other number here.
 """
 from real cimport real
 from dense cimport GRADIENT_ROWS, PACK_MIN_ELEMENTS
@@ -49,7 +49,8 @@ cdef inline int threads_for(const Net* net, Py_ssize_t samples) noexcept nogil:
 cdef inline void take_samples(Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     """Take the samples lo..hi in work: how many threads share them, and in how many row blocks.
 
-    With a big W, which every row block reads anew, it is one for each thread, or as many as keep its inputs in the cache.
+    With a big W, which every row block reads anew, it is one for each thread, or as many as keep their inputs in the
+    cache.
     """
     cdef Py_ssize_t few
     net.first_sample, net.size = lo, hi - lo
@@ -87,7 +88,7 @@ cdef inline Py_ssize_t data_parts(const Net* net, Py_ssize_t samples) noexcept n
 
 
 cdef inline void take_prediction(Net* net, Py_ssize_t rows, Py_ssize_t i, Py_ssize_t of) noexcept nogil:
-    """Take one interval of the rows in work; beyond a micro-batch, every thread has rows of the buffers for itself."""
+    """Take one interval of the rows in work; beyond a micro-batch, every thread has buffers for itself."""
     cdef Py_ssize_t lo, hi
     lo, hi = share(rows, i, of)
     take_samples(net, lo, hi)

@@ -3,7 +3,8 @@
 from cpython.pycapsule cimport PyCapsule_New
 
 cdef extern from "pool.h" nogil:
-    void parallel_for(void (*work)(void*, Py_ssize_t, int) noexcept nogil, void* context, Py_ssize_t items, int threads)
+    void parallel_for(void (*work)(void*, Py_ssize_t, int) noexcept nogil, void* context, Py_ssize_t items,
+                      int threads)
     int forks_seen()
     void prepare_for_forks()
 

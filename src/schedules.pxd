@@ -8,9 +8,10 @@
 
     then            for each weight block:  gradient, of the micro-batch or summed over the parts; step
 
-The steps have a line of their own, after the length of the gradient, where that is clipped. The items of a line may run
-on any thread in any order: each writes its own part of the buffers, and every sum has one fixed order, however rows and
-columns are cut; parts and intervals are the same for any number of threads. That is why results are the same bits.
+The steps have a line of their own, after the length of the gradient, where that is clipped. The items of a line may
+run on any thread in any order: each writes its own part of the buffers, and every sum has one fixed order, however
+rows and columns are cut; parts and intervals are the same for any number of threads. That is why results are the same
+bits.
 """
 from libc.math cimport isfinite, sqrt
 from real cimport real

@@ -18,7 +18,7 @@ from vector cimport LANES, load, load_lanes, store, store_lanes, vec
 cdef inline void sparse_forward_row(
     const Sparse* X, Py_ssize_t row, Matrix W, const real* b, real* z
 ) noexcept nogil:
-    """z (width,) = x W + b for one row x of X and a panel of W; W and b are read in whole vectors, beyond their ends."""
+    """z = x W + b for one row x of X and a panel of W; W and b are read in whole vectors, beyond their ends."""
     cdef Py_ssize_t v, at, n
     cdef int64_t p
     cdef vec sum
@@ -89,8 +89,8 @@ cdef inline void sparse_backward_parameters(
             memset(gradient.flat + at, 0, layer.n_in * width * sizeof(real))
         for i in range(part.rows):
             sparse_backward_row(
-                &net.sparse, row_of(net, part.first_sample + part.row + i), delta_panel.data + i * delta_panel.row_stride,
-                gradient.flat + at, width)
+                &net.sparse, row_of(net, part.first_sample + part.row + i),
+                delta_panel.data + i * delta_panel.row_stride, gradient.flat + at, width)
         if gradient.update:
             update(net, &layer.groups[WEIGHTS], at, gradient.flat + at, layer.n_in * width)
 

@@ -6,7 +6,7 @@ rows of X and for packing, which depends on the threads (Network.allocate_for_th
 from real cimport real
 from activations cimport keeps_input
 from matrix cimport SLACK, leading_dimension
-from net cimport MAX_DATA_PARTS, MICRO_BATCH, Layer, Net
+from net cimport MAX_DATA_PARTS, MICRO_BATCH, WEIGHTS, Layer, Net
 
 
 cdef inline real* reserve(real** free, Py_ssize_t n) noexcept:
@@ -40,7 +40,7 @@ cdef inline real* lay_out_backward(Net* net, real* free) noexcept:
         layer.delta = reserve(&free, net.rows * layer.ld)
         if layer.dropped > 0:
             layer.masked = reserve(&free, net.rows * layer.ld)
-        layer.transposed = reserve(&free, layer.n_out * layer.n_in)
+        layer.transposed = reserve(&free, layer.groups[WEIGHTS].rows * layer.n_out)
     net.t = reserve(&free, net.rows * n_out)
     net.cost = reserve(&free, net.rows * n_out)
     net.w = reserve(&free, net.rows)

@@ -13,7 +13,7 @@ from tempfile import NamedTemporaryFile
 from cases import COMPILED, DTYPES
 from processes import output_of
 
-# Batches of ROWS rows: fewer samples than a tile, and several groups of them.
+# Batches of ROWS rows: fewer samples than a row block, and several micro-batches of them.
 ROWS, FEW, MANY = 20, 3, 30
 
 SCRIPT = """
@@ -70,19 +70,19 @@ for build in (*COMPILED, "reference"):
             m = ROWS * batches
             X, y = data(m, dtype)
             weight, order, out, flat = np.ones(m, dtype), np.arange(m), np.empty((m, 3), dtype), fresh().parameters
-            inputs, adam = np.empty_like(X), fastmlp.Adam(1e-3)
+            inputs, steps, one_step = np.empty_like(X), Steps(ROWS, fastmlp.Adam()), Steps(m, fastmlp.Adam())
             for threads in (1, 2):
                 network = fresh()
-                network.train(X, y, weight, order, Steps(m, adam), 2)  # which starts the threads
+                network.train(X, y, weight, order, one_step, 2)  # which starts the threads
                 for what, call in {
-                    "train": lambda: network.train(X, y, weight, order, Steps(ROWS, adam), threads),
+                    "train": lambda: network.train(X, y, weight, order, steps, threads),
                     "forward": lambda: network.forward(X, out, threads),
                     "evaluate": lambda: network.evaluate(X, y, weight, threads),
                     "gradient": lambda: network.gradient(X, y, weight, flat, inputs, threads),
                 }.items():
                     numbers.setdefault(f"{what}, {threads} threads", []).append(least(call))
             for what, call in {
-                "first train": lambda: fresh().train(X, y, weight, order, Steps(ROWS, adam), 2),
+                "first train": lambda: fresh().train(X, y, weight, order, steps, 2),
                 "first forward": lambda: fresh().forward(X, out, 2),
                 "first gradient": lambda: fresh().gradient(X, y, weight, flat, inputs, 2),
             }.items():

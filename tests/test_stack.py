@@ -1,0 +1,59 @@
+"""Every call runs in a thread of 128 KB, which is what musl gives a thread: nothing large stands on the stack."""
+
+import pytest
+
+from cases import COMPILED, DTYPES
+from processes import python
+
+CALLS = """
+import sys, threading
+import numpy as np
+import fastmlp
+from fastmlp import MLPClassifier, MLPRegressor, builds
+from fastmlp.sparse import CSR
+from scipy import sparse
+
+def of_a_net(sizes, rows, dtype, threads):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(rows, sizes[0])).astype(dtype), rng.normal(size=(rows, sizes[-1])).astype(dtype)
+    net = fastmlp.MLP(sizes, activation="gelu", dtype=dtype, dropout=0.1, seed=0)
+    for optimizer in ("sgd", "adam", fastmlp.RMSprop(clip_norm=0.1)):
+        net.fit(X, y, epochs=1, batch_size=max(1, rows // 2), optimizer=optimizer, validation=(X, y), threads=threads)
+    net.predict(X), net.predict(X[0]), net.evaluate(X, y), net.gradient(X, y), net.score(X, y)
+    net.fit(sparse.csr_array(X), y, epochs=1)
+
+def of_estimators(dtype):
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(60, 5)).astype(dtype), np.arange(60) % 3
+    for solver in ("adam", "sgd", "lbfgs"):
+        MLPClassifier(max_iter=2, solver=solver).fit(X, labels).predict_proba(X)
+        MLPRegressor(max_iter=2, solver=solver).fit(X, X[:, 0]).predict(X)
+    fastmlp.Perceptron(5, seed=0).fit(X, np.where(labels == 0, 1, -1)).predict(X)
+
+def calls(dtype):
+    for threads in (1, 2):
+        for sizes in ((2, 3, 1), (17, 33, 5), (700, 300, 400, 10)):
+            for rows in (1, 40, 700):
+                of_a_net(sizes, rows, dtype, threads)
+    of_estimators(dtype)
+    done.append(dtype)
+
+import warnings
+warnings.simplefilter("ignore")
+build, dtype, size = sys.argv[1:]
+done = []
+with builds.forced(build):
+    calls(dtype)  # what is imported on the way may take what it likes
+    threading.stack_size(int(size) * 1024)
+    thread = threading.Thread(target=calls, args=(dtype,))
+    thread.start()
+    thread.join()
+print(len(done))
+"""
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", COMPILED)
+def test_every_call_runs_in_a_thread_of_128_kb(build, dtype):
+    done = python("-c", CALLS, build, dtype, "128")
+    assert (done.returncode, done.stdout.strip()) == (0, "2"), done.stderr
