@@ -135,7 +135,8 @@ cdef class Network:
             layer.operations = scale_operations()
             weights.rows, weights.decayed = 1, False
         else:
-            raise ValueError(f"layer {kind!r} from {layer.n_in} to {layer.n_out}; expected {KINDS}, a scale from n to n")
+            raise ValueError(
+                f"layer {kind!r} from {layer.n_in} to {layer.n_out}; expected {KINDS}, a scale from n to n")
         for g in range(GROUPS):
             layer.groups[g].offset, layer.groups[g].columns = at, layer.n_out
             layer.groups[g].rate_factor, layer.groups[g].trainable = 1, True
@@ -148,38 +149,37 @@ cdef class Network:
         if self.lock != NULL:
             PyThread_free_lock(self.lock)
 
+    cdef Group* group(self, Py_ssize_t number) noexcept:
+        """A parameter group by its number in the order of `parameters`, or NULL."""
+        cdef Py_ssize_t l
+        cdef int g
+        for l in range(self.net.depth):
+            for g in range(GROUPS):
+                if self.net.layers[l].groups[g].rows > 0:
+                    if number == 0:
+                        return &self.net.layers[l].groups[g]
+                    number -= 1
+        return NULL
+
     @property
     def groups(self):
         """(offset, length, decayed, rate_factor, trainable) of every group, in the order of `parameters`."""
-        cdef Group group
-        return tuple(
-            (group.offset, group.rows * group.columns, group.decayed, group.rate_factor, group.trainable)
-            for group in self.all_groups())
-
-    cdef list all_groups(self):
-        return [
-            self.net.layers[l].groups[g] for l in range(self.net.depth) for g in range(GROUPS)
-            if self.net.layers[l].groups[g].rows > 0]
+        cdef list groups = []
+        cdef Group* group = self.group(0)
+        while group != NULL:
+            groups.append((
+                group.offset, group.rows * group.columns, group.decayed, group.rate_factor, group.trainable))
+            group = self.group(len(groups))
+        return tuple(groups)
 
     def set_group(self, Py_ssize_t number, double rate_factor=1, bint trainable=True):
         """The factor of a group's learning rate, and whether steps move it; `number` counts as `groups` does."""
-        cdef Py_ssize_t l
-        cdef int g
-        cdef Group* group
+        cdef Group* group = self.group(number)
+        if group == NULL:
+            raise IndexError("no such parameter group")
         self.acquire()
-        try:
-            for l in range(self.net.depth):
-                for g in range(GROUPS):
-                    group = &self.net.layers[l].groups[g]
-                    if group.rows == 0:
-                        continue
-                    if number == 0:
-                        group.rate_factor, group.trainable = rate_factor, trainable
-                        return
-                    number -= 1
-        finally:
-            self.release()
-        raise IndexError("no such parameter group")
+        group.rate_factor, group.trainable = <real> rate_factor, trainable
+        self.release()
 
     cdef allocate(self, real* (*lay_out)(Net*, real*) noexcept):
         """One buffer for all that the forward or the backward pass needs."""
@@ -386,10 +386,11 @@ cdef class Network:
         cdef OptimizerState before
         cdef const double* rate_of
         cdef bint decoupled
-        batch_size, optimizer, l2, rates, seed, first, last = steps
+        optimizer, batch_size, l2, rates, seed, first = (
+            steps.optimizer, steps.batch_size, steps.l2, steps.rates, steps.seed, steps.first)
         end = (rows + batch_size - 1) // batch_size
-        if last is not None:
-            end = min(end, <Py_ssize_t> last)
+        if steps.last is not None:
+            end = min(end, <Py_ssize_t> steps.last)
         rate, weight_decay, decoupled = optimizer.learning_rate, optimizer.weight_decay, optimizer.decoupled
         rate_of = <const double*> data(rates)
         self.acquire()

@@ -1,12 +1,12 @@
 """A dense first layer where X is sparse: the products of dense.pxd without those that have a zero of X in them.
 
-Z, W and its gradient are worked on panel by panel. A sum goes in the order of the elements of a row of X. Not here:
-the way back to X, which nobody asks for.
+Z, W and its gradient are worked on panel by panel. A sum goes in the order of the elements of a row of X. The way
+back to X is that of a dense layer: the gradient of a zero is not zero.
 """
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 from real cimport real
-from dense cimport bias_gradient
+from dense cimport bias_gradient, dense_backward_input, dense_renew
 from matrix cimport NR, Matrix, by_rows, columns_of, packed, panel_width, panels, vectors
 from net cimport (
     BIASES, WEIGHTS, Gradient, Layer, Net, Operations, Part, Sparse, parameters_of, row_of, rows_of_part,
@@ -97,6 +97,6 @@ cdef inline void sparse_backward_parameters(
 
 cdef inline Operations sparse_operations() noexcept nogil:
     cdef Operations operations
-    operations.forward, operations.backward_input = sparse_forward, NULL
-    operations.backward_parameters, operations.renew = sparse_backward_parameters, NULL
+    operations.forward, operations.backward_input = sparse_forward, dense_backward_input
+    operations.backward_parameters, operations.renew = sparse_backward_parameters, dense_renew
     return operations

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from cases import COMPILED, DTYPES, EVERY_BUILD, cast, make
+from cases import COMPILED, DTYPES, EVERY_BUILD, cast, make, random_parameters
 from fastmlp.optimizers import Steps
 from tolerances import assert_close
 
@@ -355,3 +355,23 @@ def test_a_gradient_whose_square_overflows_is_clipped_all_the_same(build, dtype)
         Steps(1, fastmlp.SGD(1.0, clip_norm=1.0)),
     )
     assert_close(network.parameters, [1.0], "optimizer", dtype)
+
+
+@pytest.mark.parametrize("optimizer", [fastmlp.Adam(), fastmlp.AdamW(clip_norm=1.0), fastmlp.SGD(0.1, momentum=0.9)])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_a_batch_whose_loss_is_not_finite_was_no_step(build, dtype, optimizer):
+    # The second batch overflows; the net that never saw it has the same state, and goes on from it alike.
+    rng = np.random.default_rng(0)
+    X, y = (np.ascontiguousarray(array, dtype) for array in (rng.normal(size=(12, 3)), rng.normal(size=(12, 2))))
+    parameters = random_parameters((3, 5, 2), True, rng)
+    nets = [make(build, dtype, (3, 5, 2), "relu", "identity", "squared_error", True, parameters) for _ in range(2)]
+    broken = X.copy()
+    broken[4:] = np.finfo(dtype).max
+    assert not np.isfinite(nets[0].train(broken, y, None, None, Steps(4, optimizer)))
+    nets[1].train(X[:4], y[:4], None, None, Steps(4, optimizer))
+    for state, expected in zip(nets[0].optimizer_state, nets[1].optimizer_state, strict=True):
+        np.testing.assert_array_equal(state, expected)
+    for net in nets:
+        net.train(X, y, None, None, Steps(6, optimizer))
+    assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()

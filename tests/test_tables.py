@@ -1,4 +1,4 @@
-"""Every table has the same rows, in the same order, wherever it stands: core, formulas, optimizers, names of types."""
+"""Every table has the same rows in the same order wherever it stands: core, formulas, optimizers, types."""
 
 import inspect
 from importlib import import_module
