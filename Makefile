@@ -11,7 +11,7 @@ CORE := setup.py pyproject.toml $(wildcard src/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test bench grid estimators peers docs lint build wheel-test clean
+.PHONY: help demo test bench grid estimators peers docs lint cross build wheel-test clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ lint: $(STAMPS)/lint  ## check style, types and spelling
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cython-lint src  # which looks for pycodestyle there
 	$(PY) -m mypy
 	$(VENV)/bin/codespell
+
+cross: $(STAMPS)/cross  ## compile the core by clang for other processors and systems; warnings are errors
+	$(PY) .ci/cross.py
 
 build: $(STAMPS)/build  ## compile the core and install the package in editable form
 

@@ -189,7 +189,7 @@ for generation in (1, 2):   # the child's child as well
         os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert tasks() == 1
     assert train_in_every_build() == expected
-    assert tasks() == 1 + 2 * len(COMPILED) * len(DTYPES), "the child did not make threads of its own"
+    assert tasks() == 1 + 2, "the child did not make threads of its own"
 print("trained", flush=True)
 os._exit(0)
 """
@@ -369,7 +369,7 @@ print(len(workers), all(mask >> (n - 1) & 1 for mask in workers for n in can_be_
 
 
 def test_signals_are_left_to_the_threads_of_the_program():
-    assert output_of("-c", BLOCKED).split() == [str(2 * len(COMPILED) * len(DTYPES)), "True"]
+    assert output_of("-c", BLOCKED).split() == ["2", "True"]
 
 
 INTERRUPTED = """
