@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/stamps
+# As many tests at a time as there are processors; ARGS="-n 0" goes back to one.
+IN_PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 CORE := setup.py pyproject.toml $(wildcard src/*)
 
 .DEFAULT_GOAL := help
@@ -20,7 +22,7 @@ demo: $(STAMPS)/build $(STAMPS)/plot  ## learn handwritten digits, race NumPy, d
 	$(PY) -m fastmlp demo $(ARGS)
 
 test: $(STAMPS)/build $(STAMPS)/test  ## run the tests; ARGS="-k xor" passes options to pytest
-	$(PY) -m pytest tests $(ARGS)
+	$(PY) -m pytest tests $(IN_PARALLEL) $(ARGS)
 
 bench: $(STAMPS)/build $(STAMPS)/bench  ## compare with NumPy into bench/results; QUICK=1: the short form
 	$(PY) bench/run.py $(if $(QUICK),--quick) $(ARGS)
@@ -59,7 +61,7 @@ wheel-test: $(STAMPS)/wheel  ## build sdist and wheel, and test the wheel away f
 	$(PYTHON) -m venv "$$scratch/venv" && \
 	"$$scratch/venv/bin/python" -m pip install "$$(echo dist/*.whl)[test]" && \
 	cp -R tests docs README.md pyproject.toml "$$scratch" && \
-	cd "$$scratch" && venv/bin/python -m pytest --import-mode=importlib tests
+	cd "$$scratch" && venv/bin/python -m pytest --import-mode=importlib tests $(IN_PARALLEL)
 
 clean:  ## remove everything that the other targets made
 	rm -rf $(VENV) .venv-peers .data build dist docs/generated docs/gallery *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks

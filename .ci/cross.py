@@ -1,7 +1,8 @@
 """Compiles the core by clang for processors and systems that this machine need not be: warnings are errors.
 
-One module for each instruction set of x86-64, and one for each system beside it; nothing is linked or run. The sources
-and flags are those of setup.py, the compiler is the `zig cc` of the package ziglang, which has every system's headers.
+One module for each instruction set of x86-64, and one for each system beside it; nothing is linked or run. The
+sources and flags are those of setup.py, the compiler is the `zig cc` of the package ziglang, which has every system's
+headers.
 """
 
 import os

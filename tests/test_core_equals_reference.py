@@ -1,13 +1,15 @@
 """Every compiled build computes what `fastmlp.reference` computes, over a grid of shapes, functions and
 optimizers.
 
-The reference runs in float64; a float32 build gets the same numbers (all inputs are exactly representable),
-so what is measured is the rounding of the build alone. The reference in float32 is one more build. That the
+The reference runs in float64, once for all builds; a float32 build gets the same numbers (all inputs are exactly
+representable), so what is measured is the rounding of the build alone. That the
 reference itself is right is the business of test_formulas.py, test_gradients.py and
 test_worked_examples.py.
 """
 
+from functools import cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ import fastmlp
 from cases import (
     COMPILED,
     DTYPES,
-    EVERY_BUILD,
+    EVERY_NETWORK,
     HIDDEN,
     OUTPUT_AND_LOSS,
     blocks,
@@ -44,9 +46,9 @@ SHAPES = [
     (16, 31, 33, 2),
     (33, 32, 31, 7),
     (2, 64, 1, 65, 5),
-    (5, 257, 3),  # wider than the strips that one row takes at once, in every build
-    (900, 150, 3),  # a W that comes into strips to predict several samples, and inputs that make panels
-    (1100, 129, 3),  # one column more than whole strips, with sums along more inputs than are turned at a time
+    (5, 257, 3),  # wider than the panels that one row takes at once, in every build
+    (900, 150, 3),  # a W that is packed to predict several samples, and so many inputs that panels make blocks
+    (1100, 129, 3),  # one column more than whole panels, with sums along more inputs than are transposed at a time
     (70, 36, 2),  # four columns more
 ]
 ROWS = (1, 2, 3, 64, 65, 300)
@@ -64,48 +66,65 @@ def networks(build, dtype, *description, seed, **options):
     )
 
 
-def compare_everything(build, dtype, description, seed, rows, labels=False, **options):
-    """Forward, evaluate, gradient with respect to parameters and inputs, with and without sample weights."""
-    sizes, _hidden, _output, loss, bias = description
-    tested, oracle = networks(build, dtype, *description, seed=seed, **options)
-    rng = np.random.default_rng([seed, 1])
+class Expected(NamedTuple):
+    """What the reference makes of some data, all of it float64."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None
+    forward: np.ndarray
+    loss: float
+    flat: np.ndarray
+    inputs: np.ndarray
+
+
+@cache
+def expected(description, seed, rows, labels, negative_slope):
+    """A list of Expected, with and without sample weights for each number of rows; once for all builds."""
+    sizes, _hidden, _output, loss, _bias = description
+    oracle = networks("reference", "float64", *description, seed=seed, negative_slope=negative_slope)[1]
+    rng, found = np.random.default_rng([seed, 1]), []
     for m in rows:
         X = random_inputs(m, sizes[0], rng)
         y = rng.integers(0, sizes[-1], m) if labels else random_targets(loss, m, sizes[-1], rng)
         for weight in (None, random_sample_weight(m, rng)):
-            where = f"{build} {dtype} {description} m={m} weighted={weight is not None} labels={labels}"
-            data = [cast(array, dtype) for array in (X, y, weight)]
-            untouched = [None if array is None else array.copy() for array in data]
-
-            assert_close(tested.forward(data[0]), oracle.forward(X), "forward", dtype, where)
-            loss_value = oracle.evaluate(X, y, weight)
-            assert_close(tested.evaluate(*data), loss_value, "loss", dtype, where, scale=1e-2)
-
             flat, inputs = np.full(oracle.parameters.size, np.nan), np.full((m, sizes[0]), np.nan)
-            oracle.gradient(X, y, weight, flat, inputs)
-            tested_flat, tested_inputs = (
-                np.full(flat.shape, np.nan, dtype),
-                np.full(inputs.shape, np.nan, dtype),
-            )
-            value = tested.gradient(*data, tested_flat, tested_inputs)
-            assert_close(value, loss_value, "loss", dtype, where, scale=1e-2)
-            largest = float(np.abs(flat).max())
-            for (name, got), (_, expected) in zip(
-                blocks(tested_flat, sizes, bias), blocks(flat, sizes, bias), strict=True
-            ):
-                assert_close(got, expected, "gradient", dtype, f"{where} {name}", scale=1e-2 * largest)
-            assert_close(tested_inputs, inputs, "gradient", dtype, f"{where} inputs", scale=1e-2 * largest / m)
+            value = oracle.gradient(X, y, weight, flat, inputs)
+            found.append(Expected(X, y, weight, oracle.forward(X), value, flat, inputs))
+    return found
 
-            without_inputs = np.full(flat.shape, np.nan, dtype)
-            assert tested.gradient(*data, without_inputs, None) == value, where
-            assert without_inputs.tobytes() == tested_flat.tobytes(), where
-            for array, before in zip(data, untouched, strict=True):
-                assert array is None or array.tobytes() == before.tobytes(), f"{where}: an input was written to"
+
+def compare_everything(build, dtype, description, seed, rows, labels=False, negative_slope=0.01):
+    """Forward, evaluate, gradient with respect to parameters and inputs, with and without sample weights."""
+    sizes, _hidden, _output, _loss, bias = description
+    tested, _ = networks(build, dtype, *description, seed=seed, negative_slope=negative_slope)
+    for case in expected(description, seed, rows, labels, negative_slope):
+        m = len(case.X)
+        where = f"{build} {dtype} {description} m={m} weighted={case.weight is not None} labels={labels}"
+        data = [cast(array, dtype) for array in case[:3]]
+        untouched = [None if array is None else array.copy() for array in data]
+
+        assert_close(tested.forward(data[0]), case.forward, "forward", dtype, where)
+        assert_close(tested.evaluate(*data), case.loss, "loss", dtype, where, scale=1e-2)
+
+        flat, inputs = np.full(case.flat.shape, np.nan, dtype), np.full(case.inputs.shape, np.nan, dtype)
+        value = tested.gradient(*data, flat, inputs)
+        assert_close(value, case.loss, "loss", dtype, where, scale=1e-2)
+        largest = float(np.abs(case.flat).max())
+        for (name, got), (_, wanted) in zip(blocks(flat, sizes, bias), blocks(case.flat, sizes, bias), strict=True):
+            assert_close(got, wanted, "gradient", dtype, f"{where} {name}", scale=1e-2 * largest)
+        assert_close(inputs, case.inputs, "gradient", dtype, f"{where} inputs", scale=1e-2 * largest / m)
+
+        without_inputs = np.full(flat.shape, np.nan, dtype)
+        assert tested.gradient(*data, without_inputs, None) == value, where
+        assert without_inputs.tobytes() == flat.tobytes(), where
+        for array, before in zip(data, untouched, strict=True):
+            assert array is None or array.tobytes() == before.tobytes(), f"{where}: an input was written to"
 
 
 @pytest.mark.parametrize("sizes", SHAPES, ids=lambda sizes: "-".join(map(str, sizes)))
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize("build", COMPILED)
 def test_every_shape_gives_what_the_reference_gives(build, dtype, sizes):
     for seed, (hidden, output, loss) in enumerate(
         [("tanh", "identity", "half_squared_error"), ("gelu", "sigmoid", "binary_cross_entropy")]
@@ -120,7 +139,7 @@ def test_every_shape_gives_what_the_reference_gives(build, dtype, sizes):
 
 @pytest.mark.parametrize("hidden", HIDDEN)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize("build", COMPILED)
 def test_every_activation_output_and_loss_gives_what_the_reference_gives(build, dtype, hidden):
     for number, (output, loss) in enumerate(OUTPUT_AND_LOSS):
         bias = number % 2 == 0
@@ -129,8 +148,7 @@ def test_every_activation_output_and_loss_gives_what_the_reference_gives(build, 
 
 
 @pytest.mark.parametrize("loss", [loss for output, loss in OUTPUT_AND_LOSS if output == "softmax"])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_labels_are_one_hot_rows(build, dtype, loss):
     sizes = (6, 7, 10)
     network, _ = networks(build, dtype, sizes, "tanh", "softmax", loss, True, seed=5)
@@ -151,8 +169,7 @@ def test_labels_are_one_hot_rows(build, dtype, loss):
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "identity"])
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no-bias"])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_small_whole_numbers_are_computed_exactly(build, dtype, bias, activation):
     """Sums of small integers are exact in any order: every entry must be right to the bit, at z = 0 too."""
     slope = 0.25
@@ -197,8 +214,7 @@ def test_small_whole_numbers_are_computed_exactly(build, dtype, bias, activation
             assert np.array_equal(inputs, delta_1 @ W1.T), where
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_one_network_serves_batches_of_any_size_in_any_order(build, dtype):
     sizes = (9, 17, 5)
     description = (sizes, "tanh", "softmax", "cross_entropy", True)
@@ -218,7 +234,7 @@ def test_one_network_serves_batches_of_any_size_in_any_order(build, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize("build", COMPILED)
 def test_a_gradient_may_be_summed_over_more_rows_than_go_without_a_look_for_signals(build, dtype):
     compare_everything(
         build, dtype, ((40, 130, 70, 10), "tanh", "softmax", "cross_entropy", True), 13, (2301,), labels=True
@@ -249,56 +265,72 @@ def test_every_optimizer_of_the_table_is_tried():
     assert {type(optimizer).__name__ for optimizer, _ in OPTIMIZERS.values()} == set(formulas.OPTIMIZERS)
 
 
+TRAININGS = [
+    # sizes, hidden, output, loss, bias, rows, batch size, labels, weighted
+    ((3, 5, 2), "tanh", "identity", "half_squared_error", True, 10, 1, False, True),  # one batch without weight
+    ((7, 8, 9, 1), "gelu", "sigmoid", "binary_cross_entropy", True, 33, 10, False, True),
+    ((15, 17, 4), "silu", "softmax", "cross_entropy", True, 64, 16, True, False),
+    ((9, 33, 5), "tanh", "softmax", "cross_entropy", False, 40, 32, False, True),
+    ((16, 31, 3), "softplus", "tanh", "squared_error", True, 300, 300, False, False),
+    ((2, 1), "tanh", "identity", "half_squared_error", True, 7, 3, False, False),
+    ((900, 150, 3), "tanh", "identity", "half_squared_error", True, 200, 200, False, True),  # blocks of panels
+    ((11, 20, 4), "tanh", "softmax", "cross_entropy", True, 701, 350, True, True),  # two parts, then a single row
+    ((1, 9, 33, 2), "silu", "tanh", "squared_error", True, 700, 515, False, True),  # four, then one
+]
+
+
+class Epoch(NamedTuple):
+    """An epoch of the reference: the order of the rows, the losses, and the parameters after it."""
+
+    order: np.ndarray | None
+    loss: float
+    by_rows: list[float]
+    parameters: np.ndarray
+
+
+@cache
+def trained(number, optimizer):
+    """Data of a row of TRAININGS and what three epochs of the reference make of them; once for all builds."""
+    *description, m, batch_size, labels, weighted = TRAININGS[number]
+    sizes, _, _, loss, _ = description
+    oracle = networks("reference", "float64", *description, seed=number)[1]
+    start, rng = oracle.parameters.copy(), np.random.default_rng([number, 2])
+    X = random_inputs(m, sizes[0], rng)
+    y = rng.integers(0, sizes[-1], m) if labels else random_targets(loss, m, sizes[-1], rng)
+    weight = random_sample_weight(m, rng) if weighted else None
+    epochs = []
+    for epoch in range(3):
+        order = rng.permutation(m).astype(np.int64) if epoch != 1 else None  # None: as the rows stand
+        loss = oracle.train(X, y, weight, order, Steps(batch_size, optimizer, 0.3 * number))
+        by_rows = [oracle.loss_by_rows, oracle.penalty_by_rows]
+        epochs.append(Epoch(order, loss, by_rows, oracle.parameters.copy()))
+    assert np.abs(oracle.parameters - start).max() > 0.01, f"{description}: nothing was learned"
+    return (X, y, weight), epochs
+
+
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize("build", COMPILED)
 def test_training_a_few_epochs_gives_what_the_reference_gives(build, dtype, name):
     optimizer, tolerance = OPTIMIZERS[name]
-    cases = [
-        # sizes, hidden, output, loss, bias, rows, batch size, labels, weighted
-        ((3, 5, 2), "tanh", "identity", "half_squared_error", True, 10, 1, False, True),  # one batch without weight
-        ((7, 8, 9, 1), "gelu", "sigmoid", "binary_cross_entropy", True, 33, 10, False, True),
-        ((15, 17, 4), "silu", "softmax", "cross_entropy", True, 64, 16, True, False),
-        ((9, 33, 5), "tanh", "softmax", "cross_entropy", False, 40, 32, False, True),
-        ((16, 31, 3), "softplus", "tanh", "squared_error", True, 300, 300, False, False),
-        ((2, 1), "tanh", "identity", "half_squared_error", True, 7, 3, False, False),
-        ((900, 150, 3), "tanh", "identity", "half_squared_error", True, 200, 200, False, True),  # panels
-        ((11, 20, 4), "tanh", "softmax", "cross_entropy", True, 701, 350, True, True),  # shards, then a single row
-        ((1, 9, 33, 2), "silu", "tanh", "squared_error", True, 700, 515, False, True),  # four, then one
-    ]
-    for number, (*description, m, batch_size, labels, weighted) in enumerate(cases):
-        sizes, _, _, loss, bias = description
-        tested, oracle = networks(build, dtype, *description, seed=number)
-        start = oracle.parameters.copy()
-        rng = np.random.default_rng([number, 2])
-        X = random_inputs(m, sizes[0], rng)
-        y = rng.integers(0, sizes[-1], m) if labels else random_targets(loss, m, sizes[-1], rng)
-        weight = random_sample_weight(m, rng) if weighted else None
-        data = [cast(array, dtype) for array in (X, y, weight)]
-        where = f"{name} {description} m={m} batch={batch_size}"
-        for epoch in range(3):
-            order = rng.permutation(m).astype(np.int64) if epoch != 1 else None  # None: as the rows stand
-            l2 = 0.3 * number
-            expected = oracle.train(X, y, weight, order, Steps(batch_size, optimizer, l2))
-            value = tested.train(*data, order, Steps(batch_size, optimizer, l2))
-            assert_close(
-                [tested.loss_by_rows, tested.penalty_by_rows],
-                [oracle.loss_by_rows, oracle.penalty_by_rows],
-                tolerance,
-                dtype,
-                f"{where} epoch {epoch} by rows",
-                scale=1e-2,
-            )
-            assert_close(value, expected, tolerance, dtype, f"{where} epoch {epoch} loss", scale=1e-2)
+    for number, (*description, m, batch_size, _labels, _weighted) in enumerate(TRAININGS):
+        sizes, _, _, _, bias = description
+        tested, _ = networks(build, dtype, *description, seed=number)
+        data, epochs = trained(number, optimizer)
+        data = [cast(array, dtype) for array in data]
+        for epoch in epochs:
+            where = f"{name} {description} m={m} batch={batch_size}"
+            value = tested.train(*data, epoch.order, Steps(batch_size, optimizer, 0.3 * number))
+            by_rows = [tested.loss_by_rows, tested.penalty_by_rows]
+            assert_close(by_rows, epoch.by_rows, tolerance, dtype, f"{where} by rows", scale=1e-2)
+            assert_close(value, epoch.loss, tolerance, dtype, f"{where} loss", scale=1e-2)
             for (block, got), (_, wanted) in zip(
-                blocks(tested.parameters, sizes, bias), blocks(oracle.parameters, sizes, bias), strict=True
+                blocks(tested.parameters, sizes, bias), blocks(epoch.parameters, sizes, bias), strict=True
             ):
-                assert_close(got, wanted, tolerance, dtype, f"{where} epoch {epoch} {block}", scale=0.1)
-        assert np.abs(oracle.parameters - start).max() > 0.01, f"{where}: nothing was learned"
+                assert_close(got, wanted, tolerance, dtype, f"{where} {block}", scale=0.1)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_resetting_the_optimizer_forgets_its_state(build, dtype):
     description = ((3, 5, 2), "tanh", "identity", "half_squared_error", True)
     rng = np.random.default_rng(0)

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 import fastmlp
-from cases import COMPILED, DTYPES, EVERY_BUILD, cast, make, random_inputs, random_parameters, random_targets
+from cases import (
+    COMPILED,
+    DTYPES,
+    EVERY_NETWORK,
+    cast,
+    make,
+    random_inputs,
+    random_parameters,
+    random_targets,
+)
 from fastmlp import formulas
 from fastmlp.optimizers import Steps
 from tolerances import assert_close
@@ -65,8 +74,7 @@ def test_units_are_left_out_with_the_probability_asked_for_and_independently():
             assert abs(product.mean()) < 5 / np.sqrt(product.size), (p, which)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_a_step_with_dropout_is_the_one_computed_by_hand(build, dtype):
     """Two batches of an epoch, so that the position in the epoch counts and not that in the batch."""
     m, p, seed, rate = 6, 0.4, 12345, 0.5
@@ -113,8 +121,7 @@ def network_and_data(name, build, dtype, m):
 
 
 @pytest.mark.parametrize("name", list(NETS))
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_training_with_dropout_gives_what_the_reference_gives(build, dtype, name):
     for m, batch_size in ((3, 2), (300, 300), (129, 64)):
         tested, data = network_and_data(name, build, dtype, m)
@@ -144,8 +151,7 @@ def test_the_number_of_threads_does_not_change_what_is_left_out(build, dtype, na
         assert network.parameters.tobytes() != ends[0][1]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_only_training_leaves_units_out(build, dtype):
     network, (X, y, _, order) = network_and_data("7-20-9-2", build, dtype, 70)
     sizes, *rest, _dropout = NETS["7-20-9-2"]

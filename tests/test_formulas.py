@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pytest
 
-from cases import DTYPES, EVERY_BUILD, HIDDEN, LOSS_PARAMETER, make
+from cases import EVERY_BUILD, EVERY_NETWORK, HIDDEN, LOSS_PARAMETER, make
 from fastmlp import formulas
 from tolerances import EPSILON, IN_EPSILONS
 
@@ -105,8 +105,7 @@ def test_the_table_of_activations_is_the_one_written_here():
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_an_activation_is_its_formula(build, dtype, name):
     z = grid(dtype)
     value, derivative = FORMULAS[name]
@@ -127,8 +126,7 @@ def test_an_activation_is_its_formula(build, dtype, name):
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_a_derivative_is_its_formula(build, dtype, name):
     z = grid(dtype)
     z = z[z < 40] if name == "exponential" else z  # the square of e^z is a number of either dtype
@@ -157,8 +155,7 @@ def test_the_rows_of_the_reference_are_their_formulas(name):
     np.testing.assert_allclose(row.derivative(z, a, SLOPE), derivative(z), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_relu_and_leaky_relu_take_the_left_slope_at_zero(build, dtype):
     for name, slope in (("relu", 0.0), ("leaky_relu", SLOPE)):
         network = one_neuron(build, dtype, name)
@@ -168,8 +165,7 @@ def test_relu_and_leaky_relu_take_the_left_slope_at_zero(build, dtype):
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_an_activation_and_its_derivative_stay_finite_far_out(build, dtype, name):
     z = np.array([-1e30, -1e6, -1e4, -700.0, -100.0, 0.0, 100.0, 700.0, 1e4, 1e6, 1e30], dtype)
     z = z[z <= 0] if name == "exponential" else z  # which is soon beyond all numbers
@@ -193,8 +189,7 @@ def test_an_activation_and_its_derivative_stay_finite_far_out(build, dtype, name
             assert np.isfinite(inputs).all(), row
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_not_a_number_passes_through_every_activation_and_spoils_no_other_neuron(build, dtype):
     for width in (2, 17):
         W = np.eye(width)
@@ -209,8 +204,7 @@ def test_not_a_number_passes_through_every_activation_and_spoils_no_other_neuron
         assert np.isnan(softmax.forward(X, checked=True)).all()
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_softmax_is_its_formula_for_small_and_huge_arguments(build, dtype):
     rng = np.random.default_rng(3)
     for width in (2, 3, 10, 16, 17):
@@ -290,8 +284,7 @@ def loss_and_slope(network, z, target, dtype):
     return loss, float(inputs[0, 0])
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_the_losses_with_a_corner_have_the_slope_zero_in_it(build, dtype):
     p = float(np.dtype(dtype).type(LOSS_PARAMETER))
     for loss, left, right in (("absolute_error", -1, 1), ("quantile", -p, float(np.dtype(dtype).type(1 - p)))):
@@ -301,8 +294,7 @@ def test_the_losses_with_a_corner_have_the_slope_zero_in_it(build, dtype):
         assert loss_and_slope(network, 0.75, 0.5, dtype)[1] == pytest.approx(right, rel=1e-6), loss
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_the_losses_that_bend_are_finite_far_out_and_keep_digits_near_zero(build, dtype):
     log_cosh, huber = one_identity(build, dtype, "log_cosh"), one_identity(build, dtype, "huber")
     p = LOSS_PARAMETER
@@ -317,8 +309,7 @@ def test_the_losses_that_bend_are_finite_far_out_and_keep_digits_near_zero(build
     assert loss_and_slope(log_cosh, 3, 3, dtype) == (0, 0)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_poisson_is_finite_where_the_output_vanishes_and_the_output_where_the_target_does(build, dtype):
     exponential = one_neuron(build, dtype, "exponential", "poisson")
     assert loss_and_slope(exponential, -1000, 2, dtype) == (pytest.approx(2 * (math.log(2) + 1000) - 2), -2)
@@ -347,8 +338,7 @@ def test_the_logarithms_need_outputs_that_have_one():
     assert formulas.is_defined("softmax", "cross_entropy")
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_the_canonical_losses_stay_finite_when_the_output_saturates(build, dtype):
     sigmoid = one_neuron(build, dtype, "sigmoid", "binary_cross_entropy")
     flat, inputs = np.empty(1, dtype), np.empty((1, 1), dtype)

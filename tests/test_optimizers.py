@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from cases import COMPILED, DTYPES, EVERY_BUILD, cast, make, random_parameters
+from cases import COMPILED, DTYPES, EVERY_NETWORK, cast, make, random_parameters
 from fastmlp.optimizers import Steps
 from tolerances import assert_close
 
@@ -158,8 +158,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", list(CASES))
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_ten_steps_of_a_network_follow_the_formula(build, dtype, name):
     optimizer, formula, options = CASES[name]
     X, Y, start = data()
@@ -171,8 +170,7 @@ def test_ten_steps_of_a_network_follow_the_formula(build, dtype, name):
     assert np.abs(expected - start).max() > 1e-3
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_l2_penalizes_the_loss_of_a_batch_summed_over_its_weighted_samples(build, dtype):
     X, Y, start = data()
     weight = np.arange(M, dtype=np.float64)
@@ -201,8 +199,7 @@ RATES = (0.1, 0.02, 0.3)
     ],
     ids=["SGD", "Adam", "AdamW", "RMSprop"],
 )
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_with_rates_each_step_of_an_epoch_has_its_own_learning_rate(build, dtype, optimizer):
     """Three steps of an epoch against three epochs of one step; a batch without weight uses its rate up."""
     X, Y, start = (cast(array, dtype) for array in data())
@@ -266,8 +263,7 @@ def test_biases_do_not_decay():
     assert biases[0] == biases[1] == biases[2]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_the_l1_penalty_pulls_weights_towards_zero_by_a_step_each_and_leaves_those_that_are_zero(build, dtype):
     # Of a target that the net meets there is no other gradient, and all numbers are exact in binary.
     sizes, start = (1, 37), np.resize([0.0, 0.5, -0.5, 0.25, -2.0], 37)
@@ -280,8 +276,7 @@ def test_the_l1_penalty_pulls_weights_towards_zero_by_a_step_each_and_leaves_tho
     np.testing.assert_allclose(network.parameters, start - 0.125 * np.sign(start), rtol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_clipping_shortens_a_long_step_to_the_norm_and_leaves_a_short_one(build, dtype):
     X, Y, start = (cast(array, dtype) for array in data())
     ends = {}
@@ -320,8 +315,7 @@ def test_the_hyperparameters_of_an_optimizer_cannot_be_changed(optimizer):
     assert "learning_rate" in repr(optimizer)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_no_move_is_made_where_the_square_of_a_gradient_overflows(build, dtype):
     # The second moment is infinite, and what is divided by its root is nothing.
     large = np.full((1, 1), 10.0 ** (21 if dtype == "float32" else 160), dtype)
@@ -341,8 +335,7 @@ def test_no_move_is_made_without_a_gradient_where_epsilon_is_nothing_to_the_dtyp
     assert network.parameters[0] == 1
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_a_gradient_whose_square_overflows_is_clipped_all_the_same(build, dtype):
     # One weight, z = x w: the gradient of half the squared error at w = 0 is -x t.
     large = 1e20 if dtype == "float32" else 1e100
@@ -358,8 +351,7 @@ def test_a_gradient_whose_square_overflows_is_clipped_all_the_same(build, dtype)
 
 
 @pytest.mark.parametrize("optimizer", [fastmlp.Adam(), fastmlp.AdamW(clip_norm=1.0), fastmlp.SGD(0.1, momentum=0.9)])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_a_batch_whose_loss_is_not_finite_was_no_step(build, dtype, optimizer):
     # The second batch overflows; the net that never saw it has the same state, and goes on from it alike.
     rng = np.random.default_rng(0)

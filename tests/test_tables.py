@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from cases import COMPILED, DTYPES, EVERY_BUILD
+from cases import COMPILED, DTYPES, EVERY_NETWORK
 from fastmlp import architecture, builds, formulas, initializers, names, optimizers, schedules
 from fastmlp.optimizers import Steps
 
@@ -48,8 +48,7 @@ def test_an_architecture_has_the_defaults_of_mlp():
     assert {name: signature[name].default for name in architecture.DEFAULTS} == architecture.DEFAULTS
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("build", EVERY_BUILD)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_bias_correction_is_what_the_optimizer_says_and_not_that_it_has_betas(build, dtype):
     # The first step of Adam without it is rate * (1 - beta_1) / sqrt(1 - beta_2), whatever the gradient.
     class Adam(fastmlp.Adam):
