@@ -42,7 +42,7 @@ cdef inline void dense_forward_in_blocks(real* block, Matrix x, Matrix W, Matrix
 
 
 cdef inline void dense_forward(
-    const Net* net, const Layer* layer, const Part* part, Matrix x, Matrix z
+    const Net* net, const Layer* layer, const Part* part, const Matrix* x, const Matrix* z
 ) noexcept nogil:
     """Z = A W + b for some columns of a packed W, or for all."""
     cdef const real* W = parameters_of(net, layer, WEIGHTS)
@@ -51,22 +51,22 @@ cdef inline void dense_forward(
     if b != NULL:
         b += part.column
     if layer.packed:
-        product(z, x, columns_of(packed(W, layer.n_in, layer.n_out), part.column, part.columns), b, False)
+        product(z[0], x[0], columns_of(packed(W, layer.n_in, layer.n_out), part.column, part.columns), b, False)
         return
     all_columns = by_rows(W, layer.n_in, layer.n_out, layer.n_out)
     if z.rows < PACK_MIN_ROWS or layer.n_in * layer.n_out < PACK_MIN_ELEMENTS:
-        product(z, x, all_columns, b, False)
+        product(z[0], x[0], all_columns, b, False)
     else:
-        dense_forward_in_blocks(net.packed_parameters + layer.groups[WEIGHTS].offset, x, all_columns, z, b)
+        dense_forward_in_blocks(net.packed_parameters + layer.groups[WEIGHTS].offset, x[0], all_columns, z[0], b)
 
 
 cdef inline void dense_backward_input(
-    const Net* net, const Layer* layer, const Part* part, Matrix dx
+    const Net* net, const Layer* layer, const Part* part, const Matrix* dx
 ) noexcept nogil:
     """dA = delta W^T for some columns of A."""
     cdef Matrix delta = by_rows(layer.delta + part.row * layer.ld, part.rows, layer.n_out, layer.ld)
     product(
-        dx, delta, columns_of(packed(layer.transposed, layer.n_out, layer.n_in), part.column, part.columns), NULL,
+        dx[0], delta, columns_of(packed(layer.transposed, layer.n_out, layer.n_in), part.column, part.columns), NULL,
         False)
 
 
@@ -106,7 +106,7 @@ cdef inline void bias_gradient(
 
 
 cdef inline void dense_backward_parameters(
-    Net* net, const Layer* layer, const Part* part, Matrix x, const Gradient* gradient
+    Net* net, const Layer* layer, const Part* part, const Matrix* x, const Gradient* gradient
 ) noexcept nogil:
     """dW and db of some panels of W.
 
@@ -125,7 +125,7 @@ cdef inline void dense_backward_parameters(
             copy_columns(packed_delta + o * MICRO_BATCH, columns_of(delta, o, panel_width(o, part.columns)))
     while row < layer.n_in:
         rows = min(layer.n_in - row, GRADIENT_ROWS)
-        a = columns_of(x, row, rows)
+        a = columns_of(x[0], row, rows)
         if part.columns > NR:
             a = copy_columns(packed_delta + DELTA_SCRATCH, a)
         for panel in range(panels(part.columns)):

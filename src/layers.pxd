@@ -12,16 +12,18 @@ from net cimport Layer, Net, Part, rows_of_part
 from samples cimport drop_units, drops, gather_targets, gather_weights, outputs_of
 
 
-cdef inline Matrix layer_forward(Net* net, Py_ssize_t l, const Part* part, Matrix x) noexcept nogil:
-    """Z and A of a part of layer l from rows x of its inputs; what the next layer reads."""
+cdef inline void layer_forward(Net* net, Py_ssize_t l, const Part* part, Matrix* x) noexcept nogil:
+    """Z and A of a part of layer l from rows x of its inputs; x becomes what the next layer reads."""
     cdef Layer* layer = &net.layers[l]
     cdef Py_ssize_t i, at = part.row * layer.ld + part.column
     cdef real* a = layer.a + at
     cdef real* z
+    cdef Matrix of_part
     if l == net.depth - 1 and net.outputs != NULL:
         a = net.outputs + (part.first_sample + part.row) * layer.n_out
     z = layer.z + at if layer.z != NULL and net.outputs == NULL else a
-    layer.operations.forward(net, layer, part, x, by_rows(z, part.rows, part.columns, layer.ld))
+    of_part = by_rows(z, part.rows, part.columns, layer.ld)
+    layer.operations.forward(net, layer, part, x, &of_part)
     if layer.activation == SOFTMAX:
         softmax_forward(a, net.log_sum + part.row, z, part.rows, layer.n_out)
     elif part.columns == layer.n_out:
@@ -31,7 +33,7 @@ cdef inline Matrix layer_forward(Net* net, Py_ssize_t l, const Part* part, Matri
             activation_forward(layer.activation, a + i * layer.ld, z + i * layer.ld, part.columns, net.slope)
     if drops(net, layer):
         drop_units(net, l, part, layer.masked, layer.a)
-    return outputs_of(net, layer, part)
+    x[0] = outputs_of(net, layer, part)
 
 
 cdef inline void layer_backward(Net* net, Py_ssize_t l, const Part* part) noexcept nogil:
@@ -39,7 +41,8 @@ cdef inline void layer_backward(Net* net, Py_ssize_t l, const Part* part) noexce
     cdef Layer* layer = &net.layers[l]
     cdef Layer* above = layer + 1
     cdef Py_ssize_t i, at = part.row * layer.ld + part.column, to
-    above.operations.backward_input(net, above, part, rows_of_part(layer.delta, layer, part))
+    cdef Matrix delta = rows_of_part(layer.delta, layer, part)
+    above.operations.backward_input(net, above, part, &delta)
     if part.columns == layer.n_out:
         activation_backward(
             layer.activation, layer.delta + at, layer.a + at, layer.z + at if layer.z != NULL else NULL,
@@ -54,14 +57,14 @@ cdef inline void layer_backward(Net* net, Py_ssize_t l, const Part* part) noexce
         drop_units(net, l, part, layer.delta, layer.delta)
 
 
-cdef inline void rows_forward(Net* net, Py_ssize_t first, const Part* rows, Matrix x) noexcept nogil:
+cdef inline void rows_forward(Net* net, Py_ssize_t first, const Part* rows, Matrix* x) noexcept nogil:
     """All columns of every layer from `first` on, for some rows."""
     cdef Part part = rows[0]
     cdef Py_ssize_t l
     part.column = 0
     for l in range(first, net.depth):
         part.columns = net.layers[l].n_out
-        x = layer_forward(net, l, &part, x)
+        layer_forward(net, l, &part, x)
 
 
 cdef inline void rows_loss(Net* net, const Part* part, bint backward) noexcept nogil:
@@ -83,15 +86,15 @@ cdef inline void rows_backward(Net* net, const Part* rows) noexcept nogil:
     """All columns of delta of every hidden layer whose samples are shared out, and of dC/dX, for some rows."""
     cdef Part part = rows[0]
     cdef Py_ssize_t l, n_in = net.layers[0].n_in
+    cdef Matrix dx
     part.column = 0
     for l in range(net.depth - 2, max(net.column_layers, net.lowest_delta) - 1, -1):
         part.columns = net.layers[l].n_out
         layer_backward(net, l, &part)
     if net.inputs_gradient != NULL:
         part.columns = n_in
-        net.layers[0].operations.backward_input(
-            net, &net.layers[0], &part,
-            by_rows(net.inputs_gradient + (part.first_sample + part.row) * n_in, part.rows, n_in, n_in))
+        dx = by_rows(net.inputs_gradient + (part.first_sample + part.row) * n_in, part.rows, n_in, n_in)
+        net.layers[0].operations.backward_input(net, &net.layers[0], &part, &dx)
 
 
 cdef inline double sum_of_losses(const Net* net, Py_ssize_t row, Py_ssize_t m) noexcept nogil:

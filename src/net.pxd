@@ -42,9 +42,9 @@ cdef struct Gradient:       # where a gradient goes
     bint update             # whether the optimizer makes its step of it at once; then it need not be stored
 
 cdef struct Operations:     # what a kind of layer does with a part of the work; x, z and dx have the part's rows
-    void (*forward)(const Net*, const Layer*, const Part*, Matrix x, Matrix z) noexcept nogil
-    void (*backward_input)(const Net*, const Layer*, const Part*, Matrix dx) noexcept nogil
-    void (*backward_parameters)(Net*, const Layer*, const Part*, Matrix x, const Gradient*) noexcept nogil
+    void (*forward)(const Net*, const Layer*, const Part*, const Matrix* x, const Matrix* z) noexcept nogil
+    void (*backward_input)(const Net*, const Layer*, const Part*, const Matrix* dx) noexcept nogil
+    void (*backward_parameters)(Net*, const Layer*, const Part*, const Matrix* x, const Gradient*) noexcept nogil
     void (*renew)(const Net*, const Layer*, const Part*) noexcept nogil     # what backward_input reads, after a step
 
 cdef struct Layer:

@@ -12,10 +12,7 @@ import numpy
 from fastmlp._pool import api as pool_api
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from cpython.pythread cimport (
-    NOWAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_get_thread_ident,
-    PyThread_release_lock, PyThread_type_lock,
-)
+from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.math cimport isfinite
 from libc.string cimport memset
@@ -37,12 +34,12 @@ from partition cimport (
 from samples cimport batch_weight
 from scale cimport scale_operations
 from schedules cimport batch, look_for_signals_after, predict_item, run, run_evaluate
-from signals cimport SIGNALS_EVERY, Watch
+from signals cimport (
+    SIGNALS_EVERY, Watch, lock_within, pthread_mutex_init, pthread_mutex_t, pthread_mutex_trylock,
+    pthread_mutex_unlock,
+)
 from sparse cimport sparse_operations
 from workspace cimport lay_out_backward, lay_out_forward
-
-cdef extern from "pythread.h" nogil:
-    int PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible)
 
 cdef extern from *:
     """
@@ -62,7 +59,7 @@ cdef class Network:
     """A multilayer perceptron over flat buffers: see reference.Network, its specification."""
 
     cdef Net net
-    cdef PyThread_type_lock lock        # one call at a time uses the workspace
+    cdef pthread_mutex_t lock           # one call at a time uses the workspace
     cdef list workspace                 # the arrays that net points into
     cdef np.ndarray inputs              # one more, for rows of X
     cdef np.ndarray scratch             # and one for packing
@@ -99,9 +96,9 @@ cdef class Network:
             self.net.loss_parameters[l] = <real> <double> loss_parameters[l]
         self.net.n_threads = 1
         self.net.layers = <Layer*> PyMem_Calloc(self.net.depth, sizeof(Layer))
-        self.lock = PyThread_allocate_lock()
+        pthread_mutex_init(&self.lock, NULL)
         self.forks = pool.forks_seen()
-        if self.net.layers == NULL or self.lock == NULL:
+        if self.net.layers == NULL:
             raise MemoryError
         for l in range(self.net.depth):
             layer = &self.net.layers[l]
@@ -146,8 +143,6 @@ cdef class Network:
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
-        if self.lock != NULL:
-            PyThread_free_lock(self.lock)
 
     cdef Group* group(self, Py_ssize_t number) noexcept:
         """A parameter group by its number in the order of `parameters`, or NULL."""
@@ -209,26 +204,24 @@ cdef class Network:
     cdef int acquire(self) except -1:
         """Wait for the workspace; Ctrl-C ends the wait."""
         cdef unsigned long me = PyThread_get_thread_ident()
-        cdef int taken
+        cdef int status
         if self.forks != pool.forks_seen():     # a thread of the parent may have held the lock, and is not here
-            self.lock = PyThread_allocate_lock()
+            pthread_mutex_init(&self.lock, NULL)
             self.forks, self.owner = pool.forks_seen(), 0
-            if self.lock == NULL:
-                raise MemoryError
-        taken = PyThread_acquire_lock(self.lock, NOWAIT_LOCK)
-        if not taken and self.owner == me:
+        status = pthread_mutex_trylock(&self.lock)
+        if status != 0 and self.owner == me:
             raise RuntimeError("this net is in the middle of another call, which a signal handler interrupted")
-        while not taken:
+        while status != 0:
             with nogil:
-                taken = PyThread_acquire_lock_timed(self.lock, <long long> (1e6 * SIGNALS_EVERY), False)
-            if not taken:
+                status = lock_within(&self.lock, SIGNALS_EVERY)
+            if status != 0:
                 PyErr_CheckSignals()
         self.owner = me
         return 0
 
     cdef void release(self) noexcept:
         self.owner = 0
-        PyThread_release_lock(self.lock)
+        pthread_mutex_unlock(&self.lock)
 
     cdef int use(self, X, targets, sample_weight, order, int threads, bint backward) except -1:
         """Point the net at the data of one call, which must outlive it. X is an array, or like fastmlp.sparse.CSR."""

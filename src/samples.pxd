@@ -14,7 +14,7 @@ from vector cimport LANES, load, load_lanes, store, store_lanes
 cdef inline Matrix gather(
     const Net* net, const Part* part, Matrix buffer, const real* data, bint always
 ) noexcept nogil:
-    """The part's rows of data (rows, n): in place if they stand in order and not `always`, else copied to `to`."""
+    """The part's rows of data (rows, n): in place if they stand in order and not `always`, else in the buffer."""
     cdef Py_ssize_t i, v, n = buffer.columns, whole = n // LANES, rest = n % LANES
     cdef const real* row
     cdef real* to

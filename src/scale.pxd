@@ -8,7 +8,7 @@ from net cimport WEIGHTS, Gradient, Layer, Net, Operations, Part, parameters_of,
 from parameters cimport update
 
 
-cdef inline void multiply_rows(Matrix to, const real* a, Py_ssize_t lda, const real* s) noexcept nogil:
+cdef inline void multiply_rows(const Matrix* to, const real* a, Py_ssize_t lda, const real* s) noexcept nogil:
     """to (m, n) = a (m, n) s (n,), each row elementwise."""
     cdef Py_ssize_t i, j
     for i in range(to.rows):
@@ -17,20 +17,20 @@ cdef inline void multiply_rows(Matrix to, const real* a, Py_ssize_t lda, const r
 
 
 cdef inline void scale_forward(
-    const Net* net, const Layer* layer, const Part* part, Matrix x, Matrix z
+    const Net* net, const Layer* layer, const Part* part, const Matrix* x, const Matrix* z
 ) noexcept nogil:
     multiply_rows(z, x.data + part.column, x.row_stride, parameters_of(net, layer, WEIGHTS) + part.column)
 
 
 cdef inline void scale_backward_input(
-    const Net* net, const Layer* layer, const Part* part, Matrix dx
+    const Net* net, const Layer* layer, const Part* part, const Matrix* dx
 ) noexcept nogil:
     cdef Matrix delta = rows_of_part(layer.delta, layer, part)
     multiply_rows(dx, delta.data, delta.row_stride, parameters_of(net, layer, WEIGHTS) + part.column)
 
 
 cdef inline void scale_backward_parameters(
-    Net* net, const Layer* layer, const Part* part, Matrix x, const Gradient* gradient
+    Net* net, const Layer* layer, const Part* part, const Matrix* x, const Gradient* gradient
 ) noexcept nogil:
     """ds, each a sum over the rows in their order."""
     cdef Matrix delta = rows_of_part(layer.delta, layer, part)

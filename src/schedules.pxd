@@ -16,7 +16,7 @@ bits.
 from libc.math cimport isfinite, sqrt
 from real cimport real
 from layers cimport layer_backward, layer_forward, rows_backward, rows_forward, rows_loss, sum_of_losses
-from matrix cimport NR, by_rows, panel_width, panels
+from matrix cimport NR, Matrix, by_rows, panel_width, panels
 from net cimport Gradient, Layer, Net, Part, is_frozen, is_sparse
 from parameters cimport add_parts, renew_layer, update_clipped, zero_frozen
 from partition cimport (
@@ -42,23 +42,26 @@ cdef inline void predict_item(void* context, Py_ssize_t item, int thread) noexce
     cdef Net* net = <Net*> context
     cdef Py_ssize_t lo, hi, n_in = net.layers[0].n_in
     cdef Part part
-    cdef const real* x = NULL
+    cdef Matrix x
     lo, hi = share(net.size, item, net.row_blocks)
     part = rows_of_net(net, lo, hi, thread)
+    x = by_rows(NULL, part.rows, n_in, n_in)
     if not is_sparse(net):
-        x = net.X + (net.first_sample + lo) * n_in
+        x = by_rows(net.X + (net.first_sample + lo) * n_in, part.rows, n_in, n_in)
     if net.rows_per_thread > 0:
         part.row = thread * net.rows_per_thread
         part.first_sample += lo - part.row
-    rows_forward(net, 0, &part, by_rows(x, hi - lo, n_in, n_in))
+    rows_forward(net, 0, &part, &x)
 
 
 cdef inline void row_block(Net* net, const Part* part, bint backward) noexcept nogil:
     """Losses of some rows, and delta; column_layers layers are done elsewhere."""
+    cdef Matrix x
     if net.column_layers == 0:
-        rows_forward(net, 0, part, gather_inputs(net, part))
+        x = gather_inputs(net, part)
     else:
-        rows_forward(net, net.column_layers, part, outputs_of(net, &net.layers[net.column_layers - 1], part))
+        x = outputs_of(net, &net.layers[net.column_layers - 1], part)
+    rows_forward(net, net.column_layers, part, &x)
     rows_loss(net, part, backward)
     if backward:
         rows_backward(net, part)
@@ -93,7 +96,8 @@ cdef inline Part panel_of_layer(const Net* net, Py_ssize_t panel, int thread) no
 cdef inline void columns_forward_item(void* context, Py_ssize_t item, int thread) noexcept nogil:
     cdef Net* net = <Net*> context
     cdef Part part = panel_of_layer(net, item, thread)
-    layer_forward(net, net.column_layer, &part, inputs_of(net, net.column_layer, &part))
+    cdef Matrix x = inputs_of(net, net.column_layer, &part)
+    layer_forward(net, net.column_layer, &part, &x)
 
 
 cdef inline void columns_backward_item(void* context, Py_ssize_t item, int thread) noexcept nogil:
@@ -107,6 +111,7 @@ cdef inline void data_part_item(void* context, Py_ssize_t item, int thread) noex
     cdef Net* net = <Net*> context
     cdef Py_ssize_t lo, hi, from_row, to_row, first, last, chunk, chunks, block, blocks, l, panel, o, end
     cdef Part part
+    cdef Matrix x
     cdef Gradient gradient
     if not net.accumulate:
         net.part_loss[item] = 0
@@ -127,19 +132,20 @@ cdef inline void data_part_item(void* context, Py_ssize_t item, int thread) noex
         for l in range(net.depth):
             if net.training and is_frozen(&net.layers[l]):
                 continue
+            x = inputs_of(net, l, &part)
             for panel in range(panels(net.layers[l].n_out)):
                 o = panel * NR
                 part.column, part.columns = o, panel_width(o, net.layers[l].n_out)
-                net.layers[l].operations.backward_parameters(
-                    net, &net.layers[l], &part, inputs_of(net, l, &part), &gradient)
+                net.layers[l].operations.backward_parameters(net, &net.layers[l], &part, &x, &gradient)
         net.part_loss[item] += sum_of_losses(net, part.row, end)
 
 
 cdef inline void micro_batch_gradient(Net* net, const Layer* layer, const Part* part) noexcept nogil:
     """The gradient of a weight block, from the rows of the micro-batch; then, if due, its step."""
     cdef Gradient gradient
+    cdef Matrix x = inputs_of(net, layer - net.layers, part)
     gradient.flat, gradient.accumulate, gradient.update = net.gradient, net.accumulate, net.update
-    layer.operations.backward_parameters(net, layer, part, inputs_of(net, layer - net.layers, part), &gradient)
+    layer.operations.backward_parameters(net, layer, part, &x, &gradient)
 
 
 cdef inline void weight_block_item(void* context, Py_ssize_t item, int thread) noexcept nogil:

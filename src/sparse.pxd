@@ -55,7 +55,7 @@ cdef inline void sparse_backward_row(
 
 
 cdef inline void sparse_forward(
-    const Net* net, const Layer* layer, const Part* part, Matrix x, Matrix z
+    const Net* net, const Layer* layer, const Part* part, const Matrix* x, const Matrix* z
 ) noexcept nogil:
     """Z = X W + b."""
     cdef const real* W = parameters_of(net, layer, WEIGHTS)
@@ -74,7 +74,7 @@ cdef inline void sparse_forward(
 
 
 cdef inline void sparse_backward_parameters(
-    Net* net, const Layer* layer, const Part* part, Matrix x, const Gradient* gradient
+    Net* net, const Layer* layer, const Part* part, const Matrix* x, const Gradient* gradient
 ) noexcept nogil:
     """dW and db, a whole panel at a time: few elements stand anywhere in it."""
     cdef Py_ssize_t i, o, panel, at, width
