@@ -60,7 +60,7 @@ wheel-test: $(STAMPS)/wheel  ## build sdist and wheel, and test the wheel away f
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m venv "$$scratch/venv" && \
 	"$$scratch/venv/bin/python" -m pip install "$$(echo dist/*.whl)[test]" && \
-	cp -R tests docs README.md pyproject.toml "$$scratch" && \
+	cp -R tests docs src README.md pyproject.toml "$$scratch" && \
 	cd "$$scratch" && venv/bin/python -m pytest --import-mode=importlib tests $(IN_PARALLEL)
 
 clean:  ## remove everything that the other targets made

@@ -46,7 +46,7 @@ VERIFIED_ROWS = 1000  # of a prediction
 # How far apart the losses of an epoch may be, relative. With relu rounding decides on which side of its kink a neuron
 # is, and digits end at a loss of 0.002, to which a few samples contribute. Seen: 1.5e-3 and 3e-15.
 LOSS = {"float32": 1e-2, "float64": 1e-10}
-# How far apart the accuracies of a candidate may be: in float32 some samples of 1,797 lie on a border.
+# How far apart the accuracies of a candidate may be: in float32 some samples of 1,797 lie on a boundary.
 SCORE = {"float32": 5e-3, "float64": 1e-12}
 
 FOLDS = 3

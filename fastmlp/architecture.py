@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from fastmlp import builds, checks, formulas, names, reference
-from fastmlp.formulas import Array
+from fastmlp import builds, checks, formulas, reference
+from fastmlp.formulas import ActivationName, Array, LossName, OutputName
 
 AnyNetwork = TypeVar("AnyNetwork", bound=reference.Network)
 
@@ -52,9 +52,9 @@ class Architecture:
     """
 
     sizes: tuple[int, ...]
-    activations: tuple[names.Activation, ...]
-    output: names.Output
-    loss: names.Loss
+    activations: tuple[ActivationName, ...]
+    output: OutputName
+    loss: LossName
     bias: bool
     negative_slope: float
     huber_delta: float
@@ -101,7 +101,7 @@ class Architecture:
     # what follows from it
 
     @property
-    def layer_activations(self) -> tuple[names.Output, ...]:
+    def layer_activations(self) -> tuple[OutputName, ...]:
         """The activation of every layer, the output's last."""
         return (*self.activations, self.output)
 

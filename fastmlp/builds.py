@@ -9,10 +9,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Literal
 
 from fastmlp import _cpu, reference
 
 DTYPES = tuple(reference.NETWORKS)
+DType = Literal["float32", "float64"]
 
 
 def available() -> tuple[str, ...]:

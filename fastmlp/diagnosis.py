@@ -23,8 +23,7 @@ from numpy.typing import ArrayLike
 
 from fastmlp import checks, formulas
 from fastmlp.formulas import Array
-from fastmlp.names import OptimizerName
-from fastmlp.optimizers import Optimizer
+from fastmlp.optimizers import Optimizer, OptimizerName
 from fastmlp.optimizers import optimizer as as_optimizer
 
 if TYPE_CHECKING:

@@ -50,9 +50,9 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
         mlp._state_of = mlp.solver
     if not (incremental and going_on):
         mlp._optimizer = _learning_rate(mlp)
-    train, held = (X, y, sample_weight), None
+    train, validation = (X, y, sample_weight), None
     if mlp.early_stopping and eval_set is None:
-        train, held = _split(mlp, X, y, sample_weight)
+        train, validation = _split(mlp, X, y, sample_weight)
     x = by_rows(train[0], network)
     w = None if train[2] is None else np.ascontiguousarray(train[2], network.dtype)
     data = x, mlp._targets(train[1], network.dtype), w
@@ -64,7 +64,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     epochs, steps = 1 if incremental else mlp.max_iter, -(-len(x) // size)
     n_threads = as_threads(mlp.n_threads)
     order = np.arange(len(x)) if mlp.shuffle else None
-    callbacks = _EstimatorCallbacks(mlp, network, held, eval_set, n_threads, incremental)
+    callbacks = _EstimatorCallbacks(mlp, network, validation, eval_set, n_threads, incremental)
     watched = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
     mlp.n_iter_, method, rate = 0, None, 0.0
     try:
@@ -182,13 +182,13 @@ def _split(mlp: Any, X: Any, y: Array, sample_weight: Array | None) -> tuple[tup
         test_size=mlp.validation_fraction,
         stratify=y if is_classifier(mlp) and mlp.n_outputs_ == 1 else None,
     )
-    train, held = (*parts[::2], None)[:3], (*parts[1::2], None)[:3]
-    if held[0].shape[0] < 2:
+    train, validation = (*parts[::2], None)[:3], (*parts[1::2], None)[:3]
+    if validation[0].shape[0] < 2:
         raise ValueError(
             f"validation_fraction is {mlp.validation_fraction} of {X.shape[0]} samples: the validation set has "
             "fewer than 2; give a larger fraction or more data"
         )
-    return train, held
+    return train, validation
 
 
 def _as_scikit_learn_counts(mlp: Any, loss: float, penalty: float) -> float:
@@ -279,7 +279,7 @@ class _EstimatorCallbacks(FitCallbacks):
     """What is noted after an epoch besides: curves, scores, the best weights."""
 
     def __init__(
-        self, mlp: Any, network: Any, held: Any, eval_set: Any, n_threads: int, incremental: bool = False
+        self, mlp: Any, network: Any, validation: Any, eval_set: Any, n_threads: int, incremental: bool = False
     ) -> None:
         self._mlp, self._network, self._n_threads = mlp, network, n_threads
         calls, batch_calls = _callbacks(mlp, "callbacks"), _callbacks(mlp, "batch_callbacks")
@@ -289,15 +289,15 @@ class _EstimatorCallbacks(FitCallbacks):
             self._scorer = check_scoring(mlp, scoring=mlp.eval_metric)
             if eval_set is None:
                 raise ValueError(f"eval_metric is {mlp.eval_metric!r} without eval_set=(X, y) in fit")
-        self._held: Any = None
+        self._validation_rows: Any = None
         self._validation: Any = None
         self._eval_set: Any = None
-        if held is not None:
-            labels = held[1]
+        if validation is not None:
+            labels = validation[1]
             if is_classifier(mlp):
                 labels = mlp._label_binarizer.inverse_transform(labels)
-            self._held = held[0], labels, held[2]
-            self._validation = self._as_the_net_sees(*held)
+            self._validation_rows = validation[0], labels, validation[2]
+            self._validation = self._as_the_net_sees(*validation)
         if eval_set is not None:
             self._eval_set = eval_set[:2]
             self._validation = self._as_the_net_sees(*eval_set[2:])
@@ -327,7 +327,7 @@ class _EstimatorCallbacks(FitCallbacks):
         if self._eval_set is not None:
             self._compare()
         elif mlp.solver != "lbfgs":
-            mlp._update_no_improvement_count(mlp.early_stopping, *(self._held or (None, None, None)))
+            mlp._update_no_improvement_count(mlp.early_stopping, *(self._validation_rows or (None, None, None)))
         self.show(samples)
 
     def _compare(self) -> None:

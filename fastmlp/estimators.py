@@ -152,7 +152,7 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):
         eval_set : (X, y), optional
             Data to measure after each epoch: the loss goes to `validation_curve_`, eval_metric to
             `validation_scores_`. The fit ends with the weights that were best by eval_metric, or else by that loss;
-            with early_stopping it is this set that decides, and no rows of X are held back.
+            with early_stopping it is this set that decides, and no rows of X are split off.
 
         Returns
         -------

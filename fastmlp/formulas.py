@@ -10,7 +10,7 @@ different reasons: a new activation is a row here, and nothing there. This file 
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,8 +126,15 @@ ACTIVATIONS = {
     "exponential": Activation(lambda z, s: np.exp(z), lambda z, a, s: a),
 }
 
+# The same names as types, for a type checker; a test compares them with the rows.
+ActivationName = Literal[
+    "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", "gelu", "silu", "mish",
+    "exponential",
+]  # fmt: skip
+
 # What an output layer may have: softmax is no elementwise function, so it is no row above.
 OUTPUTS = (*ACTIVATIONS, "softmax")
+OutputName = Literal[ActivationName, "softmax"]
 
 
 def softmax(z: Array) -> Array:
@@ -211,6 +218,11 @@ LOSSES = {
     # Half the deviance of Poisson regression, Nelder and Wedderburn 1972
     "poisson": Loss(lambda a, y: _poisson(a, np.log(_positive(a)), y), lambda a, y: 1 - y / _positive(a)),
 }
+
+LossName = Literal[
+    "half_squared_error", "squared_error", "binary_cross_entropy", "cross_entropy", "absolute_error", "huber",
+    "log_cosh", "quantile", "poisson",
+]  # fmt: skip
 
 # The parameters of a loss, as arguments of MLP, with their defaults; the others have none.
 LOSS_PARAMETERS = {"huber": {"huber_delta": 1.0}, "quantile": {"quantile": 0.5}}

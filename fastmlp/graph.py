@@ -5,7 +5,8 @@ the chain rule from the last node to the first. `of_net` writes a net and one sa
 
 Not here: speed. A node is a Python object of some hundred bytes, made for graphs that a person reads, and for judging
 the compiled core: it shares no formula with the core, formulas.py or reference.py, and computes with `math` alone, so
-that a mistake in one of them cannot be hidden by the same mistake here.
+that a mistake in one of them cannot be hidden by the same mistake here. Only what has no row here yet comes from
+formulas.py.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastmlp import checks
+from fastmlp import checks, formulas
 from fastmlp.mlp import MLP
 
 # Of the graph of a net: beyond it are minutes and gigabytes, and nobody looks at one of a thousandth of that.
@@ -259,11 +260,11 @@ class Value:
         """
         if name == "softmax":
             raise ValueError("name is 'softmax', which takes several values: graph.softmax([z_1, z_2, ...])")
-        g = ACTIVATIONS[checks.choice("name", name, ACTIVATIONS)]
+        checks.choice("name", name, formulas.ACTIVATIONS)
         if negative_slope is not None and name != "leaky_relu":
             raise ValueError(f"negative_slope is {negative_slope!r} for {name}; it is a parameter of leaky_relu only")
         slope = 0.01 if negative_slope is None else checks.number("negative_slope", negative_slope, least=0, most=1)
-        value, derivative = g(self._value, slope)
+        value, derivative = _activation(name, self._value, slope)
         return _node(name, value, (self,), (derivative,))
 
     # the graph below this node
@@ -621,6 +622,15 @@ ACTIVATIONS: dict[str, Callable[[float, float], tuple[float, float]]] = {
 }
 
 
+def _activation(name: str, z: float, slope: float) -> tuple[float, float]:
+    """g(z) and g'(z); by formulas.py where there is no row above, and then the graph is no oracle for it."""
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name](z, slope)
+    row, number = formulas.ACTIVATIONS[name], np.array([z])
+    a = row.value(number, slope)
+    return float(a[0]), float(row.derivative(number, a, slope)[0])
+
+
 # The losses, each of one output: c of the output a, the target y and the parameter p of the loss.
 
 
@@ -798,12 +808,20 @@ def _named(value: Value, name: str) -> Value:
     return value
 
 
+def _loss_term(net: MLP, a: Value, y: Value) -> Value:
+    """C of one output; by formulas.py where there is no row above."""
+    parameters = [getattr(net, name) for name in formulas.LOSS_PARAMETERS.get(net.loss, ())]
+    if net.loss in _LOSSES:
+        return _LOSSES[net.loss](a, y, *(parameters or [1.0]))
+    row, numbers = formulas.LOSSES[net.loss], (np.array([[a.value]]), np.array([[y.value]]))
+    c, derivative = row.value(*numbers, *parameters), row.gradient(*numbers, *parameters)
+    return _node(net.loss, float(c[0, 0]), (a,), (float(derivative[0, 0]),))
+
+
 def _loss(net: MLP, outputs: list[Value], targets: Sequence[float]) -> Value:
     """C, the sum of c over the outputs."""
-    c = _LOSSES[net.loss]
-    parameter = net.huber_delta if net.loss == "huber" else net.quantile
     terms = [
-        _named(c(a, Value(y, f"y_{i}"), parameter), f"c_{i}")
+        _named(_loss_term(net, a, Value(y, f"y_{i}")), f"c_{i}")
         for i, (a, y) in enumerate(zip(outputs, targets, strict=True), start=1)
         if net.loss != "cross_entropy" or y != 0
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations  # numpy.random is first imported when weights are drawn: it takes 15 ms
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -40,6 +40,7 @@ def lecun_normal(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
 INITIALIZERS: dict[str, Initializer] = {
     row.__name__: row for row in (glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_normal)
 }
+InitializerName = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal"]
 
 # The initializer of a layer by its activation; for the others glorot_uniform.
 DEFAULTS = {

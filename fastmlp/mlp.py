@@ -19,15 +19,14 @@ from numpy.typing import ArrayLike
 from fastmlp import builds, checks, schedules
 from fastmlp import threads as threads_now
 from fastmlp.architecture import Architecture
-from fastmlp.formulas import Array
+from fastmlp.formulas import ActivationName, Array, LossName, OutputName
 from fastmlp.history import Callback, History
-from fastmlp.initializers import DEFAULTS, INITIALIZERS
+from fastmlp.initializers import DEFAULTS, INITIALIZERS, InitializerName
 from fastmlp.layout import layer_views
-from fastmlp.names import Activation, DType, InitializerName, Loss, OptimizerName, Output, ScheduleName
-from fastmlp.optimizers import Optimizer, Steps
+from fastmlp.optimizers import Optimizer, OptimizerName, Steps
 from fastmlp.optimizers import optimizer as as_optimizer
 from fastmlp.progress import progress as as_progress
-from fastmlp.schedules import Schedule
+from fastmlp.schedules import Schedule, ScheduleName
 from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
 from fastmlp.trace import Trace
@@ -139,15 +138,15 @@ class MLP:
         self,
         sizes: Sequence[int],
         *,
-        activation: Activation | Sequence[Activation] = "relu",
-        output: Output = "identity",
-        loss: Loss | None = None,
+        activation: ActivationName | Sequence[ActivationName] = "relu",
+        output: OutputName = "identity",
+        loss: LossName | None = None,
         bias: bool = True,
         negative_slope: float = 0.01,
         huber_delta: float = 1.0,
         quantile: float = 0.5,
         dropout: float | Sequence[float] = 0.0,
-        dtype: DType | np.dtype[Any] | type[np.floating[Any] | float] = "float32",
+        dtype: builds.DType | np.dtype[Any] | type[np.floating[Any] | float] = "float32",
         init: InitializerName | None = None,
         seed: int | np.random.Generator | None = None,
     ) -> None:
@@ -167,14 +166,14 @@ class MLP:
         weights: Sequence[ArrayLike],
         biases: Sequence[ArrayLike] | None = None,
         *,
-        activation: Activation | Sequence[Activation] = "relu",
-        output: Output = "identity",
-        loss: Loss | None = None,
+        activation: ActivationName | Sequence[ActivationName] = "relu",
+        output: OutputName = "identity",
+        loss: LossName | None = None,
         negative_slope: float = 0.01,
         huber_delta: float = 1.0,
         quantile: float = 0.5,
         dropout: float | Sequence[float] = 0.0,
-        dtype: DType | np.dtype[Any] | type[np.floating[Any] | float] = "float32",
+        dtype: builds.DType | np.dtype[Any] | type[np.floating[Any] | float] = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> MLP:
         """A net with given parameters, which are copied.

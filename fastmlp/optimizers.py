@@ -1,10 +1,9 @@
 """Optimizers as plain descriptions: hyperparameters, checked when made. Their steps are in src/optimizers.pxd."""
 
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from fastmlp.checks import boolean, choice, number
-from fastmlp.names import OptimizerName
 
 
 @dataclass(frozen=True)
@@ -203,6 +202,8 @@ class Steps(NamedTuple):
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}
+
+OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop"]
 
 
 def optimizer(given: OptimizerName | Optimizer) -> Optimizer:

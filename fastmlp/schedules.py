@@ -7,13 +7,12 @@ factors >= 0 of the optimizer's learning rate. The classes here are the usual on
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from fastmlp.checks import choice, number
 from fastmlp.formulas import Array
-from fastmlp.names import ScheduleName
 
 Schedule = Callable[[Array], Any]
 
@@ -134,6 +133,7 @@ class OneCycle:
 SCHEDULES: dict[str, Callable[[], Schedule]] = {
     "constant": Constant, "cosine": Cosine, "step": Step, "one_cycle": OneCycle
 }  # fmt: skip
+ScheduleName = Literal["constant", "cosine", "step", "one_cycle"]
 
 
 def _schedule(given: ScheduleName | Schedule) -> Schedule:

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from fastmlp.formulas import Array
 
 # X is made dense where that is faster: if a larger share of its elements is not zero, and the first layer has so many
-# neurons; and if it takes no more bytes.
-DENSE = 0.15
-WIDE = 32
-MOST = 2**28
-# The highest number of a column.
-LAST = 2**31 - 1
+# neurons; and if it takes no more bytes. docs/architecture.md has the measurement.
+MAX_SPARSE_SHARE = 0.15
+MIN_DENSE_NEURONS = 32
+MAX_DENSE_BYTES = 2**28
+MAX_COLUMN = 2**31 - 1  # the highest number of a column
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +53,8 @@ def checked(X: Any) -> Any:
     """
     if isinstance(X, np.ndarray):
         return X
-    if X.shape[1] > LAST:
-        raise ValueError(f"X has {X.shape[1]} columns; expected {LAST} at most")
+    if X.shape[1] > MAX_COLUMN:
+        raise ValueError(f"X has {X.shape[1]} columns; expected {MAX_COLUMN} at most")
     X = X.copy()  # so that nobody changes it after the look at it
     X.check_format(full_check=True)
     if (np.diff(X.indptr) < 0).any():  # where the last one says that X is empty, scipy does not look
@@ -74,7 +73,8 @@ def by_rows(X: Any, network: Any) -> Any:
     if isinstance(X, np.ndarray):
         return np.ascontiguousarray(X, dtype)
     elements = shape[0] * shape[1]
-    if X.nnz > DENSE * elements and network.sizes[1] >= WIDE and elements * dtype.itemsize <= MOST:
+    is_dense = X.nnz > MAX_SPARSE_SHARE * elements
+    if is_dense and network.sizes[1] >= MIN_DENSE_NEURONS and elements * dtype.itemsize <= MAX_DENSE_BYTES:
         return np.ascontiguousarray(X.toarray(), dtype)
     indices, indptr = X.indices.astype(np.int32, copy=False), X.indptr.astype(np.int64, copy=False)
     return CSR(np.ascontiguousarray(X.data, dtype), indices, indptr, shape)

@@ -12,8 +12,7 @@ import numpy as np
 from fastmlp import checks, formulas, reference
 from fastmlp.formulas import Array
 from fastmlp.layout import layer_views
-from fastmlp.names import OptimizerName
-from fastmlp.optimizers import Optimizer, Steps
+from fastmlp.optimizers import Optimizer, OptimizerName, Steps
 from fastmlp.optimizers import optimizer as as_optimizer
 
 if TYPE_CHECKING:

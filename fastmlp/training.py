@@ -18,10 +18,9 @@ from fastmlp import checks, schedules
 from fastmlp.architecture import Architecture
 from fastmlp.formulas import Array
 from fastmlp.history import Callback, History
-from fastmlp.names import ScheduleName
 from fastmlp.optimizers import Steps
 from fastmlp.progress import Bar, Progress
-from fastmlp.schedules import Schedule
+from fastmlp.schedules import Schedule, ScheduleName
 
 # (X, targets, sample_weight); X is an array or a `sparse.CSR`.
 Data = tuple[Any, Array, Array | None]

@@ -67,8 +67,8 @@ cdef inline void rows_forward(Net* net, Py_ssize_t first, const Part* rows, Matr
         layer_forward(net, l, &part, x)
 
 
-cdef inline void rows_loss(Net* net, const Part* part, bint backward) noexcept nogil:
-    """The losses of some rows; with `backward`, delta of the output layer."""
+cdef inline void rows_loss(Net* net, const Part* part) noexcept nogil:
+    """The losses of some rows and, where a gradient is wanted, delta of the output layer."""
     cdef Layer* last = &net.layers[net.depth - 1]
     cdef Py_ssize_t at = part.row * last.n_out
     cdef Outputs outputs
@@ -78,7 +78,7 @@ cdef inline void rows_loss(Net* net, const Part* part, bint backward) noexcept n
     outputs.t, outputs.sample_weight = gather_targets(net, part), gather_weights(net, part)
     outputs.m, outputs.n = part.rows, last.n_out
     loss_forward(&outputs, net.row_loss + part.row, net.cost + at)
-    if backward:
+    if net.backward:
         loss_backward(&outputs, last.delta + at, net.inverse_weight)
 
 

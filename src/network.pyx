@@ -33,7 +33,7 @@ from partition cimport (
 )
 from samples cimport batch_weight
 from scale cimport scale_operations
-from schedules cimport batch, look_for_signals_after, predict_item, run, run_evaluate
+from schedules cimport batch, look_for_signals_after, predict_item, rows_item
 from signals cimport (
     SIGNALS_EVERY, Watch, lock_within, pthread_mutex_init, pthread_mutex_t, pthread_mutex_trylock,
     pthread_mutex_unlock,
@@ -310,7 +310,7 @@ cdef class Network:
                 take_prediction(net, rows, i, of)
                 if i == 0:
                     choose_packed(net, of > 1 or net.row_blocks > 1, PACK_MIN_ELEMENTS)
-                run(net, predict_item, net.row_blocks)
+                pool.parallel_for(predict_item, net, net.row_blocks, net.n_active_threads)
                 look_for_signals_after(net, &self.watch, net.size)
         finally:
             restore_subnormals(self.watch.mode)
@@ -333,7 +333,8 @@ cdef class Network:
                         if i == 0:
                             choose_packed(
                                 &self.net, rows > MICRO_BATCH or self.net.row_blocks > 1, PACK_MIN_ELEMENTS)
-                        run_evaluate(&self.net)
+                        self.net.column_layers = 0
+                        pool.parallel_for(rows_item, &self.net, self.net.row_blocks, self.net.n_active_threads)
                         total += sum_of_losses(&self.net, 0, self.net.size)
                         look_for_signals_after(&self.net, &self.watch, self.net.size)
                 finally:

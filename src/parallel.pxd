@@ -1,4 +1,4 @@
-"""The process's pool of threads, from the module fastmlp._pool: see pool.h. `use_pool` comes before the first use."""
+"""The process's pool of threads, from the module fastmlp._pool: see pool.h. `use_pool` comes before its first use."""
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
 cdef extern from "pool_api.h":
@@ -20,10 +20,3 @@ cdef inline int use_pool(api) except -1:
     global pool
     pool = <PoolApi*> PyCapsule_GetPointer(api, POOL_CAPSULE)
     return 0
-
-
-cdef inline void parallel_for(
-    void (*work)(void*, Py_ssize_t, int) noexcept nogil, void* context, Py_ssize_t items, int threads
-) noexcept nogil:
-    """work(context, item, thread) for every item, on at most so many threads."""
-    pool.parallel_for(work, context, items, threads)

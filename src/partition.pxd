@@ -161,6 +161,14 @@ cdef inline int threads_for_columns(const Net* net) noexcept nogil:
     return even_threads(net, min(net.n_active_threads, net.n_input_copies))
 
 
+cdef inline void take_columns(Net* net) noexcept nogil:
+    """How many layers of the samples in work are shared out by columns: all but the last, or none."""
+    cdef int threads = threads_for_columns(net)
+    net.column_layers = 0
+    if threads > 1:
+        net.column_layers, net.n_active_threads = net.depth - 1, threads
+
+
 cdef inline int input_copies_for(const Net* net) noexcept nogil:
     """How many micro-batches of inputs there is room for: one a thread that may share out columns, or all rows."""
     cdef int threads = even_threads(net, min(threads_for(net, MICRO_BATCH), <int> MAX_INPUT_COPIES))

@@ -21,9 +21,9 @@ from net cimport Gradient, Layer, Net, Part, is_frozen, is_sparse
 from parameters cimport add_parts, renew_layer, update_clipped, zero_frozen
 from partition cimport (
     DATA_PART_MIN_ROWS, ROW_BLOCK, data_parts, intervals, micro_batches, share, take_micro_batch, take_samples,
-    take_weight_block, threads_for, threads_for_columns, weight_blocks,
+    take_columns, take_weight_block, threads_for, weight_blocks,
 )
-from parallel cimport parallel_for
+from parallel cimport pool
 from samples cimport gather_inputs, inputs_of, outputs_of
 from signals cimport Watch, look_for_signals
 from vector cimport sum_of_squares
@@ -54,26 +54,17 @@ cdef inline void predict_item(void* context, Py_ssize_t item, int thread) noexce
     rows_forward(net, 0, &part, &x)
 
 
-cdef inline void row_block(Net* net, const Part* part, bint backward) noexcept nogil:
-    """Losses of some rows, and delta; column_layers layers are done elsewhere."""
+cdef inline void row_block(Net* net, const Part* part) noexcept nogil:
+    """Losses of some rows and, where a gradient is wanted, delta; column_layers layers are done elsewhere."""
     cdef Matrix x
     if net.column_layers == 0:
         x = gather_inputs(net, part)
     else:
         x = outputs_of(net, &net.layers[net.column_layers - 1], part)
     rows_forward(net, net.column_layers, part, &x)
-    rows_loss(net, part, backward)
-    if backward:
+    rows_loss(net, part)
+    if net.backward:
         rows_backward(net, part)
-
-
-cdef inline void evaluate_item(void* context, Py_ssize_t item, int thread) noexcept nogil:
-    cdef Net* net = <Net*> context
-    cdef Py_ssize_t lo, hi
-    cdef Part part
-    lo, hi = share(net.size, item, net.row_blocks)
-    part = rows_of_net(net, lo, hi, thread)
-    row_block(net, &part, False)
 
 
 cdef inline void rows_item(void* context, Py_ssize_t item, int thread) noexcept nogil:
@@ -82,7 +73,7 @@ cdef inline void rows_item(void* context, Py_ssize_t item, int thread) noexcept 
     cdef Part part
     lo, hi = share(net.size, item, net.row_blocks)
     part = rows_of_net(net, lo, hi, thread)
-    row_block(net, &part, True)
+    row_block(net, &part)
 
 
 cdef inline Part panel_of_layer(const Net* net, Py_ssize_t panel, int thread) noexcept nogil:
@@ -125,7 +116,7 @@ cdef inline void data_part_item(void* context, Py_ssize_t item, int thread) noex
             first, last = share(end, block, blocks)
             part = rows_of_net(net, thread * DATA_PART_MIN_ROWS + first, thread * DATA_PART_MIN_ROWS + last, thread)
             part.first_sample += lo + from_row - thread * DATA_PART_MIN_ROWS
-            row_block(net, &part, True)
+            row_block(net, &part)
         part.row, part.rows = thread * DATA_PART_MIN_ROWS, end
         gradient.flat = net.part_gradients + item * net.part_stride
         gradient.accumulate, gradient.update = net.accumulate or chunk > 0, False
@@ -160,13 +151,6 @@ cdef inline void weight_block_item(void* context, Py_ssize_t item, int thread) n
         renew_layer(net, l, &part)
 
 
-cdef inline void run(
-    Net* net, void (*work)(void*, Py_ssize_t, int) noexcept nogil, Py_ssize_t items
-) noexcept nogil:
-    """Run the items of one line."""
-    parallel_for(work, net, items, net.n_active_threads)
-
-
 cdef inline void run_weight_blocks(
     Net* net, void (*make_gradient)(Net*, const Layer*, const Part*) noexcept nogil
 ) noexcept nogil:
@@ -174,26 +158,7 @@ cdef inline void run_weight_blocks(
     net.make_gradient = make_gradient
     for l in range(net.depth):
         items += weight_blocks(net, l)
-    run(net, weight_block_item, items)
-
-
-cdef inline void run_evaluate(Net* net) noexcept nogil:
-    """The losses of the micro-batch."""
-    net.column_layers = 0
-    run(net, evaluate_item, net.row_blocks)
-
-
-cdef inline void run_micro_batch(Net* net) noexcept nogil:
-    """The losses of the micro-batch, and delta of every layer: by rows, or by columns where threads exchange less."""
-    cdef int threads = threads_for_columns(net)
-    net.column_layers = 0
-    if threads > 1:
-        net.column_layers, net.n_active_threads = net.depth - 1, threads
-    for net.column_layer in range(net.column_layers):
-        run(net, columns_forward_item, panels(net.layers[net.column_layer].n_out))
-    run(net, rows_item, net.row_blocks)
-    for net.column_layer in range(net.column_layers - 1, max(net.lowest_delta, 0) - 1, -1):
-        run(net, columns_backward_item, panels(net.layers[net.column_layer].n_out))
+    pool.parallel_for(weight_block_item, net, items, net.n_active_threads)
 
 
 cdef inline int look_for_signals_after(Net* net, Watch* watch, Py_ssize_t rows) except -1 nogil:
@@ -209,7 +174,14 @@ cdef inline double batch_in_micro_batches(
     cdef double total = 0
     for i in range(micro_batches(size)):
         take_micro_batch(net, first_sample, size, i)
-        run_micro_batch(net)
+        take_columns(net)
+        for net.column_layer in range(net.column_layers):
+            pool.parallel_for(
+                columns_forward_item, net, panels(net.layers[net.column_layer].n_out), net.n_active_threads)
+        pool.parallel_for(rows_item, net, net.row_blocks, net.n_active_threads)
+        for net.column_layer in range(net.column_layers - 1, max(net.lowest_delta, 0) - 1, -1):
+            pool.parallel_for(
+                columns_backward_item, net, panels(net.layers[net.column_layer].n_out), net.n_active_threads)
         total += sum_of_losses(net, 0, net.size)
         net.accumulate = i > 0
         net.update = update and i == micro_batches(size) - 1 and isfinite(total)
@@ -231,7 +203,7 @@ cdef inline double batch_in_data_parts(
         # another thread pays for half the work that it takes elsewhere, since there is less to exchange
         net.n_active_threads = min(threads_for(net, 2 * net.size), <int> net.data_parts)
         net.accumulate = i > 0
-        run(net, data_part_item, net.data_parts)
+        pool.parallel_for(data_part_item, net, net.data_parts, net.n_active_threads)
         look_for_signals_after(net, watch, 3 * net.size)
     for p in range(net.data_parts):
         total += net.part_loss[p]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import fastmlp
-from border import FINITE, SIGNS, X, Y, changed, classifier, read_only, refuses, regression, yes_or_no
+from bad_arguments import FINITE, SIGNS, X, Y, changed, classifier, read_only, refuses, regression, yes_or_no
 
 BAD_X = {
     "one column too few": (X[:, :3], [r"\bX\b", r"\b3\b", r"\b4\b"]),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from border import FINITE, X, Y, changed, refuses, regression
+from bad_arguments import FINITE, X, Y, changed, refuses, regression
 from fastmlp import formulas
 
 BAD_NETS = {

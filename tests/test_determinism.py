@@ -18,8 +18,8 @@ from processes import output_of
 
 THREADS = (1, 2, 3)
 # Sizes, hidden activation, output, loss. From one neuron to layers that are wide enough for several threads, for
-# copies of W in another order, too big for a cache, for strips of weights that do not come out even, so many inputs
-# that strips make panels (1100-150-3), and a few last columns, whose sums go along the inputs (1100-130-100-2); where
+# a packed W, too big for a cache, for panels of weights that do not come out even, so many inputs that panels make
+# blocks (1100-150-3), and a few last columns, whose sums go along the inputs (1100-130-100-2); where
 # weights are many for the batch, the threads share out columns.
 NETS = {
     "1-1": ((1, 1), "tanh", "identity", "half_squared_error"),
@@ -33,11 +33,11 @@ NETS = {
     "300-260-256-9": ((300, 260, 256, 9), "gelu", "softmax", "cross_entropy"),
     "20-260-140-10": ((20, 260, 140, 10), "silu", "softmax", "cross_entropy"),
 }
-# One row, a few, more than a tile of 64, more than a group of 256.
+# One row, a few, more than a row block of 64, more than a micro-batch of 256.
 ROWS = (1, 3, 65, 258)
-# Where the weights are few, a batch is cut into shards: two, four that are not equally large, and so many rows that
+# Where the weights are few, a batch is cut into parts: two, four that are not equally large, and so many rows that
 # there are several looks for Ctrl-C between them.
-SHARDED, SHARDED_ROWS = ("1-1", "17-64-64-6", "5-300-3", "40-130-70-10"), (700, 2301)
+DATA_PARALLEL, PARALLEL_ROWS = ("1-1", "17-64-64-6", "5-300-3", "40-130-70-10"), (700, 2301)
 FOR_FOUR_THREADS = {"340-400-5": 257, "40-130-70-10": 700}  # with so many rows or more
 
 
@@ -100,7 +100,7 @@ def digest(threads):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("build", COMPILED)
 def test_the_number_of_threads_does_not_change_a_bit(build, dtype, name):
-    for m in (*ROWS, *SHARDED_ROWS) if name in SHARDED else ROWS:
+    for m in (*ROWS, *PARALLEL_ROWS) if name in DATA_PARALLEL else ROWS:
         alone = everything(name, build, dtype, m, 1)
         for threads in THREADS[1:]:
             assert_same(everything(name, build, dtype, m, threads), alone, f"m={m} threads={threads}")

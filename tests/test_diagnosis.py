@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastmlp
-from border import FINITE, refuses
+from bad_arguments import FINITE, refuses
 from fastmlp import MLP, diagnosis
 from test_bad_input import BAD_X, BAD_Y
 

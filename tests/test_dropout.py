@@ -101,7 +101,8 @@ def test_a_step_with_dropout_is_the_one_computed_by_hand(build, dtype):
     assert_close(loss, np.mean(losses), "training", dtype)
 
 
-# Several tiles, groups, strips, shards; layers whose columns are shared out; a big W; with and without dropout.
+# Several row blocks, micro-batches, panels, data-parallel parts; layers whose columns are shared out; a big W; with
+# and without dropout.
 NETS = {
     "7-20-9-2": ((7, 20, 9, 2), "tanh", "identity", "half_squared_error", (0.5, 0.2)),
     "40-130-70-10": ((40, 130, 70, 10), "gelu", "softmax", "cross_entropy", (0.0, 0.3)),

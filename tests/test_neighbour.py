@@ -60,7 +60,7 @@ def test_inside_the_core_subnormals_count_as_zero_in_every_thread(build, dtype):
     X = np.full((m, 64), np.finfo(dtype).tiny / 2, dtype)
     assert (X[:1].astype(np.longdouble) @ network.parameters.reshape(sizes).astype(np.longdouble) > 0).all()
     assert (network.forward(X, None, 1) == 0).all()
-    # Many tiles, several times: a worker that wakes late finds that the caller has done all the work.
+    # Many row blocks, several times: a worker that wakes late finds that the caller has done all the work.
     for _ in range(5):
         assert (network.forward(X, None, 4) == 0).all()
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import fastmlp
-from border import SIGNS, X, Y, classifier, read_only, regression, yes_or_no
+from bad_arguments import SIGNS, X, Y, classifier, read_only, regression, yes_or_no
 
 
 def padded(array, dtype=None):

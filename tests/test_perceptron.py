@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import fastmlp
-from border import refuses
+from bad_arguments import refuses
 
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 

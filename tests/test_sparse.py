@@ -45,8 +45,8 @@ def never_dense(monkeypatch):
     monkeypatch.setattr(csr_array, "toarray", refuse)
 
 
-# Sizes, hidden activation, output, loss. No hidden layer, one vector and less, several strips of which the last is
-# narrow, a W too big for the cache, and weights so few that large batches go in shards.
+# Sizes, hidden activation, output, loss. No hidden layer, one vector and less, several panels of which the last is
+# narrow, a W too big for the cache, and weights so few that large batches go in data-parallel parts.
 NETS = {
     "30-1": ((30, 1), "tanh", "identity", "half_squared_error"),
     "50-37-3": ((50, 37, 3), "tanh", "softmax", "cross_entropy"),

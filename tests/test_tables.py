@@ -9,7 +9,7 @@ import pytest
 
 import fastmlp
 from cases import COMPILED, DTYPES, EVERY_NETWORK
-from fastmlp import architecture, builds, formulas, initializers, names, optimizers, schedules
+from fastmlp import architecture, builds, formulas, initializers, optimizers, schedules
 from fastmlp.optimizers import Steps
 
 
@@ -32,13 +32,13 @@ def test_the_optimizers_are_those_of_the_formulas():
 
 def test_the_names_of_the_types_are_the_rows_of_the_tables():
     for literal, table in {
-        names.Activation: formulas.ACTIVATIONS,
-        names.Output: formulas.OUTPUTS,
-        names.Loss: formulas.LOSSES,
-        names.OptimizerName: optimizers.OPTIMIZERS,
-        names.InitializerName: initializers.INITIALIZERS,
-        names.ScheduleName: schedules.SCHEDULES,
-        names.DType: builds.DTYPES,
+        formulas.ActivationName: formulas.ACTIVATIONS,
+        formulas.OutputName: formulas.OUTPUTS,
+        formulas.LossName: formulas.LOSSES,
+        optimizers.OptimizerName: optimizers.OPTIMIZERS,
+        initializers.InitializerName: initializers.INITIALIZERS,
+        schedules.ScheduleName: schedules.SCHEDULES,
+        builds.DType: builds.DTYPES,
     }.items():
         assert get_args(literal) == tuple(table)
 

@@ -1,4 +1,4 @@
-"""Small nets and good data to spoil, and how a refusal is asked for: what the tests of the border have in common.
+"""Small nets, good data to spoil, and how a refusal is asked for: what the tests of argument validation share.
 
 A call is refused with one clear error whose message holds the argument, what came and what was expected.
 """
