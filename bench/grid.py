@@ -63,6 +63,21 @@ STRETCH = 0.0005  # of calls timed together
 # So that a net of one neuron, whose relu may be off, still gives and learns something.
 BIAS = 0.1
 
+# What shows a wrong number of a constant that only speed depends on: a net and a case, whose rate on one thread is
+# measured in turn with that of NumPy's product of two matrices SQUARE x SQUARE.
+SQUARE = 512
+CONSTANTS = {
+    "ROW_BLOCK": (nets.Net((256,) * 4, "relu", "identity", "half_squared_error", 256), "training step"),
+    "L2_ELEMENTS, WEIGHT_BLOCK_PANELS": (nets.NETS[4], "training step"),
+    "GRADIENT_ROWS": (nets.NETS[3], "training step"),
+    "SUM_ELEMENTS, DATA_PART_MIN_ROWS": (nets.NETS[2], "training step"),
+    "PACK_MIN_ELEMENTS, K_BLOCK": (nets.Net((1024,) * 4, "relu", "identity", "half_squared_error", 64), "predict"),
+    "PACK_MIN_ROWS": (nets.Net((1024,) * 4, "relu", "identity", "half_squared_error", 6), "predict"),
+    "LONG_ROW_K": (nets.Net((1024,) * 4, "relu", "identity", "half_squared_error", 1), "predict"),
+    "TRANSPOSED_ROWS": (nets.Net((1500, 1), "relu", "identity", "half_squared_error", 256), "predict"),
+    "GIL_MAX_PRODUCTS": (nets.NETS[0], "predict"),
+}
+
 # What the picture of scaling shows.
 MANY_ROWS = 10_000
 ROWS = tuple(10**n for n in range(7))
@@ -285,6 +300,25 @@ def speedups():
     return found
 
 
+def shares():
+    """{constants: the rate of their case as a share of that of a square product}, on one thread."""
+    A, B = np.random.default_rng(4).standard_normal((2, SQUARE, SQUARE), np.float32)
+    found = {}
+    for names, (net, case) in CONSTANTS.items():
+        mlp, steps = nets.make(net, "fastmlp"), epoch(net)
+        if case == "predict":
+            call, work = (
+                (None, partial(mlp.predict, twins.samples(net, net.batch))),
+                nets.predict_operations(net, net.batch),
+            )
+        else:
+            training = twins.Training(net, mlp, steps)
+            call, work = (training.reset, training.run), steps * nets.step_operations(net)
+        times = in_turn({"net": call, "product": (None, partial(np.matmul, A, B))}, process_time, 10 * SECONDS)
+        found[names] = work / times["net"] / (2 * SQUARE**3 / times["product"])
+    return found
+
+
 def seconds_of_rows():
     """{net: [seconds of predict, for each of ROWS]}."""
     found = {}
@@ -406,6 +440,10 @@ def report(grid, command, load):
     slower, threads = grid.slower(), grid.threads()
     beyond = {points: pair for points, pair in grid.cliffs.items() if pair.beyond}
     ratios = {case: [t.ratio for point, t in grid.points.items() if point[0] == case] for case in CASES}
+    constants = "\n".join(
+        f"| {names} | {case} of {net.name}, batch {net.batch} | {share:.3g} |"
+        for (names, (net, case)), share in zip(CONSTANTS.items(), shares().values(), strict=True)
+    )
     spread = "\n".join(
         f"- {case}: {min(found):.2f} to {max(found):.1f}, half of the points above {median(found):.1f}"
         for case, found in ratios.items()
@@ -440,6 +478,14 @@ Time on one thread / with {THREADS} threads:
 ## Less than half the rate of a larger neighbour, beyond the cost of a call
 
 {pairs(beyond)}
+## Constants that only speed depends on
+
+Floating-point operations a second of a case that feels them, as a share of those of NumPy's product of two matrices
+{SQUARE} x {SQUARE}, on one thread. A number that falls from one commit to the next points to its constant.
+
+| constant | case | share |
+| --- | --- | ---: |
+{constants}
 {run.circumstances(command)}
 - {load:.1f} other programs at work when it began
 """
