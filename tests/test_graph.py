@@ -15,7 +15,6 @@ import pytest
 import fastmlp
 from cases import (
     DTYPES,
-    HIDDEN,
     LOSS_PARAMETER,
     OUTPUT_AND_LOSS,
     blocks,
@@ -169,7 +168,7 @@ EXPRESSIONS = {
     "one value in many places": lambda x, y, z: x * x * x + x * y / x - x * z + (x + x) * z,
     **{
         name: lambda x, y, z, name=name: (x * y).activate(name) * z + (x - z).activate(name) * y + y * z
-        for name in HIDDEN
+        for name in graph.ACTIVATIONS
     },
 }
 
@@ -670,8 +669,23 @@ def test_a_loss_of_one_output_has_the_value_and_derivative_worked_out_by_hand(lo
     assert step.a[0][0].grad == pytest.approx(derivative, rel=1e-13, abs=0)
 
 
-def test_the_losses_are_those_of_the_net():
-    assert {loss for loss, *_ in ONE_OUTPUT} == set(formulas.LOSSES)
+def test_every_loss_of_the_graph_is_among_them():
+    assert {loss for loss, *_ in ONE_OUTPUT} == set(graph._LOSSES)
+
+
+def test_what_has_no_row_in_the_graph_comes_from_the_formulas(monkeypatch):
+    net = fastmlp.MLP.from_parameters([[[0.5]], [[2.0]]], [[0.25], [0.5]], activation="tanh", loss="log_cosh")
+    steps = [graph.of_net(net, [3.0], [1.0])]
+    monkeypatch.delitem(graph.ACTIVATIONS, "tanh")
+    monkeypatch.delitem(graph._LOSSES, "log_cosh")
+    steps.append(graph.of_net(net, [3.0], [1.0]))
+    for step in steps:
+        step.loss.backward()
+    judge, other = steps
+    assert other.loss.value == pytest.approx(judge.loss.value, rel=1e-12)
+    for part in ("inputs", "weights", "biases", "z", "a"):
+        for expected, found in zip(getattr(judge, part), getattr(other, part), strict=True):
+            np.testing.assert_allclose(numbers_of(found), numbers_of(expected), rtol=1e-12)
 
 
 # the compiled core, with the graph as its judge
@@ -726,7 +740,7 @@ def check_against_the_core(dtype, sizes, hidden, output, loss, bias):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("hidden", graph.ACTIVATIONS)
 def test_the_core_has_the_gradients_of_the_graph(hidden, dtype):
     for output, loss in OUTPUT_AND_LOSS:
         for bias in (True, False):
@@ -734,7 +748,7 @@ def test_the_core_has_the_gradients_of_the_graph(hidden, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("hidden", graph.ACTIVATIONS)
 def test_the_core_has_the_gradients_of_the_graph_of_a_deep_net(hidden, dtype):
     check_against_the_core(dtype, (2, 5, 3, 4, 2), hidden, "identity", "half_squared_error", True)
 
@@ -799,13 +813,21 @@ def test_the_graph_shares_no_formula_with_what_it_judges():
         for name in node.names
     }
     own = {name for name in imported if name.startswith("fastmlp")}
-    assert own == {"fastmlp.checks", "fastmlp.mlp.MLP", "fastmlp.plot"}
+    assert own == {"fastmlp.checks", "fastmlp.formulas", "fastmlp.mlp.MLP", "fastmlp.plot"}
+    # Of formulas.py only names, and what has no row in the graph, where it is no judge.
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    users = {
+        function.name
+        for function in functions
+        if any(isinstance(node, ast.Name) and node.id == "formulas" for node in ast.walk(function))
+    }
+    assert users == {"activate", "_activation", "_loss_term"}
     arithmetic = {
         node.attr
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "np"
     }
-    assert arithmetic <= {"dtype", "float64"}
+    assert arithmetic <= {"array", "dtype", "float64"}
 
 
 # bad input of a net and a sample

@@ -40,7 +40,7 @@ def never_dense(monkeypatch):
         return toarray(self, *arguments, **options)  # scikit-learn makes labels so
 
     toarray = csr_array.toarray
-    monkeypatch.setattr(sparse, "DENSE", 1)
+    monkeypatch.setattr(sparse, "MAX_SPARSE_SHARE", 1)
     monkeypatch.setattr(sparse.CSR, "dense", refuse)
     monkeypatch.setattr(csr_array, "toarray", refuse)
 
@@ -300,7 +300,7 @@ def test_x_is_made_dense_where_that_is_faster_and_not_large(monkeypatch):
         (16, 31, 400, sparse.CSR),
         (16, 32, 399, sparse.CSR),
     ):
-        monkeypatch.setattr(sparse, "MOST", most)
+        monkeypatch.setattr(sparse, "MAX_DENSE_BYTES", most)
         X = csr_array((np.ones(stored), (np.zeros(stored, int), np.arange(stored))), shape=(5, 20))
         assert type(sparse.by_rows(sparse.checked(X), network_of(20, width, 1))) is expected
 
