@@ -144,7 +144,9 @@ LOSSES: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
 
 
 def _loss(name: str, which: int, a: Term, y: Term, p: float) -> Term:
-    text, tex = LOSSES[name][which]
+    prime, shown = "'" * which, name.replace("_", r"\_")
+    by_name = f"{name}{prime}({{a}}, {{y}})", rf"\mathrm{{{{{shown}}}}}{prime}({{a}}, {{y}})"  # with no row above
+    text, tex = LOSSES[name][which] if name in LOSSES else by_name
     return Term(text.format(a=a.text, y=y.text, p=f"{p:g}"), tex.format(a=a.tex, y=y.tex, p=f"{p:g}"))
 
 

@@ -6,70 +6,21 @@ compiled build is held to the last bits, since the core has an exp and a log of 
 One neuron with the weight 1 is the activation itself. Its bias is -0.0, because z = -0.0 + x is x to the bit, while
 a product without a bias starts from +0.0 and would lose the sign of zero.
 
-The formulas stand here once and are evaluated twice: by NumPy in float64 for float32 arguments, where even a loss of
-some hundred of its epsilons is a millionth of a float32 ULP, and by mpmath with 60 digits for float64 arguments.
-float32 arguments are every STRIDE-th bit pattern there is, so all exponents and both signs; float64 arguments are
+The formulas stand in published.py once and are evaluated twice: by NumPy in float64 for float32 arguments, where even
+a loss of some hundred of its epsilons is a millionth of a float32 ULP, and by mpmath with 60 digits for float64
+arguments. float32 arguments are every STRIDE-th bit pattern there is, so all exponents and both signs; float64 arguments are
 drawn from every binade, and lie close together wherever the function, or a usual way to compute it, turns a corner.
 """
 
 import math
 from functools import cache
-from types import SimpleNamespace
 
-import mpmath
 import numpy as np
 import pytest
 
 from cases import COMPILED, DTYPES, HIDDEN, make
+from published import DIGITS, EXACT, EXACTLY, IN_FLOAT64, SELU_ALPHA, SELU_SCALE, SLOPE
 from tolerances import IN_ULPS
-
-DIGITS = mpmath.MPContext()
-DIGITS.dps = 60
-IN_FLOAT64 = SimpleNamespace(
-    exp=np.exp,
-    expm1=np.expm1,
-    log1p=np.log1p,
-    tanh=np.tanh,
-    erfc=np.vectorize(math.erfc, otypes=[np.float64]),
-    least=np.minimum,
-    most=np.maximum,
-    number=float,
-)
-EXACTLY = SimpleNamespace(
-    exp=DIGITS.exp,
-    expm1=DIGITS.expm1,
-    log1p=DIGITS.log1p,
-    tanh=DIGITS.tanh,
-    # Beyond 60 both ends of erfc are far outside float64, and mpmath would sum a series of a million terms.
-    erfc=lambda x: DIGITS.erfc(max(min(x, 60), -60)),
-    least=min,
-    most=max,
-    number=DIGITS.mpf,
-)
-
-SLOPE = 0.25
-# Klambauer et al. 2017, appendix
-SELU_SCALE, SELU_ALPHA = "1.0507009873554804934193349852946", "1.6732632423543772848170429916717"
-
-
-def normal_cdf(m, z):
-    return m.erfc(-z / m.number("1.41421356237309504880168872420969807856967187537694807")) / 2
-
-
-FORMULAS = {
-    "identity": lambda m, z: z,
-    "sigmoid": lambda m, z: 1 / (1 + m.exp(-z)),
-    "tanh": lambda m, z: m.tanh(z),
-    "relu": lambda m, z: m.most(z, 0),
-    "leaky_relu": lambda m, z: m.most(z, 0) + SLOPE * m.least(z, 0),
-    "elu": lambda m, z: m.most(z, 0) + m.expm1(m.least(z, 0)),
-    "selu": lambda m, z: m.number(SELU_SCALE) * (m.most(z, 0) + m.number(SELU_ALPHA) * m.expm1(m.least(z, 0))),
-    "softplus": lambda m, z: m.most(z, 0) + m.log1p(m.exp(-abs(z))),
-    "gelu": lambda m, z: z * normal_cdf(m, z),
-    "silu": lambda m, z: z / (1 + m.exp(-z)),
-    "mish": lambda m, z: z * m.tanh(m.most(z, 0) + m.log1p(m.exp(-abs(z)))),
-    "exponential": lambda m, z: m.exp(z),
-}
 
 # In smallest normal numbers: a result below may be 0. The core's exp is 0 from 1.01 of them on, as it compares with a
 # rounded logarithm, and log(1 + u) halves its argument on the way.
@@ -129,7 +80,7 @@ def exactly(formula, z):
 
 @cache
 def exact_activation(name, dtype):
-    return exactly(FORMULAS[name], arguments(dtype))
+    return exactly(EXACT[name], arguments(dtype))
 
 
 def ulps_off(answer, exact):
@@ -176,7 +127,7 @@ def values(build, activation, z):
 
 
 def test_every_activation_has_a_formula_here():
-    assert set(FORMULAS) == set(HIDDEN)
+    assert set(EXACT) == set(HIDDEN)
 
 
 def test_the_arguments_reach_every_exponent_and_both_signs():
@@ -202,7 +153,7 @@ def test_an_activation_without_rounding_is_exact(build):
         z = arguments(dtype)
         z = z[np.abs(z) >= np.finfo(dtype).tiny / SLOPE]
         for name in ("identity", "relu", "leaky_relu"):
-            assert np.array_equal(values(build, name, z), FORMULAS[name](IN_FLOAT64, z)), name
+            assert np.array_equal(values(build, name, z), EXACT[name](IN_FLOAT64, z)), name
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -346,5 +297,5 @@ def test_log1p_as_binary_cross_entropy_shows_it_is_right_to_a_few_ulp(build, dty
     z = np.concatenate([rng.uniform(-smallest, smallest, 500), rng.uniform(-9, 9, 500)]).astype(dtype)
     network = one_neuron(build, dtype, "sigmoid", "binary_cross_entropy")
     wrong = z if target == 0 else -z
-    exact = exactly(FORMULAS["softplus"], wrong)
+    exact = exactly(EXACT["softplus"], wrong)
     assert_within(losses(network, z, target), exact, z, f"{build} loss of target {target}")

@@ -1,7 +1,7 @@
 """Every activation, output and loss against its published formula, for the reference and every compiled
 build.
 
-The formulas are written here once more, in extended precision where NumPy has it, and know nothing of the
+The formulas are those of published.py, in extended precision where NumPy has it, and know nothing of the
 code under test. One neuron with the weight 1 and no bias is the activation itself. The last bits of the compiled
 builds are the business of test_accuracy.py.
 """
@@ -13,65 +13,8 @@ import pytest
 
 from cases import EVERY_BUILD, EVERY_NETWORK, HIDDEN, LOSS_PARAMETER, make
 from fastmlp import formulas
+from published import FORMULAS, LIMITS, SELU_SCALE, SLOPE, loss_by_formula
 from tolerances import EPSILON, IN_EPSILONS
-
-SLOPE = 0.2
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
-
-erfc = np.vectorize(math.erfc, otypes=[np.float64])
-
-
-def logistic(z):
-    return np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))))
-
-
-def softplus(z):
-    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-
-
-def normal_cdf(z):
-    return (0.5 * erfc(-(z.astype(np.float64)) / math.sqrt(2))).astype(z.dtype)
-
-
-def normal_pdf(z):
-    return np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
-
-
-def exp_below_zero(z):
-    return np.exp(np.minimum(z, 0))
-
-
-def expm1_below_zero(z):
-    return np.expm1(np.minimum(z, 0))
-
-
-def sech_squared(z):
-    return 1 / np.cosh(np.minimum(np.abs(z), 5000)) ** 2
-
-
-FORMULAS = {
-    "identity": (lambda z: z, np.ones_like),
-    "sigmoid": (logistic, lambda z: logistic(z) * logistic(-z)),
-    "tanh": (np.tanh, sech_squared),
-    "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
-    "leaky_relu": (lambda z: np.where(z > 0, z, SLOPE * z), lambda z: np.where(z > 0, 1.0, SLOPE)),
-    "elu": (
-        lambda z: np.where(z > 0, z, expm1_below_zero(z)),
-        lambda z: np.where(z > 0, 1.0, exp_below_zero(z)),
-    ),
-    "selu": (
-        lambda z: SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * expm1_below_zero(z)),
-        lambda z: SELU_SCALE * np.where(z > 0, 1.0, SELU_ALPHA * exp_below_zero(z)),
-    ),
-    "softplus": (softplus, logistic),
-    "gelu": (lambda z: z * normal_cdf(z), lambda z: normal_cdf(z) + z * normal_pdf(z)),
-    "silu": (lambda z: z * logistic(z), lambda z: logistic(z) * (1 + z * logistic(-z))),
-    "mish": (
-        lambda z: z * np.tanh(softplus(z)),
-        lambda z: np.tanh(softplus(z)) + z * sech_squared(softplus(z)) * logistic(z),
-    ),
-    "exponential": (np.exp, np.exp),
-}
 
 
 def grid(dtype):
@@ -156,19 +99,18 @@ def test_relu_and_leaky_relu_take_the_left_slope_at_zero(build, dtype):
 @pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
 def test_an_activation_and_its_derivative_stay_finite_far_out(build, dtype, name):
     z = np.array([-1e30, -1e6, -1e4, -700.0, -100.0, 0.0, 100.0, 700.0, 1e4, 1e6, 1e30], dtype)
-    z = z[z <= 0] if name == "exponential" else z  # which is soon beyond all numbers
-    left = {"sigmoid": 0, "tanh": -1, "relu": 0, "elu": -1, "selu": -SELU_SCALE * SELU_ALPHA, "softplus": 0}
-    left |= {"gelu": 0, "silu": 0, "mish": 0, "exponential": 0}
+    left, right = LIMITS.get(name, (None, None))
+    z = z[z <= 0] if right == math.inf else z  # which is soon beyond all numbers
     hidden = make(build, dtype, (1, 1, 1), name, "identity", "half_squared_error", False, [1.0, 1.0], SLOPE)
     for network in (one_neuron(build, dtype, name), hidden):
         answer = network.forward(z[:, None])[:, 0]
         assert np.isfinite(answer).all(), answer
-        if name in left:
-            np.testing.assert_allclose(answer[:4], left[name], rtol=1e-6, atol=1e-30)
-        if name in {"sigmoid", "tanh"}:
-            assert (answer[-4:] == 1).all()
-        elif name != "exponential":
+        if left is not None:
+            np.testing.assert_allclose(answer[:4], left, rtol=1e-6, atol=1e-30)
+        if right is None:
             np.testing.assert_allclose(answer[-4:], z[-4:] * (SELU_SCALE if name == "selu" else 1.0), rtol=1e-6)
+        elif right != math.inf:
+            np.testing.assert_allclose(answer[-4:], right, rtol=1e-6)
         # Row by row, with dc/da = 1, so that the gradient of the row is the derivative alone.
         for row, a in zip(z[1:-1], answer[1:-1], strict=True):
             flat, inputs = np.empty(network.parameters.size, dtype), np.empty((1, 1), dtype)
@@ -215,27 +157,6 @@ def test_softmax_is_its_formula_for_small_and_huge_arguments(build, dtype):
             allowed = (10 - below) * EPSILON[dtype] * exact + np.finfo(dtype).tiny
             assert (np.abs(answer - exact) <= allowed).all(), (width, scale)
             np.testing.assert_allclose(answer.sum(axis=1), 1.0, rtol=width * EPSILON[dtype])
-
-
-def loss_by_formula(loss, output, target):
-    """c of MATH.md for one row, from the outputs, in float64."""
-    if loss == "half_squared_error":
-        return 0.5 * sum((o - t) ** 2 for o, t in zip(output, target, strict=True))
-    if loss == "squared_error":
-        return sum((o - t) ** 2 for o, t in zip(output, target, strict=True))
-    if loss == "binary_cross_entropy":
-        return -sum(t * math.log(o) + (1 - t) * math.log(1 - o) for o, t in zip(output, target, strict=True))
-    if loss == "cross_entropy":
-        return -sum(t * math.log(o) for o, t in zip(output, target, strict=True))
-    p = LOSS_PARAMETER
-    term = {
-        "absolute_error": lambda o, t: abs(o - t),
-        "huber": lambda o, t: 0.5 * (o - t) ** 2 if abs(o - t) <= p else p * (abs(o - t) - 0.5 * p),
-        "log_cosh": lambda o, t: math.log(math.cosh(o - t)),
-        "quantile": lambda o, t: max(p * (t - o), (p - 1) * (t - o)),
-        "poisson": lambda o, t: (t * math.log(t / o) if t > 0 else 0) - t + o,
-    }[loss]
-    return sum(term(o, t) for o, t in zip(output, target, strict=True))
 
 
 @pytest.mark.parametrize("build", EVERY_BUILD)
