@@ -20,7 +20,7 @@ cdef extern from *:
     typedef struct { real data[GRADIENT_ROWS * NR + SLACK]; } __attribute__((aligned(64))) GradientScratch;
     """
     enum:
-        GRADIENT_ROWS           # rows of a panel of W whose gradient is made at a time: whole micro-kernels
+        GRADIENT_ROWS           # rows of a panel of W whose gradient is made at a time; 140, 280, 504: + 1 to 5 %
     ctypedef struct GradientScratch:
         real* data
 

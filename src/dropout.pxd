@@ -1,8 +1,8 @@
 """Dropout (Srivastava et al. 2014), inverted: in a step, a unit of a hidden layer counts nothing or 1 / (1 - p).
 
 Which units are left out is not drawn but computed, as a hash of the epoch's seed, of the sample's position in the
-epoch, of the layer and of the unit. So it is the same on the way forward and back, for any row blocks, columns and threads,
-and needs no memory. formulas.py has the same bits.
+epoch, of the layer and of the unit. So it is the same on the way forward and back, for any row blocks, columns and
+threads, and needs no memory. formulas.py has the same bits.
 """
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from real cimport real

@@ -17,7 +17,7 @@ cdef extern from *:
     """
     enum:
         MICRO_BATCH             # samples whose activations are kept for one product A^T delta
-        WEIGHT_BLOCK_PANELS     # panels of a W whose gradient is made together, at most
+        WEIGHT_BLOCK_PANELS     # panels of a W whose gradient is made together, at most; 4: + 0 %, 1: + 20 %
         DELTA_SCRATCH           # elements of so many panels of delta, for a micro-batch
 
 cdef enum:

@@ -18,13 +18,14 @@ cdef extern from *:
     #define L2_ELEMENTS ((1 << 20) / (ptrdiff_t)sizeof(real))
     #define DATA_PARALLEL_MAX_PARAMETERS ((1 << 17) / (ptrdiff_t)sizeof(real))
     """
-    const Py_ssize_t L2_ELEMENTS                    # of a matrix that stays in the second cache while it is reread
+    const Py_ssize_t L2_ELEMENTS                    # of inputs that stay in the second cache (1 MB of 2) for all of W
     const Py_ssize_t DATA_PARALLEL_MAX_PARAMETERS   # of a net that trains so: several gradients stay in the cache
 
+# Beside a number: what others did to the time of a step, on a Xeon with AVX-512; docs/performance.md has more.
 cdef enum:
-    ROW_BLOCK = 64                  # samples that go through all layers together
+    ROW_BLOCK = 64                  # samples that go through all layers together; 128, 256: 0 to + 1.5 %
     MAX_THREADS = 64                # a micro-batch has 4 rows for each
-    DATA_PART_MIN_ROWS = 128        # samples of a part, and those whose activations it keeps: a chunk of it
+    DATA_PART_MIN_ROWS = 128        # samples of a part, and of a chunk of it; 64: + 2 to 3 %
     PER_NEURON = 32                 # products that its activation, its loss and their derivatives take as long as
     THREAD_MIN_PRODUCTS = 1500000   # that are worth another thread
     INTERRUPT_INTERVAL = 100000000  # products between two looks for Ctrl-C

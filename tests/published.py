@@ -72,7 +72,7 @@ FORMULAS = {
     "exponential": (np.exp, np.exp),
 }
 
-# What an activation tends to for z far below and far above 0; None where it goes on as z does.
+# What an activation is, within a millionth, for z from -1e6 down and from 1e6 up; None where it goes on as z does.
 LIMITS = {
     "sigmoid": (0, 1),
     "tanh": (-1, 1),
@@ -84,6 +84,23 @@ LIMITS = {
     "silu": (0, None),
     "mish": (0, None),
     "exponential": (0, math.inf),
+}
+
+# The limits at minus and at plus infinity. gelu, silu and mish multiply z by a factor that vanishes: at minus
+# infinity IEEE 754 has no other answer to infinity times 0 than NaN.
+AT_INFINITY = {
+    "identity": (-np.inf, np.inf),
+    "sigmoid": (0, 1),
+    "tanh": (-1, 1),
+    "relu": (0, np.inf),
+    "leaky_relu": (-np.inf, np.inf),
+    "elu": (-1, np.inf),
+    "selu": (-SELU_SCALE * SELU_ALPHA, np.inf),
+    "softplus": (0, np.inf),
+    "gelu": (np.nan, np.inf),
+    "silu": (np.nan, np.inf),
+    "mish": (np.nan, np.inf),
+    "exponential": (0, np.inf),
 }
 
 DIGITS = mpmath.MPContext()

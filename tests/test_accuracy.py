@@ -8,8 +8,9 @@ a product without a bias starts from +0.0 and would lose the sign of zero.
 
 The formulas stand in published.py once and are evaluated twice: by NumPy in float64 for float32 arguments, where even
 a loss of some hundred of its epsilons is a millionth of a float32 ULP, and by mpmath with 60 digits for float64
-arguments. float32 arguments are every STRIDE-th bit pattern there is, so all exponents and both signs; float64 arguments are
-drawn from every binade, and lie close together wherever the function, or a usual way to compute it, turns a corner.
+arguments. float32 arguments are every STRIDE-th bit pattern there is, so all exponents and both signs; float64
+arguments are drawn from every binade, and lie close together wherever the function, or a usual way to compute it,
+turns a corner.
 """
 
 import math
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 
 from cases import COMPILED, DTYPES, HIDDEN, make
-from published import DIGITS, EXACT, EXACTLY, IN_FLOAT64, SELU_ALPHA, SELU_SCALE, SLOPE
+from published import AT_INFINITY, DIGITS, EXACT, EXACTLY, IN_FLOAT64, SLOPE
 from tolerances import IN_ULPS
 
 # In smallest normal numbers: a result below may be 0. The core's exp is 0 from 1.01 of them on, as it compares with a
@@ -166,31 +167,13 @@ def test_odd_functions_are_odd_to_the_bit(build, dtype):
         assert np.any(right != 0), name
 
 
-# The limits at minus and at plus infinity. gelu, silu and mish multiply z by a factor that vanishes: at minus
-# infinity IEEE 754 has no other answer to infinity times 0 than NaN.
-LIMITS = {
-    "identity": (-np.inf, np.inf),
-    "sigmoid": (0, 1),
-    "tanh": (-1, 1),
-    "relu": (0, np.inf),
-    "leaky_relu": (-np.inf, np.inf),
-    "elu": (-1, np.inf),
-    "selu": (-float(SELU_SCALE) * float(SELU_ALPHA), np.inf),
-    "softplus": (0, np.inf),
-    "gelu": (np.nan, np.inf),
-    "silu": (np.nan, np.inf),
-    "mish": (np.nan, np.inf),
-    "exponential": (0, np.inf),
-}
-
-
 @pytest.mark.parametrize("name", HIDDEN)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("build", COMPILED)
 def test_infinities_and_nan_get_their_limits_and_nan(build, dtype, name):
     # 37 of each, so that whole vectors and a rest of one are computed.
     z = np.repeat([-np.inf, np.inf, np.nan], 37).astype(dtype)
-    expected = np.repeat([*LIMITS[name], np.nan], 37).astype(dtype)
+    expected = np.repeat([*AT_INFINITY[name], np.nan], 37).astype(dtype)
     np.testing.assert_allclose(values(build, name, z), expected, rtol=2 * np.finfo(dtype).eps)
 
 
