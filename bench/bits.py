@@ -1,4 +1,4 @@
-"""Whether two trees compute the same bits: random nets, trained by every build that can run, and a hash of the results.
+"""Whether two trees compute the same bits: random nets, trained by every build that can run, and hashes of results.
 
     python bench/bits.py > new.txt      in each tree; then compare the files: a line is a net, a build, a precision
 
