@@ -18,7 +18,7 @@ cdef extern from *:
     #define L2_ELEMENTS ((1 << 20) / (ptrdiff_t)sizeof(real))
     #define DATA_PARALLEL_MAX_PARAMETERS ((1 << 17) / (ptrdiff_t)sizeof(real))
     """
-    const Py_ssize_t L2_ELEMENTS                    # of inputs that stay in the second cache (1 MB of 2) for all of W
+    const Py_ssize_t L2_ELEMENTS                    # of the inputs of a row block: half of a second cache of 2 MB
     const Py_ssize_t DATA_PARALLEL_MAX_PARAMETERS   # of a net that trains so: several gradients stay in the cache
 
 # Beside a number: what others did to the time of a step, on a Xeon with AVX-512; docs/performance.md has more.
