@@ -34,10 +34,7 @@ from partition cimport (
 from samples cimport batch_weight
 from scale cimport scale_operations
 from schedules cimport batch, look_for_signals_after, predict_item, rows_item
-from signals cimport (
-    SIGNALS_EVERY, Watch, lock_within, pthread_mutex_init, pthread_mutex_t, pthread_mutex_trylock,
-    pthread_mutex_unlock,
-)
+from signals cimport SIGNALS_EVERY, Watch, free_lock, take_lock, wait_for_lock
 from sparse cimport sparse_operations
 from workspace cimport lay_out_backward, lay_out_forward
 
@@ -59,7 +56,7 @@ cdef class Network:
     """A multilayer perceptron over flat buffers: see reference.Network, its specification."""
 
     cdef Net net
-    cdef pthread_mutex_t lock           # one call at a time uses the workspace
+    cdef int lock                       # one call at a time uses the workspace
     cdef list workspace                 # the arrays that net points into
     cdef np.ndarray inputs              # one more, for rows of X
     cdef np.ndarray scratch             # and one for packing
@@ -96,7 +93,6 @@ cdef class Network:
             self.net.loss_parameters[l] = <real> <double> loss_parameters[l]
         self.net.n_threads = 1
         self.net.layers = <Layer*> PyMem_Calloc(self.net.depth, sizeof(Layer))
-        pthread_mutex_init(&self.lock, NULL)
         self.forks = pool.forks_seen()
         if self.net.layers == NULL:
             raise MemoryError
@@ -204,24 +200,23 @@ cdef class Network:
     cdef int acquire(self) except -1:
         """Wait for the workspace; Ctrl-C ends the wait."""
         cdef unsigned long me = PyThread_get_thread_ident()
-        cdef int status
+        cdef bint taken
         if self.forks != pool.forks_seen():     # a thread of the parent may have held the lock, and is not here
-            pthread_mutex_init(&self.lock, NULL)
-            self.forks, self.owner = pool.forks_seen(), 0
-        status = pthread_mutex_trylock(&self.lock)
-        if status != 0 and self.owner == me:
+            self.lock, self.forks, self.owner = 0, pool.forks_seen(), 0
+        taken = take_lock(&self.lock)
+        if not taken and self.owner == me:
             raise RuntimeError("this net is in the middle of another call, which a signal handler interrupted")
-        while status != 0:
+        while not taken:
             with nogil:
-                status = lock_within(&self.lock, SIGNALS_EVERY)
-            if status != 0:
+                taken = wait_for_lock(&self.lock, SIGNALS_EVERY)
+            if not taken:
                 PyErr_CheckSignals()
         self.owner = me
         return 0
 
     cdef void release(self) noexcept:
         self.owner = 0
-        pthread_mutex_unlock(&self.lock)
+        free_lock(&self.lock)
 
     cdef int use(self, X, targets, sample_weight, order, int threads, bint backward) except -1:
         """Point the net at the data of one call, which must outlive it. X is an array, or like fastmlp.sparse.CSR."""

@@ -4,7 +4,6 @@ from real cimport flush_subnormals, restore_subnormals
 
 cdef extern from *:
     """
-    #include <pthread.h>
     #include <time.h>
     static double seconds(void)
     {
@@ -12,33 +11,26 @@ cdef extern from *:
         clock_gettime(CLOCK_MONOTONIC, &now);
         return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
     }
-    /* As pthread_mutex_lock, but for so many seconds at most; 0 where it has the lock. macOS has no
-       pthread_mutex_timedlock, and looks every 50 microseconds. */
-    static int lock_within(pthread_mutex_t *lock, double wait)
+    /* A lock, 0 while nobody has it. It takes two instructions, for a call may take less than a mutex does; who waits
+       looks now and then, for so many seconds at most. 1 where it was taken. */
+    static inline int take_lock(int *lock) { return !__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE); }
+    static inline void free_lock(int *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
+    static int wait_for_lock(int *lock, double wait)
     {
-        struct timespec until;
-#if defined(__APPLE__)
+        const struct timespec pause = {0, 20000};
         const double end = seconds() + wait;
-        for (until = (struct timespec){0, 50000}; pthread_mutex_trylock(lock); nanosleep(&until, NULL))
-            if (seconds() > end) return 1;
-        return 0;
-#else
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += (long)(1e9 * wait);
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        return pthread_mutex_timedlock(lock, &until);
-#endif
+        while (!take_lock(lock)) {
+            if (seconds() > end) return 0;
+            nanosleep(&pause, NULL);
+        }
+        return 1;
     }
     #define CLOCK_EVERY 1e7
     #define SIGNALS_EVERY 0.03
     """
-    ctypedef struct pthread_mutex_t:
-        pass
-    int pthread_mutex_init(pthread_mutex_t*, const void*) nogil
-    int pthread_mutex_trylock(pthread_mutex_t*) nogil
-    int pthread_mutex_unlock(pthread_mutex_t*) nogil
-    int lock_within(pthread_mutex_t*, double wait) nogil
+    int take_lock(int* lock) nogil
+    void free_lock(int* lock) nogil
+    int wait_for_lock(int* lock, double wait) nogil
     double seconds() nogil
     const double CLOCK_EVERY        # products, roughly, between two looks at the clock: well under 10 ms
     const double SIGNALS_EVERY      # seconds between two looks for Ctrl-C
