@@ -29,6 +29,7 @@ class Kind(NamedTuple):
     forward: Callable[[Array, Array, Array | None], Array]  # (x, W, b) -> z
     backward_input: Callable[[Array, Array], Array]  # (delta, W) -> dx
     backward_parameters: Callable[[Array, Array, Array, Array | None], object]  # (x, delta, into dW, into db)
+    decayed: bool  # whether weight decay counts for W
 
 
 def _dense_forward(x: Array, W: Array, b: Array | None) -> Array:
@@ -46,11 +47,12 @@ def _dense_backward_parameters(x: Array, delta: Array, dW: Array, db: Array | No
 
 # A dense layer has W (n_in, n_out); a scale layer, a factor of its own for each input, has W (1, n) and no biases.
 KINDS = {
-    "dense": Kind(_dense_forward, lambda delta, W: delta @ W.T, _dense_backward_parameters),
+    "dense": Kind(_dense_forward, lambda delta, W: delta @ W.T, _dense_backward_parameters, decayed=True),
     "scale": Kind(
         lambda x, W, b: x * W[0],
         lambda delta, W: delta * W[0],
         lambda x, delta, dW, db: np.sum(x * delta, axis=0, out=dW[0]),
+        decayed=False,
     ),
 }
 

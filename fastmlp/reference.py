@@ -111,7 +111,7 @@ class Network:
         self._groups: list[Group] = []
         n = 0
         for kind, shapes in zip(self.kinds, layer_shapes(sizes, bias, kinds), strict=True):
-            for length, decayed in zip(map(math.prod, shapes), (kind == "dense", False), strict=True):
+            for length, decayed in zip(map(math.prod, shapes), (KINDS[kind].decayed, False), strict=True):
                 if length > 0:
                     self._groups.append(Group(n, length, decayed))
                     n += length

@@ -110,8 +110,9 @@ cdef inline void dense_backward_parameters(
 ) noexcept nogil:
     """dW and db of some panels of W.
 
-    It goes by GRADIENT_ROWS rows of W: a gradient that is added to no other is used while it is in the nearest cache,
-    and never stored elsewhere; the panels of delta stay near, too. Where there are several, so do the inputs.
+    It goes by GRADIENT_ROWS rows of W. Where the step follows at once and nothing was accumulated before, their
+    gradient stands in `scratch` only, in the nearest cache. Panels of delta that are read for several such blocks of
+    rows are packed first; columns of the inputs, where several panels read them.
     """
     cdef GradientScratch scratch
     cdef Py_ssize_t row = 0, rows, at, panel, o, width

@@ -83,7 +83,10 @@ cdef inline void rows_loss(Net* net, const Part* part) noexcept nogil:
 
 
 cdef inline void rows_backward(Net* net, const Part* rows) noexcept nogil:
-    """All columns of delta of every hidden layer whose samples are shared out, and of dC/dX, for some rows."""
+    """For some rows: delta of the hidden layers, from the top down, and dC/dX where it is wanted.
+
+    Not of layers that go by columns (schedules.pxd), nor below the lowest one that is trained.
+    """
     cdef Part part = rows[0]
     cdef Py_ssize_t l, n_in = net.layers[0].n_in
     cdef Matrix dx

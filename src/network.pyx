@@ -62,6 +62,7 @@ cdef class Network:
     cdef np.ndarray scratch             # and one for packing
     cdef bint can_train                 # whether there is all that allocate_backward makes
     cdef Py_ssize_t n_in, n_out
+    cdef bint starts_dense              # whether X may be sparse
     cdef Watch watch                    # for Ctrl-C
     cdef OptimizerState optimizer
     cdef unsigned long owner            # the thread that holds the lock, 0 for none
@@ -106,6 +107,7 @@ cdef class Network:
                 layer.dropped = <int32_t> (2.0**24 * <double> dropout[l])
                 layer.kept = <real> (1 / (1 - <double> dropout[l]))
             self.net.widest = max(self.net.widest, layer.n_in)
+        self.starts_dense = kinds == () or kinds[0] == "dense"
         self.net.n_parameters = at
         self.net.work += self.net.n_weights
         self.net.rows = MAX_DATA_PARTS * DATA_PART_MIN_ROWS if at <= DATA_PARALLEL_MAX_PARAMETERS else MICRO_BATCH
@@ -223,10 +225,10 @@ cdef class Network:
         cdef Net* net = &self.net
         if isinstance(X, np.ndarray):
             net.X, net.sparse.indptr = <const real*> data(X), NULL
-            if net.layers[0].operations.forward == sparse_operations().forward:
+            if self.starts_dense:
                 net.layers[0].operations = dense_operations()
-        elif net.layers[0].operations.forward == scale_operations().forward:
-            raise ValueError("X is sparse; expected an array for a net whose first layer is a scale")
+        elif not self.starts_dense:
+            raise ValueError("X is sparse; expected an array for a net whose first layer is not dense")
         else:
             net.layers[0].operations = sparse_operations()
             net.X, net.sparse.values = NULL, <const real*> data(X.values)

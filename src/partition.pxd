@@ -3,8 +3,9 @@
 A batch is walked in micro-batches of MICRO_BATCH samples at most, so that the workspace does not grow with the
 data, and these in row blocks, so that activations stay in the cache from the forward to the backward pass. A weight
 block is one panel of a W or a few. Where the weights are few, a large batch is cut into data-parallel parts instead,
-whose gradients are made apart, so that a thread reads no activations of another one. Results depend on MICRO_BATCH
-and on what makes parts and intervals, on no other number here.
+whose gradients are made apart, so that a thread reads no activations of another one. Of the numbers behind this only
+MICRO_BATCH, MAX_DATA_PARTS, DATA_PART_MIN_ROWS, DATA_PARALLEL_MAX_PARAMETERS, INTERRUPT_INTERVAL and PER_NEURON can
+change the last bits of a result.
 """
 from real cimport real
 from dense cimport GRADIENT_ROWS, PACK_MIN_ELEMENTS
@@ -19,15 +20,15 @@ cdef extern from *:
     #define DATA_PARALLEL_MAX_PARAMETERS ((1 << 17) / (ptrdiff_t)sizeof(real))
     """
     const Py_ssize_t L2_ELEMENTS                    # of the inputs of a row block: half of a second cache of 2 MB
-    const Py_ssize_t DATA_PARALLEL_MAX_PARAMETERS   # of a net that trains so: several gradients stay in the cache
+    const Py_ssize_t DATA_PARALLEL_MAX_PARAMETERS   # of a net whose gradients, one a part, stay in the cache
 
 # Beside a number: what others did to the time of a step, on a Xeon with AVX-512; docs/performance.md has more.
 cdef enum:
     ROW_BLOCK = 64                  # samples that go through all layers together; 128, 256: 0 to + 1.5 %
     MAX_THREADS = 64                # a micro-batch has 4 rows for each
     DATA_PART_MIN_ROWS = 128        # samples of a part, and of a chunk of it; 64: + 2 to 3 %
-    PER_NEURON = 32                 # products that its activation, its loss and their derivatives take as long as
-    THREAD_MIN_PRODUCTS = 1500000   # that are worth another thread
+    PER_NEURON = 32                 # cost of a neuron's activation, loss and their derivatives, in products
+    THREAD_MIN_PRODUCTS = 1500000   # of work that pay for one more thread
     INTERRUPT_INTERVAL = 100000000  # products between two looks for Ctrl-C
 
 
@@ -50,8 +51,8 @@ cdef inline int threads_for(const Net* net, Py_ssize_t samples) noexcept nogil:
 cdef inline void take_samples(Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
     """Take the samples lo..hi in work: how many threads share them, and in how many row blocks.
 
-    With a big W, which every row block reads anew, it is one for each thread, or as many as keep their inputs in the
-    cache.
+    Usually a row block has ROW_BLOCK samples at most. Where a W does not stay in the cache (net.reread), each row
+    block reads it once more, so there are fewer: one for each thread, or more if their inputs would exceed L2_ELEMENTS.
     """
     cdef Py_ssize_t few
     net.first_sample, net.size = lo, hi - lo
@@ -76,13 +77,16 @@ cdef inline void take_micro_batch(Net* net, Py_ssize_t first_sample, Py_ssize_t 
 
 
 cdef inline Py_ssize_t intervals(const Net* net, Py_ssize_t rows, Py_ssize_t passes) noexcept nogil:
-    """How many intervals, between which Ctrl-C is looked for, so many rows have that make so many passes."""
+    """Into how many intervals rows are cut, after each of which Ctrl-C is looked for.
+
+    One costs INTERRUPT_INTERVAL products at most, or has MICRO_BATCH rows; a row costs `passes` times net.work.
+    """
     cdef Py_ssize_t most = max(MICRO_BATCH, INTERRUPT_INTERVAL // (passes * net.work))
     return (rows + most - 1) // most
 
 
 cdef inline Py_ssize_t data_parts(const Net* net, Py_ssize_t samples) noexcept nogil:
-    """How many data-parallel parts a batch of so many samples has; 1: none."""
+    """How many data-parallel parts a batch has; 1: it goes by micro-batches, as with many parameters it always does."""
     if net.rows == MICRO_BATCH or samples < 2 * DATA_PART_MIN_ROWS:
         return 1
     return min(samples // DATA_PART_MIN_ROWS, MAX_DATA_PARTS)

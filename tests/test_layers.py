@@ -45,11 +45,11 @@ def network(name, build, dtype, bias=True, dropout=()):
     rng = np.random.default_rng(1)
     parts = []
     for (n_in, n_out), kind in zip(pairwise(sizes), kinds, strict=True):
-        if kind == "scale":
-            parts.append(rng.uniform(0.5, 1.5, n_out) * rng.choice([-1.0, 1.0], n_out))
-        else:
+        if kind == "dense":
             parts.append(rng.normal(size=n_in * n_out) / np.sqrt(n_in))
             parts.append(0.3 * rng.normal(size=n_out * bias))
+        else:
+            parts.append(rng.uniform(0.5, 1.5, n_out) * rng.choice([-1.0, 1.0], n_out))
     net.parameters[:] = np.concatenate(parts).astype(np.float32)
     return net
 
@@ -171,7 +171,7 @@ def test_groups_follow_the_layers(build, name, bias):
     sizes, kinds = NETS[name]
     at, expected = 0, []
     for (n_in, n_out), kind in zip(pairwise(sizes), kinds, strict=True):
-        lengths = [(n_out, False)] if kind == "scale" else [(n_in * n_out, True), *[(n_out, False)] * bias]
+        lengths = [(n_in * n_out, True), *[(n_out, False)] * bias] if kind == "dense" else [(n_out, False)]
         for length, decayed in lengths:
             expected.append((at, length, decayed, 1.0, True))
             at += length
