@@ -229,7 +229,7 @@ def rounded(name: str, value: float, dtype: np.dtype) -> None:
     with np.errstate(all="ignore"):
         near = dtype.type(value)
     if not np.isfinite(near) or (value < 1 <= near) or (value > 0 and near < np.finfo(dtype).tiny):
-        raise ValueError(f"{name} is {value}, which {dtype} rounds to {near}; use dtype='float64'")
+        raise ValueError(f"{name} is {value}, which {dtype} rounds to {near}; use float64")
 
 
 def hyperparameters(optimizer: object, dtype: np.dtype) -> None:

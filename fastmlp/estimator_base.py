@@ -42,7 +42,7 @@ class NetworkCache(NamedTuple):
     """The Network that holds the weights of an estimator, and what it was made for."""
 
     views: tuple[Array, ...] = ()  # coefs_ and intercepts_, while nobody has put others there
-    architecture: Architecture | None = None
+    architecture: Any = None
     build: str = ""
     network: Any = None
 
@@ -143,12 +143,12 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         cache = NetworkCache((*weights, *biases), architecture, builds.current(), network)
         self.__dict__.update(coefs_=weights, intercepts_=biases, _network_cache=cache, _moments=None)
 
-    def _go_on_with(self, network: Any) -> None:
-        """Keep this Network in training, though somebody has put other arrays into `coefs_`."""
+    def _go_on_with(self, cache: NetworkCache) -> None:
+        """Keep the Network in training, though somebody has put other arrays into `coefs_`."""
         present = self._network()
-        if present is not network:
-            network.parameters[...] = present.parameters
-            self._publish(network, self.__dict__["_network_cache"].architecture)
+        if present is not cache.network:
+            cache.network.parameters[...] = present.parameters
+            self._publish(cache.network, cache.architecture)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

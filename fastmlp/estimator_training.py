@@ -282,6 +282,7 @@ class _EstimatorCallbacks(FitCallbacks):
         self, mlp: Any, network: Any, validation: Any, eval_set: Any, n_threads: int, incremental: bool = False
     ) -> None:
         self._mlp, self._network, self._n_threads = mlp, network, n_threads
+        self._cache = mlp._network_cache
         calls, batch_calls = _callbacks(mlp, "callbacks"), _callbacks(mlp, "batch_callbacks")
         began = perf_counter()
         self._scorer = None
@@ -305,7 +306,7 @@ class _EstimatorCallbacks(FitCallbacks):
             if self._scorer is None:
                 mlp.validation_scores_ = mlp.best_validation_score_ = None
         line = as_progress(mlp.progress, mlp.max_iter)  # after all that may fail, as a bar shows at once
-        super().__init__(mlp, partial(mlp._go_on_with, network), began, mlp.max_time, calls, batch_calls, line)
+        super().__init__(mlp, partial(mlp._go_on_with, self._cache), began, mlp.max_time, calls, batch_calls, line)
 
     def _as_the_net_sees(self, X: Any, y: Array, weight: Array | None = None) -> tuple[Any, Array, Array | None]:
         dtype = self._network.dtype
@@ -336,7 +337,7 @@ class _EstimatorCallbacks(FitCallbacks):
         score, what = -self.history.validation_loss[-1], "the loss on eval_set"
         if self._scorer is not None:
             score, what = self._scorer(mlp, *self._eval_set), f"eval_metric {mlp.eval_metric!r}"
-            self._mlp._go_on_with(self._network)
+            self._mlp._go_on_with(self._cache)
             if mlp.validation_scores_ is None:
                 mlp.validation_scores_ = []
             if not isinstance(score, Real):

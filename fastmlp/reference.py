@@ -15,7 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.formulas import ACTIVATIONS, CANONICAL, KINDS, LOSSES, OPTIMIZERS, Array, dropped_units, softmax
+from fastmlp.formulas import (
+    ACTIVATIONS,
+    CANONICAL,
+    KINDS,
+    LOSS_PARAMETERS,
+    LOSSES,
+    OPTIMIZERS,
+    Array,
+    dropped_units,
+    softmax,
+)
 from fastmlp.layout import layer_shapes, layer_views
 from fastmlp.optimizers import Steps
 
@@ -103,6 +113,14 @@ class Network:
         self.sizes = tuple(sizes)
         self.activations = tuple(activations)
         self.loss, *self.loss_parameters = (loss,) if isinstance(loss, str) else loss
+        expected = len(LOSS_PARAMETERS.get(self.loss, ()))
+        if len(self.loss_parameters) != expected:
+            raise ValueError(f"loss {self.loss!r} has {len(self.loss_parameters)} parameters; expected {expected}")
+        for kind, n_in, n_out in zip(kinds, sizes, sizes[1:], strict=False):
+            if kind not in KINDS or (kind != "dense" and n_in != n_out):
+                raise ValueError(f"layer {kind!r} from {n_in} to {n_out}; expected {tuple(KINDS)}, scale from n to n")
+        if len(kinds) not in (0, len(sizes) - 1):
+            raise ValueError(f"{len(kinds)} kinds for {len(sizes) - 1} layers")
         self.negative_slope = negative_slope
         self.dropout = tuple(dropout)
         self.bias = bias
@@ -133,6 +151,8 @@ class Network:
 
     def set_group(self, number: int, rate_factor: float = 1.0, trainable: bool = True) -> None:
         """The factor of a group's learning rate, and whether steps move it; `number` counts as `groups` does."""
+        if not 0 <= number < len(self._groups):
+            raise IndexError("no such parameter group")
         self._groups[number].rate_factor, self._groups[number].trainable = rate_factor, trainable
 
     def _activate(self, name: str, z: Array) -> Array:

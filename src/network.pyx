@@ -82,6 +82,8 @@ cdef class Network:
         cdef Layer* layer
         if len(activations) != len(sizes) - 1:
             raise ValueError(f"{len(activations)} activations for {len(sizes) - 1} layers")
+        if len(kinds) not in (0, len(sizes) - 1):
+            raise ValueError(f"{len(kinds)} kinds for {len(sizes) - 1} layers")
         name, *loss_parameters = (loss,) if isinstance(loss, str) else loss
         if len(loss_parameters) != LOSSES[name]:
             raise ValueError(f"loss {name!r} has {len(loss_parameters)} parameters; expected {LOSSES[name]}")
@@ -131,7 +133,7 @@ cdef class Network:
             weights.rows, weights.decayed = 1, False
         else:
             raise ValueError(
-                f"layer {kind!r} from {layer.n_in} to {layer.n_out}; expected {KINDS}, a scale from n to n")
+                f"layer {kind!r} from {layer.n_in} to {layer.n_out}; expected {KINDS}, scale from n to n")
         for g in range(GROUPS):
             layer.groups[g].offset, layer.groups[g].columns = at, layer.n_out
             layer.groups[g].rate_factor, layer.groups[g].trainable = 1, True

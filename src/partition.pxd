@@ -52,7 +52,7 @@ cdef inline void take_samples(Net* net, Py_ssize_t lo, Py_ssize_t hi) noexcept n
     """Take the samples lo..hi in work: how many threads share them, and in how many row blocks.
 
     Usually a row block has ROW_BLOCK samples at most. Where a W does not stay in the cache (net.reread), each row
-    block reads it once more, so there are fewer: one for each thread, or more if their inputs would exceed L2_ELEMENTS.
+    block reads it once more, so there are fewer: one a thread, or more if their inputs would exceed L2_ELEMENTS.
     """
     cdef Py_ssize_t few
     net.first_sample, net.size = lo, hi - lo
@@ -86,7 +86,7 @@ cdef inline Py_ssize_t intervals(const Net* net, Py_ssize_t rows, Py_ssize_t pas
 
 
 cdef inline Py_ssize_t data_parts(const Net* net, Py_ssize_t samples) noexcept nogil:
-    """How many data-parallel parts a batch has; 1: it goes by micro-batches, as with many parameters it always does."""
+    """How many data-parallel parts a batch has; 1: it goes by micro-batches, as it does with many parameters."""
     if net.rows == MICRO_BATCH or samples < 2 * DATA_PART_MIN_ROWS:
         return 1
     return min(samples // DATA_PART_MIN_ROWS, MAX_DATA_PARTS)

@@ -9,10 +9,10 @@
     then            for each weight block:  gradient, of the micro-batch or summed over the parts;
                                             when the batch is complete, its step
 
-With clip_norm the last loop only stores the gradient; once its length is known, one more makes the steps. The items of
-a line may run on any thread in any order: each writes its own part of the buffers, and every sum has one fixed order,
-however rows and columns are cut; parts and intervals are the same for any number of threads. That is why results are
-the same bits.
+With clip_norm the last loop only stores the gradient; once its length is known, one more makes the steps. The items
+of a line may run on any thread in any order: each writes its own part of the buffers, and every sum has one fixed
+order, however rows and columns are cut; parts and intervals are the same for any number of threads. That is why
+results are the same bits.
 """
 from libc.math cimport isfinite, sqrt
 from real cimport real

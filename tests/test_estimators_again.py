@@ -6,6 +6,7 @@ where it ended, as in scikit-learn (test_estimators.py).
 
 import pickle
 import threading
+import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -157,3 +158,25 @@ def test_a_first_fit_that_fails_leaves_nothing():
         model.fit(X, y, eval_set=3)
     with pytest.raises(NotFittedError):
         model.predict(X)
+
+
+def test_a_net_that_was_given_other_weights_and_another_activation_on_the_way_goes_on_with_them():
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.linspace(-1, 1, 60)
+
+    def change(model, history):
+        if history.epochs == 2:
+            model.set_params(activation="tanh")
+            model.coefs_ = [W.copy() for W in model.coefs_]
+
+    model = MLPRegressor(hidden_layer_sizes=(6, 4), max_iter=4, random_state=1, callbacks=change)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y)
+    model.callbacks = None
+    model.partial_fit(X, y)
+    A = X
+    for W, b in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
+        A = np.tanh(A @ W + b)
+    expected = (A @ model.coefs_[-1] + model.intercepts_[-1])[:, 0]
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-10)
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(model)).predict(X), expected, rtol=1e-10)

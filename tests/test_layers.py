@@ -133,12 +133,15 @@ def test_a_scale_multiplies_each_input_by_its_factor(build, dtype):
     np.testing.assert_array_equal(net.forward(np.array([[1, 2, 3], [4, 5, 6]], dtype)), [[2, -1, 0], [8, -2.5, 0]])
 
 
-@pytest.mark.parametrize("build", COMPILED)
-def test_a_scale_from_n_to_another_number_and_an_unknown_kind_are_refused(build):
-    Network = builds.network("float32", build)
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_kinds_that_cannot_be_are_refused(build):
+    Network = builds.network("float64", build)
     for sizes, kinds in (((3, 4), ("scale",)), ((3, 3), ("scales",))):
         with pytest.raises(ValueError, match=r"layer 'scales?' from 3 to \d; expected"):
             Network(sizes, ("identity",), "half_squared_error", kinds=kinds)
+    for kinds in (("dense",), ("dense",) * 3):
+        with pytest.raises(ValueError, match=f"{len(kinds)} kinds for 2 layers"):
+            Network((4, 4, 1), ("relu", "identity"), "half_squared_error", kinds=kinds)
 
 
 @pytest.mark.parametrize("build", COMPILED)
@@ -180,8 +183,9 @@ def test_groups_follow_the_layers(build, name, bias):
     assert net.parameters.size == at
     net.set_group(len(expected) - 1, 0.25, False)
     assert net.groups == (*expected[:-1], (*expected[-1][:3], 0.25, False))
-    with pytest.raises(IndexError):
-        net.set_group(len(expected))
+    for number in (-1, len(expected)):
+        with pytest.raises(IndexError):
+            net.set_group(number)
 
 
 def slices(net):
