@@ -43,6 +43,7 @@ class NetworkCache(NamedTuple):
 
     views: tuple[Array, ...] = ()  # coefs_ and intercepts_, while nobody has put others there
     architecture: Any = None
+    description: Any = None  # what it was made of: to compare is faster than to check again
     build: str = ""
     network: Any = None
 
@@ -87,21 +88,18 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
 
     # the net
 
-    def _architecture(self, parameters: tuple[Array, ...]) -> Architecture:
-        """The net of these weights and biases, checked, in fastmlp's names."""
+    def _description(self) -> dict[str, Any]:
+        """The arguments of the net's Architecture but for its sizes and dtype, in fastmlp's names."""
         loss: str = getattr(self, "loss", "")
-        given = {name: getattr(self, name) for name in formulas.LOSS_PARAMETERS.get(loss, ())}
-        activations = [self.activation] if isinstance(self.activation, str) else list(self.activation)
-        names = [ACTIVATIONS.get(name, name) for name in activations]
-        return Architecture.of(
-            self._sizes(parameters, self.n_layers_ - 1),
-            activations=names[0] if isinstance(self.activation, str) else names,
-            output=ACTIVATIONS.get(self.out_activation_, self.out_activation_),
-            loss=None if is_classifier(self) else LOSSES.get(loss, loss),
-            dropout=self.dropout,
-            dtype=parameters[0].dtype,
-            **given,
-        )
+        activation, dropout = self.activation, self.dropout
+        several = () if isinstance(activation, str) else tuple(ACTIVATIONS.get(name, name) for name in activation)
+        return {
+            "activations": ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else several,
+            "output": ACTIVATIONS.get(self.out_activation_, self.out_activation_),
+            "loss": None if is_classifier(self) else LOSSES.get(loss, loss),
+            "dropout": dropout if isinstance(dropout, Real) else tuple(dropout),
+            **{name: getattr(self, name) for name in formulas.LOSS_PARAMETERS.get(loss, ())},
+        }
 
     def _network(self, train: bool = False) -> Any:
         """The Network of the present weights; to `train`, of the present parameters, too."""
@@ -110,9 +108,11 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         fits = len(cache.views) == len(given) and all(a is b for a, b in zip(cache.views, given, strict=True))
         if fits and not train:
             return cache.network
-        architecture = self._architecture(given)
-        if fits and (cache.architecture, cache.build) == (architecture, builds.current()):
+        description = self._description()
+        if fits and (cache.description, cache.build) == (description, builds.current()):
             return cache.network
+        sizes = self._sizes(given, self.n_layers_ - 1)
+        architecture = Architecture.of(sizes, dtype=given[0].dtype, **description)
         network = architecture.network(builds.network(architecture.dtype.name))
         going_on = cache.network is not None and "_optimizer" in self.__dict__
         moments = cache.network.optimizer_state if going_on else self._moments
@@ -121,7 +121,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         weights, biases = layer_views(network.parameters, network.sizes, True)
         for view, array in zip((*weights, *biases), given, strict=True):
             view[...] = array
-        self._publish(network, architecture)
+        self._publish(network, architecture, description)
         return network
 
     def _sizes(self, given: tuple[Array, ...], depth: int) -> tuple[int, ...]:
@@ -137,10 +137,10 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             )
         return sizes
 
-    def _publish(self, network: Any, architecture: Architecture) -> None:
+    def _publish(self, network: Any, architecture: Architecture, description: dict[str, Any]) -> None:
         """Make the weights views of a Network that holds them already, at once: other threads may be predicting."""
         weights, biases = layer_views(network.parameters, network.sizes, True)
-        cache = NetworkCache((*weights, *biases), architecture, builds.current(), network)
+        cache = NetworkCache((*weights, *biases), architecture, description, builds.current(), network)
         self.__dict__.update(coefs_=weights, intercepts_=biases, _network_cache=cache, _moments=None)
 
     def _go_on_with(self, cache: NetworkCache) -> None:
@@ -148,7 +148,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         present = self._network()
         if present is not cache.network:
             cache.network.parameters[...] = present.parameters
-            self._publish(cache.network, cache.architecture)
+            self._publish(cache.network, cache.architecture, cache.description)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

@@ -4,7 +4,6 @@ Gradients and the moments of an optimizer have the same layout. Core and referen
 Python sees of it. This file imports no other of fastmlp but for the type of an array.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, repeat
 
@@ -24,10 +23,11 @@ def layer_views(
     flat: Array, sizes: Sequence[int], bias: bool, kinds: Sequence[str] = ()
 ) -> tuple[list[Array], list[Array]]:
     """Views (weights, biases) into a flat buffer: for each layer W by rows, then b; without `bias` no biases."""
-    views: tuple[list[Array], list[Array]] = [], []
-    at = 0
-    for shapes in layer_shapes(sizes, bias, kinds):
-        for arrays, shape in zip(views, shapes, strict=True):
-            arrays.append(flat[at : at + math.prod(shape)].reshape(shape))
-            at += math.prod(shape)
-    return views if bias else (views[0], [])
+    weights, biases, at = [], [], 0
+    for (rows, n_out), (n_biases,) in layer_shapes(sizes, bias, kinds):
+        end = at + rows * n_out
+        weights.append(flat[at:end].reshape(rows, n_out))
+        at = end + n_biases
+        if bias:
+            biases.append(flat[end:at])
+    return weights, biases

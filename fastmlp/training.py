@@ -8,7 +8,6 @@ are the estimators' (estimator_training.py).
 import math
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -168,7 +167,8 @@ def run_epoch(
             weight = float(w[samples if order is None else order[samples]].sum(dtype=np.float64))
         if weight == 0:
             continue
-        loss = network.train(x, targets, w, order, steps._replace(first=first, last=first + at_once), threads)
+        some = steps if at_once == n_steps else steps._replace(first=first, last=first + at_once)
+        loss = network.train(x, targets, w, order, some, threads)
         sums += (weight * loss, count * network.loss_by_rows, count * network.penalty_by_rows)
         weights += (weight, count, count)
         if not math.isfinite(loss):
@@ -183,8 +183,7 @@ def run_epoch(
     return Epoch(float(loss), float(loss_by_rows), float(penalty_by_rows), reason)
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """The epochs of a fit: how many, in what order of samples, at what rates, and what may end them early."""
 
     epochs: int

@@ -16,7 +16,7 @@ from cases import COMPILED, DTYPES, cast, make, random_inputs, random_parameters
 from fastmlp.optimizers import Steps
 from processes import output_of
 
-THREADS = (1, 2, 3)
+THREADS = (1, 2, 3, 4)
 # Sizes, hidden activation, output, loss. From one neuron to layers that are wide enough for several threads, for
 # a packed W, too big for a cache, for panels of weights that do not come out even, so many inputs that panels make
 # blocks (1100-150-3), and a few last columns, whose sums go along the inputs (1100-130-100-2); where
