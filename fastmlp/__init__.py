@@ -14,6 +14,7 @@ from typing import Any
 from fastmlp import builds, datasets, examples, formulas, reference, schedules
 from fastmlp.functions import activations, losses
 from fastmlp.history import History
+from fastmlp.many import fit_many
 from fastmlp.mlp import MLP, Gradient
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.perceptron import Perceptron
@@ -36,6 +37,7 @@ __all__ = [
     "builds",
     "datasets",
     "examples",
+    "fit_many",
     "formulas",
     "get_num_threads",
     "losses",

@@ -150,7 +150,7 @@ def _plot(options: argparse.Namespace) -> None:
     elif options.kind == "boundary":
         axes = plot.decision_boundary(net, limits=((-0.5, 1.5), (-0.5, 1.5)))
     else:
-        axes = plot.activations(tuple(dict.fromkeys((*net.activations, net.output))))
+        axes = plot.activations(tuple(dict.fromkeys((*net.activation, net.output))))
     figure = axes.get_figure()
     assert figure is not None
     figure.savefig(options.output, dpi=120)

@@ -186,6 +186,8 @@ def _activations(given: Any, n_hidden: int) -> tuple[str, ...]:
 
 
 def _dtype(given: Any) -> np.dtype[Any]:
+    if type(given) is str and given in builds.DTYPES:
+        return np.dtype(given)
     try:
         name = None if given is None else np.dtype(given).name
     except TypeError:

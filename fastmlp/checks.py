@@ -7,7 +7,7 @@ core takes it. None of them changes what it is given.
 import math
 import operator
 from collections.abc import Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -59,18 +59,19 @@ def number(
     most: float = math.inf,
 ) -> float:
     """A finite number with above < number, least <= number, number < below, number <= most."""
+    problem: type[Exception] = TypeError
+    if type(given) is float or (isinstance(given, Real) and not isinstance(given, bool)):
+        problem = ValueError
+        try:
+            value = float(given)
+        except OverflowError:
+            value = math.inf
+        if math.isfinite(value) and above < value < below and least <= value <= most:
+            return value
     bounds = (("> ", above), (">= ", least), ("< ", below), ("<= ", most))
     expected = " and ".join(sign + f"{bound:g}" for sign, bound in bounds if math.isfinite(bound))
     expected = f"a number {expected}" if expected else "a finite number"
-    if isinstance(given, bool) or not isinstance(given, Real):
-        raise TypeError(f"{name} is {given!r}; expected {expected}")
-    try:
-        value = float(given)
-    except OverflowError:
-        value = math.inf
-    if not (math.isfinite(value) and above < value < below and least <= value <= most):
-        raise ValueError(f"{name} is {given!r}; expected {expected}")
-    return value
+    raise problem(f"{name} is {given!r}; expected {expected}")
 
 
 def sequence(name: str, given: object) -> list[Any]:
@@ -110,13 +111,24 @@ def numeric(name: str, given: object, of_text: str = "") -> np.ndarray:
     return array
 
 
+_BLOCK = 1 << 20  # elements that are looked at together: a large X in a file does not move into memory
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether no element of a contiguous array is NaN or infinite."""
+    if array.size <= _BLOCK:
+        return bool(np.isfinite(array).all())
+    flat = array.reshape(-1)
+    return all(np.isfinite(flat[at : at + _BLOCK]).all() for at in range(0, array.size, _BLOCK))
+
+
 def finite(name: str, given: object, dtype: np.dtype) -> np.ndarray:
     """A contiguous array of dtype without NaN or infinity; not copied if it is one."""
     array = numeric(name, given)
     with np.errstate(over="ignore"):
         cast = np.require(array, dtype, ("C_CONTIGUOUS", "ALIGNED"))
-    good = np.isfinite(cast)
-    if not good.all():
+    if not all_finite(cast):
+        good = np.isfinite(cast)
         place = tuple(int(i) for i in np.argwhere(~good)[0])
         where = f"{name}[{', '.join(map(str, place))}]" if array.ndim else name
         value = array[place] if array.ndim else array[()]
@@ -191,6 +203,15 @@ def target_range(name: str, targets: np.ndarray, loss: str) -> None:
         )
 
 
+def layer(given: object, hidden: int) -> int:
+    """The number of a hidden layer, from 0; negative ones count from the last."""
+    if isinstance(given, (bool, np.bool_)) or not isinstance(given, Integral):
+        raise TypeError(f"layer is {given!r}; expected an integer")
+    if not -hidden <= given < hidden:
+        raise ValueError(f"layer is {given}; this net has {hidden} hidden layers")
+    return int(given) % hidden
+
+
 def one_target(given: object, n_out: int) -> np.ndarray:
     """The target of one sample, a number, a label or (n_out,), as a batch of one row for `targets`."""
     array = numeric("y", given, LABELS_OF_TEXT)
@@ -226,6 +247,8 @@ def buffer(name: str, given: object, shape: tuple[int, ...], dtype: np.dtype) ->
 
 def rounded(name: str, value: float, dtype: np.dtype) -> None:
     """A number that keeps its meaning when it is rounded to dtype: finite, and above 0 or below 1 if it was."""
+    if value == 0 or 1e-30 < abs(value) < 0.999999 or 1 <= abs(value) < 1e30:  # as it does in either
+        return
     with np.errstate(all="ignore"):
         near = dtype.type(value)
     if not np.isfinite(near) or (value < 1 <= near) or (value > 0 and near < np.finfo(dtype).tiny):

@@ -580,7 +580,7 @@ def _classes(seen: _Seen) -> Iterator[Finding]:
 
 def _first_layers(net: MLP, number: int) -> MLP:
     """A net whose outputs are those of a layer."""
-    names = (*net.activations, net.output)
+    names = (*net.activation, net.output)
     return _copy(net, number, activation=names[: number - 1], output=names[number - 1])
 
 
@@ -729,7 +729,7 @@ def _overflow(seen: _Seen) -> Iterator[Finding]:
         return
     net = seen.net
     where, what = None, f"values are finite, but the loss or its gradient leaves the range of {net.dtype}."
-    for number, name in enumerate((*net.activations, net.output), start=1):
+    for number, name in enumerate((*net.activation, net.output), start=1):
         if not np.isfinite(_first_layers(net, number).predict(seen.x)).all():
             where, what = number, f"outputs of {name} leave the range of {net.dtype}."
             break
@@ -836,7 +836,7 @@ class _Probe:
         if not np.finfo(net.dtype).tiny <= rate <= np.finfo(net.dtype).max:
             return math.inf
         probe = _copy(
-            net, len(net.sizes) - 1, activation=net.activations, output=net.output, loss=net.loss,
+            net, len(net.sizes) - 1, activation=net.activation, output=net.output, loss=net.loss,
             dropout=net.dropout, huber_delta=net.huber_delta, quantile=net.quantile,
         )  # fmt: skip
         history = probe.fit(

@@ -10,7 +10,6 @@ somebody has put other arrays there; it is no part of what is pickled, but the s
 
 import operator
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -23,7 +22,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastmlp import builds, formulas
+from fastmlp import builds, checks, formulas
 from fastmlp import schedules as rate_schedules
 from fastmlp.architecture import Architecture
 from fastmlp.estimator_training import fit_by_batches, fit_by_lbfgs
@@ -209,7 +208,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
                 f"fitted net, with which warm_start and partial_fit go on, have {fitted}"
             )
         self.n_outputs_ = y.shape[1]
-        self._random_state = check_random_state(self.random_state)
+        self._random_state = self._generator()
         X, y = self._scaled(X, y, first)
         if first:
             self._initialize(y, [X.shape[1], *hidden, self.n_outputs_], X.dtype)
@@ -219,11 +218,34 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             fit_by_lbfgs(self, X, y, sample_weight, eval_set)
         else:
             fit_by_batches(self, X, y, sample_weight, incremental, eval_set)
-        if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
+        if not self._network().is_finite():
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                 "be preprocessed."
             )
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
+        """X and y, looked at; where `partial_fit` goes on with arrays that are ready, by the core alone."""
+        if not reset and "feature_names_in_" not in self.__dict__ and self._are_ready(X, y):
+            return X, y
+        X, y = super()._validate_input(X, y, incremental, reset)
+        return X, y
+
+    def _are_ready(self, X: Any, y: Any) -> bool:
+        """Whether these are what scikit-learn's look at them would give back."""
+        return False
+
+    def _generator(self) -> np.random.RandomState:
+        """The generator that random_state stands for; one of our own begins again, for a new one takes 90 us."""
+        own: np.random.RandomState | None = self.__dict__.get("_own_generator")
+        if type(self.random_state) is not int:
+            generator: np.random.RandomState = check_random_state(self.random_state)
+            return generator
+        if own is None:
+            self._own_generator = own = check_random_state(self.random_state)
+        else:
+            own.seed(self.random_state)
+        return own
 
     def _weighted(self, y: Array, sample_weight: Array | None, incremental: bool) -> Array | None:
         """The sample weights, times those of the classes."""
@@ -377,28 +399,15 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         """
         check_is_fitted(self)
         hidden = self.n_layers_ - 2
-        if not isinstance(layer, Integral):
-            raise TypeError(f"layer is {layer!r}; expected an integer")
-        if not -hidden <= layer < hidden:
-            raise ValueError(f"layer is {layer}; this net has {hidden} hidden layers")
-        if layer % hidden == hidden - 1:
+        at = checks.layer(layer, hidden)
+        if at == hidden - 1:
             self.__dict__.pop("_transformed_layer", None)
         else:
-            self._transformed_layer = layer % hidden
+            self._transformed_layer = at
         X = self._inputs(X)
-        whole, depth = self._network(), layer % hidden + 1
-        net = self.__dict__["_network_cache"].architecture
-        part = replace(
-            net,
-            sizes=net.sizes[: depth + 1],
-            activations=net.activations[: depth - 1],
-            output=net.activations[depth - 1],
-            loss="half_squared_error",
-            dropout=0.0,
-        ).network(type(whole))
-        part.parameters[...] = whole.parameters[: part.parameters.size]  # the first layers stand first
-        activations: Array = part.forward(by_rows(X, part), None, as_threads(self.n_threads), True)
-        return activations
+        network = self._network()
+        activations: list[Array] = network.activations_of(by_rows(X, network), at, at + 1, as_threads(self.n_threads))
+        return activations[0]
 
     def input_gradient(self, X: Any) -> Array:
         """The gradient of every output with respect to the sample: how a prediction changes with each feature.
@@ -424,38 +433,10 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             raise ValueError("scale is 'quantile', which has no gradient; expected 'standard' or None")
         X = self._inputs(X)
         network = self._network()
-        x, n_threads = by_rows(X, network), as_threads(self.n_threads)
-        outputs = network.forward(x, None, n_threads, True)
-        gradients = np.empty((len(x), self.n_outputs_, x.shape[1]), network.dtype)
-        for k in range(self.n_outputs_):
-            # A loss whose gradient in the output is known: -log a_k for probabilities, exp(z) for counts, and |a - t|
-            # with a target t below the one output that is asked for.
-            if self.out_activation_ == "softmax":
-                seeded, targets, factor = network, np.full(len(x), k), -outputs[:, k]
-            else:
-                seeded = self._one_output(network, k)
-                a = outputs[:, k : k + 1]
-                if self.out_activation_ == "logistic":
-                    targets, factor = np.ones_like(a), -outputs[:, k]
-                elif self.out_activation_ == "exp":
-                    targets, factor = np.zeros_like(a), np.ones(len(x), network.dtype)
-                else:
-                    targets, factor = a - 1 - np.abs(a), np.ones(len(x), network.dtype)
-            into = np.empty(x.shape, network.dtype)
-            seeded.gradient(x, targets, None, np.empty_like(seeded.parameters), into, n_threads)
-            gradients[:, k] = into * (factor * len(x))[:, None]
+        gradients = np.empty((X.shape[0], self.n_outputs_, X.shape[1]), network.dtype)
+        network.jacobian(by_rows(X, network), gradients, as_threads(self.n_threads))
         if getattr(self, "x_scaler_", None) is not None and self.x_scaler_.scale_ is not None:
             gradients /= self.x_scaler_.scale_
         if getattr(self, "y_scaler_", None) is not None and self.y_scaler_.scale_ is not None:
             gradients *= self.y_scaler_.scale_[:, None]
         return gradients[:, 0] if self.n_outputs_ == 1 else gradients
-
-    def _one_output(self, network: Any, k: int) -> Any:
-        """The net with only output k, whose loss has a gradient of 1 or a - t in the output."""
-        net = self.__dict__["_network_cache"].architecture
-        loss = "absolute_error" if net.output == "identity" else None
-        part = replace(net, sizes=(*net.sizes[:-1], 1), loss=loss, dropout=0.0).network(type(network))
-        weights, biases = layer_views(part.parameters, part.sizes, True)
-        for view, array in zip((*weights, *biases), (*self.coefs_, *self.intercepts_), strict=True):
-            view[...] = array if view.shape == array.shape else array[..., k : k + 1]
-        return part

@@ -64,12 +64,15 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     epochs, steps = 1 if incremental else mlp.max_iter, -(-len(x) // size)
     n_threads = as_threads(mlp.n_threads)
     order = np.arange(len(x)) if mlp.shuffle else None
+    drops = bool(np.any(mlp.dropout))
     callbacks = _EstimatorCallbacks(mlp, network, validation, eval_set, n_threads, incremental)
     watched = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
     mlp.n_iter_, method, rate = 0, None, 0.0
     try:
         for epoch_number in range(epochs):
-            factors = rate_schedules.factors(mlp.schedule, epoch_number, epochs, steps)
+            factors = None
+            if mlp.schedule is not None:
+                factors = rate_schedules.factors(mlp.schedule, epoch_number, 1, epochs, steps)
             if order is not None:
                 places = np.arange(len(x))  # what sklearn.utils.shuffle does, without a fifth of the time of a fit
                 mlp._random_state.shuffle(places)
@@ -81,7 +84,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
                 method,
                 mlp.alpha,
                 None if factors is None else method.learning_rate * factors,
-                int(mlp._random_state.randint(2**31 - 1)) if np.any(mlp.dropout) else 0,
+                int(mlp._random_state.randint(2**31 - 1)) if drops else 0,
             )
             epoch = run_epoch(network, data, order, epoch_steps, n_threads, callbacks)
             if not (math.isfinite(epoch.loss) and math.isfinite(epoch.loss_by_rows)):

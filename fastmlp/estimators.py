@@ -360,6 +360,14 @@ class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):
         self._fit(X, y, sample_weight, False, eval_set)
         return self
 
+    def _are_ready(self, X: Any, y: Any) -> bool:
+        network = self._network()
+        if type(X) is not np.ndarray or type(y) is not np.ndarray or X.dtype != network.dtype:
+            return False
+        fit = X.ndim == 2 and X.shape[1] == self.n_features_in_ and y.shape == X.shape[:1] and y.dtype == X.dtype
+        ready = network.ready(X, y) if fit and self.n_outputs_ == 1 else None
+        return ready is not None and ready[0] is X
+
     def predict(self, X: Any) -> Array:
         """Predicted numbers.
 

@@ -350,6 +350,37 @@ def _mixed(x: Array) -> Array:
     return mixed
 
 
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def seed_of_epoch(seed: int, number: int) -> int:
+    """The seed of an epoch of a net: splitmix64's number + 1 of its sequence that begins with the net's seed."""
+    with np.errstate(over="ignore"):
+        return int(_mixed(np.array([seed], np.uint64) + np.array([number + 1], np.uint64) * _GOLDEN)[0])
+
+
+def shuffled(rows: Array, seed: int) -> Array:
+    """The rows in a random order, all orders equally likely (Fisher and Yates 1938, Durstenfeld 1964).
+
+    Element i changes places with one of 0 .. i, by a hash of seed and i, which Lemire's method (2019) makes a number
+    of that range.
+    """
+    order, bounds = rows.copy(), np.arange(1, len(rows) + 1, dtype=np.uint64)
+    hashes = _mixed(_mixed(np.array([seed], np.uint64)) + (bounds - np.uint64(1)) * _GOLDEN)
+    low_bits, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    unfair = np.uint64(1 << 32) % bounds  # so many products of each bound would come once too often
+    while True:
+        products = (hashes >> half) * bounds
+        again = (products & low_bits) < unfair
+        if not again.any():
+            break
+        hashes[again] = _mixed(hashes[again] + _GOLDEN)
+    places = (products >> half).tolist()
+    for i in range(len(rows) - 1, 0, -1):
+        order[i], order[places[i]] = order[places[i]], order[i]
+    return order
+
+
 def dropped_units(seed: int, start: int, rows: int, layer: int, units: int, p: float) -> Array:
     """Which units of a hidden layer dropout leaves out: bool (rows, units).
 
@@ -357,9 +388,8 @@ def dropped_units(seed: int, start: int, rows: int, layer: int, units: int, p: f
     `start`, of the layer (0, 1, ...) and of the unit: 24 bits of a hash of these, compared with p 2^24. The hash is
     splitmix64's finaliser of seed, layer and position, then murmur3's (Appleby 2011) of its two halves and the unit.
     """
-    golden = np.uint64(0x9E3779B97F4A7C15)
-    of_layer = _mixed(np.array([seed], np.uint64) + np.array([layer + 1], np.uint64) * golden)
-    key = _mixed(of_layer + np.arange(start + 1, start + 1 + rows, dtype=np.uint64) * golden)[:, None]
+    of_layer = _mixed(np.array([seed], np.uint64) + np.array([layer + 1], np.uint64) * _GOLDEN)
+    key = _mixed(of_layer + np.arange(start + 1, start + 1 + rows, dtype=np.uint64) * _GOLDEN)[:, None]
     low, high = key.astype(np.uint32), (key >> np.uint64(32)).astype(np.uint32)
     h = low ^ (np.arange(units, dtype=np.uint32) * np.uint32(0x9E3779B9))
     h = (h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B)

@@ -779,7 +779,7 @@ def of_net(net: MLP, x: ArrayLike, y: ArrayLike) -> NetGraph:
     biases: list[list[Value]] = []
     zs: list[list[Value]] = []
     activations: list[list[Value]] = []
-    for l, name in enumerate((*net.activations, net.output), start=1):
+    for l, name in enumerate((*net.activation, net.output), start=1):
         W = checks.finite(f"weights[{l - 1}]", net.weights[l - 1], np.dtype(np.float64)).tolist()
         weights.append(
             [

@@ -35,6 +35,14 @@ class History:
     stop_reason: str = "epochs"
     batch_loss: float = math.nan
 
+    def take(self, losses: Any, validated: bool, classified: bool) -> None:
+        """Add epochs (n, 3): the mean training loss, and if measured the validation loss and accuracy."""
+        self.loss.extend(losses[:, 0].tolist())
+        if validated:
+            self.validation_loss.extend(losses[:, 1].tolist())
+        if classified:
+            self.validation_accuracy.extend(losses[:, 2].tolist())
+
     @property
     def epochs(self) -> int:
         """Epochs, the last perhaps cut short."""

@@ -6,9 +6,9 @@ Layers are numbered 1..L as in docs/architecture.md: A^0 = X, Z^l = A^(l-1) W^l 
 from __future__ import annotations  # numpy.random is first imported when it is used: it takes 15 ms
 
 import math
-import os
 import warnings
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastmlp import builds, checks, schedules
+from fastmlp import builds, checks, formulas, schedules
 from fastmlp import threads as threads_now
 from fastmlp.architecture import Architecture
 from fastmlp.formulas import ActivationName, Array, LossName, OutputName
 from fastmlp.history import Callback, History
 from fastmlp.initializers import DEFAULTS, INITIALIZERS, InitializerName
-from fastmlp.layout import layer_views
 from fastmlp.optimizers import Optimizer, OptimizerName, Steps
 from fastmlp.optimizers import optimizer as as_optimizer
 from fastmlp.progress import progress as as_progress
@@ -31,12 +30,23 @@ from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
 from fastmlp.trace import Trace
 from fastmlp.trace import trace as _trace
-from fastmlp.training import EarlyStopping, FitCallbacks, Run, Split, split_rows, train
+from fastmlp.training import Data, FitCallbacks, Plan, Run, split_rows, train
 from fastmlp.training import callbacks as as_callbacks
 
 if TYPE_CHECKING:
     from fastmlp.diagnosis import Diagnosis
     from fastmlp.explanation import Explanation
+
+
+MAX_SHUFFLED = 2**32 - 1  # rows, whose numbers the core draws
+
+
+def _draw_seed(rng: np.random.Generator) -> int:
+    """64 bits, from which a net draws the order of its samples, those held out, and dropout."""
+    return int(rng.integers(2**64, dtype=np.uint64))
+
+
+_check_hyperparameters = lru_cache(checks.hyperparameters)  # an optimizer does not change
 
 
 class Gradient(NamedTuple):
@@ -156,9 +166,10 @@ class MLP:
             sizes, activations=activation, output=output, loss=loss, bias=bias, negative_slope=negative_slope,
             huber_delta=huber_delta, quantile=quantile, dropout=dropout, dtype=dtype,
         )  # fmt: skip
-        self._start(architecture, seed)
+        rng = self._start(architecture, seed)
         for W, name in zip(self.weights, architecture.layer_activations, strict=True):
-            W[...] = INITIALIZERS[init or DEFAULTS.get(name, "glorot_uniform")](self._rng, *W.shape)
+            W[...] = INITIALIZERS[init or DEFAULTS.get(name, "glorot_uniform")](rng, *W.shape)
+        self._seed = _draw_seed(rng)
 
     @classmethod
     def from_parameters(
@@ -216,7 +227,7 @@ class MLP:
             dropout=dropout, dtype=dtype,
         )  # fmt: skip
         net = cls.__new__(cls)
-        net._start(architecture, seed)
+        net._seed = _draw_seed(net._start(architecture, seed))
         net._assign("weights", matrices)
         if biases is not None:
             vectors = checks.sequence("biases", biases)
@@ -229,26 +240,28 @@ class MLP:
             net._assign("biases", vectors)
         return net
 
-    def _start(self, architecture: Architecture, seed: Any) -> None:
-        """Begin as a net of that architecture, all parameters zero."""
+    def _start(self, architecture: Architecture, seed: Any) -> np.random.Generator:
+        """Begin as a net of that architecture, all parameters zero; the generator of the seed."""
         self._architecture = architecture
+        self._epochs = 0  # how often the order of samples, or dropout, was drawn
         try:
-            self._rng = np.random.default_rng(seed)
+            rng = np.random.default_rng(seed)
         except (TypeError, ValueError) as problem:
             raise type(problem)(f"seed is {seed!r}; expected an integer >= 0, a Generator or None") from None
         self._build()
+        return rng
 
     def _build(self) -> None:
         """Make the network of the architecture, all parameters zero."""
-        self._process = os.getpid()
-        self._network = self._architecture.network(builds.network(self.dtype.name))
+        self._network = self._architecture.network(builds.network(self.dtype.type.__name__))
         self._build_name = builds.current()
         self._optimizer: Optimizer | None = None
+        self._drops = any(self._architecture.dropout)
 
     # what the net is
 
     sizes = property(lambda self: self._architecture.sizes, doc="tuple of int: neurons of each layer, inputs first.")
-    activations = property(
+    activation = property(
         lambda self: self._architecture.activations, doc="tuple of str: activation of each hidden layer."
     )
     output = property(lambda self: self._architecture.output, doc="str: activation of the output layer.")
@@ -271,7 +284,7 @@ class MLP:
     def parameters(self) -> Array:
         """The flat, live view (n_parameters,) of all parameters: W^1 by rows, b^1, W^2, ... Assigning copies in.
 
-        An epoch of `fit` reads it at its beginning and writes it at its end.
+        What `fit` computes is in it when a callback is called, and at the end.
         """
         return self._network.parameters[:]
 
@@ -282,7 +295,7 @@ class MLP:
     @property
     def n_parameters(self) -> int:
         """Number of weights and biases."""
-        return self.parameters.size
+        return self._network.parameters.size
 
     @property
     def weights(self) -> list[Array]:
@@ -290,7 +303,7 @@ class MLP:
 
         What is written through a view is not checked; `fit`, `evaluate` and `gradient` refuse NaN and infinity.
         """
-        return _Views("weights", layer_views(self.parameters, self.sizes, self.bias)[0])
+        return _Views("weights", self._network.views(self._network.parameters)[0])
 
     @weights.setter
     def weights(self, given: Sequence[ArrayLike]) -> None:
@@ -299,7 +312,7 @@ class MLP:
     @property
     def biases(self) -> list[Array]:
         """Live views of b^1..b^L, each (n_out,); empty without biases. Assigning copies values in."""
-        return _Views("biases", layer_views(self.parameters, self.sizes, self.bias)[1])
+        return _Views("biases", self._network.views(self._network.parameters)[1])
 
     @biases.setter
     def biases(self, given: Sequence[ArrayLike]) -> None:
@@ -320,7 +333,7 @@ class MLP:
 
     def _check_parameters(self) -> None:
         """Views can be written past every check: look before they are used."""
-        if not np.isfinite(self.parameters).all():
+        if not self._network.is_finite():
             raise ValueError("the net's parameters contain NaN or infinity; expected finite weights and biases")
 
     # use
@@ -368,11 +381,11 @@ class MLP:
                 outputs = out
         return outputs
 
-    def _warn_of_overflow(self, what: str) -> None:
+    def _warn_of_overflow(self, what: str, stacklevel: int = 3) -> None:
         warnings.warn(
             f"{what} left the range of {self.dtype}; scaled inputs or dtype='float64' may help",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
     def classify(self, X: ArrayLike, threshold: float = 0.5) -> Array:
@@ -496,15 +509,18 @@ class MLP:
         ValueError, TypeError
             If an argument is not of the form above.
         """
-        x, targets, w = self._data(X, y, sample_weight, single=True)
+        data = self._data(X, y, sample_weight, single=True)
         self._check_parameters()
-        flat, inputs = np.empty_like(self.parameters), np.empty_like(x)
-        loss = self._network.gradient(x, targets, w, flat, inputs, get_num_threads())
-        if not (math.isfinite(loss) and np.isfinite(flat).all() and np.isfinite(inputs).all()):
-            self._warn_of_overflow("the loss or its gradient")
-        if np.ndim(X) == 1:
-            inputs = inputs[0]
-        return Gradient(loss, *layer_views(flat, self.sizes, self.bias), inputs, flat)
+        return self._gradient(self._network.gradient, *data, np.ndim(X) == 1)
+
+    def _gradient(self, of: Any, x: Array, targets: Array, w: Array | None, single: bool) -> Gradient:
+        """What `Network.gradient` or `Network.vjp` gives."""
+        flat, inputs = np.empty(self.n_parameters, self.dtype), np.empty(x.shape, self.dtype)
+        loss = of(x, targets, w, flat, inputs, get_num_threads())
+        if not (math.isfinite(loss) and self._network.is_finite(flat) and self._network.is_finite(inputs)):
+            self._warn_of_overflow("the loss or its gradient", 4)
+        weights, biases = self._network.views(flat)
+        return Gradient(loss, weights, biases, inputs[0] if single else inputs, flat)
 
     # a look inside
 
@@ -701,57 +717,419 @@ class MLP:
         -----
         Ctrl-C raises KeyboardInterrupt between two steps and leaves the weights of the last one.
         """
+        plan = self._plan(
+            X, y, epochs, batch_size, optimizer, shuffle, sample_weight, validation, patience, tol, schedule,
+            max_time, callbacks, batch_callbacks, progress, threads,
+        )  # fmt: skip
+        return self._train(plan)
+
+    def _plan(
+        self, X: Any, y: Any, epochs: Any, batch_size: Any, optimizer: Any, shuffle: Any, sample_weight: Any,
+        validation: Any, patience: Any, tol: Any, schedule: Any, max_time: Any, callbacks: Any, batch_callbacks: Any,
+        progress: Any, threads: Any,
+    ) -> Plan:  # fmt: skip
+        """What `fit` is asked for, checked; nothing has changed yet."""
         began = perf_counter()
         data = self._data(X, y, sample_weight)
-        rows = len(data[0])
+        n_rows, rows = len(data[0]), None
         epochs = checks.integer("epochs", epochs, 1)
         size = None if batch_size is None else checks.integer("batch_size", batch_size, 1)
-        method = as_optimizer(optimizer)
-        checks.hyperparameters(method, self.dtype)
-        early_stopping = EarlyStopping(patience, tol)
+        method = self._checked_optimizer(optimizer)
+        n_patience = 0 if patience is None else checks.integer("patience", patience, 1)
+        least = 0.0 if tol is None else checks.number("tol", tol, least=0)
         shuffle = checks.boolean("shuffle", shuffle)
         seconds = None if max_time is None else checks.number("max_time", max_time, above=0)
         calls, batch_calls = as_callbacks("callbacks", callbacks), as_callbacks("batch_callbacks", batch_callbacks)
         n_threads = as_threads(threads)
         self._check_parameters()
-        split, n_validation = Split(data, None), 0
+        run = Run(self._seed, self._epochs, np.empty(self.n_parameters, self.dtype), tol=least)
         if isinstance(validation, (tuple, list)):
             if len(validation) != 2:
                 raise ValueError(f"validation has {len(validation)} elements; expected (X, y)")
-            split = Split(data, self._data(*validation, None, " of validation")[:2])
+            run.validation = *self._data(*validation, None, " of validation")[:2], None
+            run.validation_rows = len(run.validation[0])
         elif validation is not None:
-            n_validation = checks.validation_rows(validation, rows)
-        steps = Steps(min(size or rows, rows - n_validation), method)
-        schedules.factors(schedule, 0, epochs, steps.per_epoch(rows - n_validation))  # whether it is one
-        line = as_progress(progress, epochs)
+            run.validation_rows = checks.validation_rows(validation, n_rows)
+            n_rows -= run.validation_rows
+            data, rows, run.validation = self._split(data, run.validation_rows, shuffle)
+        steps = Steps(min(size or n_rows, n_rows), method)
+        if shuffle and steps.batch_size < n_rows:
+            if n_rows > MAX_SHUFFLED:
+                raise ValueError(f"X has {n_rows} rows; expected at most {MAX_SHUFFLED} to shuffle, or shuffle=False")
+            run.order = np.empty(n_rows, np.int64)
+        if n_patience or tol is not None:
+            run.patience, run.best = max(1, n_patience), np.empty_like(run.before)
+        run.wants_accuracy = run.validation is not None and self._architecture.classifies
+        if schedule is not None:  # whether it is one
+            schedules.factors(schedule, 0, 1, epochs, steps.per_epoch(n_rows))
+        line = None if progress is False else as_progress(progress, epochs)
         watch = FitCallbacks(self, self._check_parameters, began, seconds, calls, batch_calls, line)
-        if n_validation:
-            split = split_rows(data, n_validation, shuffle, self._generator())
-        if method != self._optimizer:
+        return Plan(data, rows, steps, run, epochs, n_threads, schedule, watch, patience is None)
+
+    def _train(self, plan: Plan) -> History:
+        """Do what was planned."""
+        run, history = plan.run, plan.callbacks.history
+        self._use_optimizer(plan.steps.optimizer)
+        try:
+            train(self._network, plan)
+        finally:
+            self._epochs = run.number
+        if run.stop == "diverged":
+            kept_weights = "its best weights so far" if run.best_loss < math.inf else "the last finite weights"
+            warnings.warn(
+                f"training diverged at epoch {history.epochs + 1} (loss {run.diverged_loss}): the net keeps "
+                f"{kept_weights}; a smaller learning rate or scaled inputs may help",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return history
+
+    def _split(self, data: Data, n_validation: int, shuffle: bool) -> tuple[Data, Array | None, Any]:
+        """The data with the weights of those that are trained with, their rows, and what `Run.validation` takes."""
+        x, targets, w = data
+        n_rows = len(x) - n_validation
+        if shuffle:
+            rows, held_out = split_rows(len(x), n_validation, self._seed)
+            validation, kept = (x, targets, held_out), rows
+        else:
+            rows, kept = None, slice(n_rows)
+            validation = x[n_rows:], targets[n_rows:], None
+            x, targets = x[:n_rows], targets[:n_rows]
+        if w is not None:
+            largest = w[kept].max()
+            if largest == 0:
+                raise ValueError("sample_weight is zero for every row that validation leaves to train on")
+            w = (w if shuffle else w[kept]) / largest
+        return (x, targets, w), rows, validation
+
+    # loops of one's own
+
+    def step(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        optimizer: OptimizerName | Optimizer = "adam",
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """One step of an optimizer, from the mean loss over all of X.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `evaluate`, but X of two dimensions.
+        optimizer : {"adam", "adamw", "rmsprop", "sgd"}, Adam, AdamW, RMSprop or SGD
+            A name takes the default hyperparameters. The state of an equal optimizer is continued, also of one that
+            `fit` or `update` was given; that of another is forgotten.
+
+        Returns
+        -------
+        float
+            The mean loss before the step.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not of the form above; the net is as it was.
+
+        Warns
+        -----
+        RuntimeWarning
+            If the loss is not finite, and no step is made; or if the step leaves parameters that are not.
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> net = fastmlp.MLP([1, 1], seed=0)
+        >>> losses = [net.step([[0.0], [1.0]], [1.0, 3.0], fastmlp.SGD(0.5)) for _ in range(100)]
+        >>> net.predict([[2.0]]).round(2).tolist()
+        [[5.0]]
+        """
+        x, targets, w = self._data(X, y, sample_weight)
+        method = self._checked_optimizer(optimizer)
+        self._check_parameters()
+        self._use_optimizer(method)
+        seed = 0
+        if self._drops:
+            seed, self._epochs = formulas.seed_of_epoch(self._seed, self._epochs), self._epochs + 1
+        loss = self._network.train(x, targets, w, None, Steps(len(x), method, 0.0, None, seed), get_num_threads())
+        if not math.isfinite(loss):
+            self._warn_of_overflow("no step was made: the loss")
+        elif not self._network.is_finite():
+            self._warn_of_overflow("the step was too large: parameters")
+        return loss
+
+    def update(self, flat_gradient: ArrayLike, optimizer: OptimizerName | Optimizer = "adam") -> None:
+        """One step of an optimizer, from a gradient that came from anywhere.
+
+        Parameters
+        ----------
+        flat_gradient : array_like of shape (n_parameters,)
+            The derivative of what is to fall by each of `parameters`, as `Gradient.flat`. Penalties, weight decay and
+            clip_norm of the optimizer come on top.
+        optimizer : {"adam", "adamw", "rmsprop", "sgd"}, Adam, AdamW, RMSprop or SGD
+            As for `step`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not of the form above, or the gradient not finite; the net is as it was.
+
+        Warns
+        -----
+        RuntimeWarning
+            If the step leaves parameters that are not finite.
+        """
+        gradient = checks.shaped("flat_gradient", flat_gradient, (self.n_parameters,), self.dtype)
+        method = self._checked_optimizer(optimizer)
+        self._check_parameters()
+        self._use_optimizer(method)
+        self._network.update(gradient, method, get_num_threads())
+        if not self._network.is_finite():
+            self._warn_of_overflow("the step was too large: parameters")
+
+    def vjp(self, X: ArrayLike, dY: ArrayLike, sample_weight: ArrayLike | None = None) -> Gradient:
+        """The gradient of any loss whose derivative by the outputs is known: a vector-Jacobian product.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+            Samples in rows, or one sample.
+        dY : array_like of shape (m, n_out), or (m,) for one output; without the m for one sample
+            The derivative of the loss by each of the outputs that `predict` gives; of a mean over the rows, with its
+            1 / m in it.
+        sample_weight : array_like of shape (m,), optional
+            Factors of the rows of dY, of any sign: the advantages of a policy gradient, say.
+
+        Returns
+        -------
+        Gradient
+            Of the sum of dY * outputs, which is its `loss`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not of the form above.
+
+        Examples
+        --------
+        The gradient of the mean squared error, which is the sum of its error times 2 / m:
+
+        >>> import numpy as np, fastmlp
+        >>> net, X, y = fastmlp.MLP([2, 1], seed=0, dtype="float64"), np.eye(2), np.ones((2, 1))
+        >>> one = net.vjp(X, 2 * (net.predict(X) - y) / len(X))
+        >>> other = fastmlp.MLP.from_parameters(net.weights, net.biases, loss="squared_error", dtype="float64")
+        >>> np.allclose(one.flat, other.gradient(X, y).flat)
+        True
+        """
+        ready = self._network.ready(X, dY) if self.output != "softmax" else None
+        if ready is None or self.loss in formulas.NEEDED_OUTPUTS:
+            x = checks.inputs(X, self.sizes[0], self.dtype, single=True)
+            given = checks.finite("dY", dY, self.dtype)
+            rows = 1 if x.ndim == 1 else len(x)
+            shapes = [(rows, self.sizes[-1]), *([(rows,)] if self.sizes[-1] == 1 else [])]
+            if x.ndim == 1:
+                x, shapes = x[None], [shape[1:] for shape in shapes]
+            if given.shape not in shapes:
+                expected = " or ".join(map(str, shapes))
+                raise ValueError(f"dY has shape {given.shape} for X of shape {np.shape(X)}; expected {expected}")
+            x, given = (self._apart(a) for a in (x, given.reshape(rows, self.sizes[-1])))
+        else:
+            x, given = ready
+        w = sample_weight
+        if w is not None:
+            w = checks.shaped("sample_weight", w, (len(x),), self.dtype)
+        self._check_parameters()
+        return self._gradient(self._network.vjp, x, given, w, np.ndim(X) == 1)
+
+    def activations(self, X: ArrayLike) -> list[Array]:
+        """A^1..A^L, the outputs of every layer.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+            Samples in rows, or one sample.
+
+        Returns
+        -------
+        list of ndarray
+            (m, n_l) for each layer, without the m for one sample; the last is what `predict` gives.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not of the form above.
+        """
+        return self._activations(X, 0, len(self.sizes) - 1)
+
+    def transform(self, X: ArrayLike, layer: int = -1) -> Array:
+        """Activations of a hidden layer.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+            Samples in rows, or one sample.
+        layer : int
+            Which hidden layer, the first being 0; -1 is the last.
+
+        Returns
+        -------
+        ndarray of shape (m, neurons of that layer), without the m for one sample
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not of the form above, or there is no such layer.
+        """
+        at = checks.layer(layer, len(self.sizes) - 2)
+        return self._activations(X, at, at + 1)[0]
+
+    def _activations(self, X: ArrayLike, first: int, end: int) -> list[Array]:
+        x = self._inputs(X)
+        arrays = self._network.activations_of(x, first, end, get_num_threads())
+        if not all(map(self._network.is_finite, arrays)):
+            self._check_parameters()
+            self._warn_of_overflow("activations", 4)
+        return arrays if np.ndim(X) == 2 else [array[0] for array in arrays]
+
+    def jacobian(self, X: ArrayLike) -> Array:
+        """The derivative of every output by every input.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+            Samples in rows, or one sample.
+
+        Returns
+        -------
+        ndarray of shape (m, n_out, n_in), without the m for one sample
+            Of what `predict` gives: of probabilities, for softmax.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not of the form above.
+        """
+        x = self._inputs(X)
+        self._check_parameters()
+        jacobian = np.empty((len(x), self.sizes[-1], self.sizes[0]), self.dtype)
+        self._network.jacobian(x, jacobian, get_num_threads())
+        if not self._network.is_finite(jacobian):
+            self._warn_of_overflow("the Jacobian matrix")
+        return jacobian if np.ndim(X) == 2 else jacobian[0]
+
+    def input_gradient(self, X: ArrayLike) -> Array:
+        """How the outputs change with each input: `jacobian`, without the axis of outputs where there is one.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+            Samples in rows, or one sample.
+
+        Returns
+        -------
+        ndarray of shape (m, n_in), or (m, n_out, n_in) for several outputs; without the m for one sample
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not of the form above.
+        """
+        jacobian = self.jacobian(X)
+        return jacobian if self.sizes[-1] > 1 else jacobian[..., 0, :]
+
+    # what is trained
+
+    @property
+    def trainable(self) -> tuple[bool, ...]:
+        """For each layer, whether steps move its weights and biases; assign a list to freeze layers.
+
+        A frozen layer is skipped on the way back, with all below it if these are frozen, too. `gradient` and `vjp`
+        have its derivatives none the less. Not all layers can be frozen.
+        """
+        return tuple(one for *_, one in self._network.groups[:: 1 + self.bias])
+
+    @trainable.setter
+    def trainable(self, given: Sequence[bool]) -> None:
+        each = [checks.boolean(f"trainable[{i}]", one) for i, one in enumerate(self._one_a_layer("trainable", given))]
+        if not any(each):
+            raise ValueError(f"trainable is {each}, so that nothing would be trained; expected a True")
+        self._set_groups(each, self.rate_factors)
+
+    @property
+    def rate_factors(self) -> tuple[tuple[float, float], ...]:
+        """For each layer, what the learning rate of its weights and that of its biases are multiplied by.
+
+        Assign a list of pairs of numbers >= 0. AdamW's decay follows the rate.
+        """
+        factors = [factor for *_, factor, _ in self._network.groups]
+        return tuple(zip(factors[::2], factors[1::2], strict=True)) if self.bias else tuple((f, 1.0) for f in factors)
+
+    @rate_factors.setter
+    def rate_factors(self, given: Sequence[tuple[float, float]]) -> None:
+        each = []
+        for i, pair in enumerate(self._one_a_layer("rate_factors", given)):
+            factors = checks.sequence(f"rate_factors[{i}]", pair)
+            if len(factors) != 2:
+                raise ValueError(f"rate_factors[{i}] is {pair!r}; expected two numbers, for weights and biases")
+            both = [checks.number(f"rate_factors[{i}][{j}]", factor, least=0) for j, factor in enumerate(factors)]
+            if not self.bias and both[1] != 1:
+                raise ValueError(f"rate_factors[{i}][1] is {both[1]}; expected 1, for the net has no biases")
+            for j, factor in enumerate(both):
+                checks.rounded(f"rate_factors[{i}][{j}]", factor, self.dtype)
+            each.append((both[0], both[1]))
+        self._set_groups(self.trainable, each)
+
+    def _one_a_layer(self, name: str, given: Any) -> list[Any]:
+        each, n = checks.sequence(name, given), len(self.sizes) - 1
+        if len(each) != n:
+            raise ValueError(f"{name} has {len(each)} elements; expected {n}, one for each layer")
+        return each
+
+    def _set_groups(self, trainable: Sequence[bool], rate_factors: Sequence[tuple[float, float]]) -> None:
+        """Which layers steps move, and at what rates."""
+        groups = 1 + self.bias
+        for layer, (moves, factors) in enumerate(zip(trainable, rate_factors, strict=True)):
+            for group in range(groups):
+                self._network.set_group(groups * layer + group, factors[group], moves)
+
+    def _checked_optimizer(self, given: Any) -> Optimizer:
+        """The optimizer of an argument."""
+        method = as_optimizer(given)
+        if method is not self._optimizer:
+            _check_hyperparameters(method, self.dtype)
+        return method
+
+    def _use_optimizer(self, method: Optimizer) -> None:
+        """Go on with the state of an equal optimizer, or begin with that of a new one."""
+        if method is not self._optimizer and method != self._optimizer:
             self._network.reset_optimizer()
-            self._optimizer = method
-        run = Run(epochs, steps, n_threads, shuffle, schedule, early_stopping, watch)
-        return train(self._network, self._architecture, split, run, self._generator())
+        self._optimizer = method
 
     def _data(
         self, X: Any, y: Any, sample_weight: Any, of: str = "", single: bool = False
     ) -> tuple[Array, Array, Array | None]:
         """X, y and sample_weight as the core takes them; with `single` X may be one sample."""
-        x = checks.inputs(X, self.sizes[0], self.dtype, "X" + of, single)
-        if x.ndim == 1:
-            x, y = x[None], checks.one_target(y, self.sizes[-1])
-        targets = checks.targets(y, len(x), self.sizes[-1], self.output, self.loss, self.dtype, "y" + of)
-        x, targets = (a.copy() if np.may_share_memory(a, self.parameters) else a for a in (x, targets))
+        ready = self._network.ready(X, y)
+        if ready is None:
+            x = checks.inputs(X, self.sizes[0], self.dtype, "X" + of, single)
+            if x.ndim == 1:
+                x, y = x[None], checks.one_target(y, self.sizes[-1])
+            targets = checks.targets(y, len(x), self.sizes[-1], self.output, self.loss, self.dtype, "y" + of)
+            x, targets = self._apart(x), self._apart(targets)
+        else:
+            x, targets = ready
         return x, targets, checks.sample_weights(sample_weight, len(x), self.dtype)
 
-    def _generator(self) -> np.random.Generator:
-        """The random generator; in a forked child a new one, for a thread of the parent may have held its lock."""
-        if self._process != os.getpid():
-            inherited = self._rng.bit_generator
-            own = type(inherited)()
-            own.state = inherited.state
-            self._rng, self._process = np.random.Generator(own), os.getpid()
-        return self._rng
+    def _inputs(self, X: Any) -> Array:
+        """X of one or two axes as the core takes it."""
+        x: Array | None = self._network.ready_inputs(X)
+        if x is None:
+            x = self._apart(np.atleast_2d(checks.inputs(X, self.sizes[0], self.dtype, single=True)))
+        return x
+
+    def _apart(self, array: Array) -> Array:
+        """The array, or a copy where it shares memory with the parameters."""
+        return array.copy() if np.may_share_memory(array, self._network.parameters) else array
 
     # description
 
@@ -787,10 +1165,11 @@ class MLP:
     # copies and pickles
 
     def __getstate__(self) -> dict[str, Any]:
-        made_again = ("_architecture", "_network", "_build_name")
+        made_again = ("_architecture", "_network", "_build_name", "_drops")
         state = {key: value for key, value in self.__dict__.items() if key not in made_again}
         moments = None if self._optimizer is None else self._network.optimizer_state
         state |= {"parameters": self.parameters.copy(), "optimizer_state": moments}
+        state |= {"trainable": self.trainable, "rate_factors": self.rate_factors}
         return self._architecture.state() | state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -798,10 +1177,33 @@ class MLP:
         parameters, optimizer_state, optimizer = (
             state.pop(key) for key in ("parameters", "optimizer_state", "_optimizer")
         )
+        trainable, rate_factors = state.pop("trainable", None), state.pop("rate_factors", None)
         self._architecture = Architecture.taken_from(state)
+        if "_rng" in state:  # version 0.1.0 kept the generator
+            state.pop("_process")
+            state |= {"_seed": _draw_seed(state.pop("_rng")), "_epochs": 0}
         self.__dict__.update(state)
         self._build()
         self._optimizer = optimizer
         self.parameters[...] = parameters
         if optimizer is not None:
             self._network.optimizer_state = optimizer_state
+        if trainable is not None:
+            self._set_groups(trainable, rate_factors)
+
+    def copy(self) -> MLP:
+        """A net like this one, with parameters of its own, optimizer and random state included.
+
+        Returns
+        -------
+        MLP
+        """
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._build()
+        other.parameters[...] = self.parameters
+        if self._optimizer is not None:
+            other._optimizer = self._optimizer
+            other._network.optimizer_state = self._network.optimizer_state
+        other._set_groups(self.trainable, self.rate_factors)
+        return other

@@ -202,6 +202,8 @@ class Steps(NamedTuple):
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}
+_DEFAULTS = {name: cls() for name, cls in OPTIMIZERS.items()}
+_CLASSES = tuple(OPTIMIZERS.values())
 
 OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop"]
 
@@ -209,8 +211,8 @@ OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop"]
 def optimizer(given: OptimizerName | Optimizer) -> Optimizer:
     """The optimizer of a name, with its default hyperparameters, or the one given."""
     if isinstance(given, str):
-        return OPTIMIZERS[choice("optimizer", given, OPTIMIZERS)]()
-    if isinstance(given, tuple(OPTIMIZERS.values())):
+        return _DEFAULTS.get(given) or _DEFAULTS[choice("optimizer", given, OPTIMIZERS)]
+    if isinstance(given, _CLASSES):
         return given
     raise TypeError(
         f"optimizer is {given!r}; expected a name ({', '.join(OPTIMIZERS)}) or an instance, as Adam(1e-3)"

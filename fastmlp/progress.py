@@ -19,10 +19,18 @@ class Progress:
         self._living = sys.stderr is not None and sys.stderr.isatty()
         self._began = perf_counter()
         self._shown = -1.0
+        self._lines = 0  # printed, where none lives
         self._text = ""
 
+    def epochs_until_shown(self, done: int) -> int:
+        """After how many more epochs there is something to show, if it is not the clock that decides."""
+        if self._living:
+            return self._epochs
+        line = done * _LINES // self._epochs + 1
+        return -(-line * self._epochs // _LINES) - done
+
     def show(self, history: History, samples: int) -> None:
-        """Take the state after an epoch over so many samples; print it if it is time."""
+        """Take the state after some epochs over so many samples each; print it if it is time."""
         now, done = perf_counter(), history.epochs
         facts = "".join(f"  {name} {number}" for name, number in _facts(history).items())
         speed = f"{done * samples / (now - self._began):,.0f} samples/s"
@@ -31,7 +39,8 @@ class Progress:
             if now - self._shown >= _EVERY:
                 self._shown = now
                 self._print("")
-        elif done * _LINES // self._epochs > (done - 1) * _LINES // self._epochs:
+        elif done * _LINES // self._epochs > self._lines:
+            self._lines = done * _LINES // self._epochs
             self._print("\n")
 
     def close(self) -> None:
@@ -53,12 +62,17 @@ class Bar:
     """The same facts beside a bar of tqdm, an epoch a mark."""
 
     def __init__(self, tqdm: Any, epochs: int) -> None:
+        self._epochs = epochs
         self._bar = tqdm(total=epochs, unit="epoch")
 
+    def epochs_until_shown(self, done: int) -> int:
+        """The clock decides."""
+        return self._epochs
+
     def show(self, history: History, samples: int) -> None:
-        """Take the state after an epoch."""
+        """Take the state after some epochs."""
         self._bar.set_postfix(_facts(history), refresh=False)
-        self._bar.update()
+        self._bar.update(history.epochs - self._bar.n)
 
     def close(self) -> None:
         """Leave the last state standing."""

@@ -9,8 +9,9 @@ where the weights of a layer stand in a buffer (layout.py) and what says how ste
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from fastmlp.formulas import (
     OPTIMIZERS,
     Array,
     dropped_units,
+    seed_of_epoch,
+    shuffled,
     softmax,
 )
 from fastmlp.layout import layer_shapes, layer_views
@@ -134,15 +137,28 @@ class Network:
                     self._groups.append(Group(n, length, decayed))
                     n += length
         self.parameters = np.zeros(n, self.dtype)
-        self.weights, self.biases = self._views(self.parameters)
+        self.weights, self.biases = self.views(self.parameters)
         self.decayed = np.concatenate([np.full(group.length, group.decayed) for group in self._groups])
         self._gradient = np.zeros_like(self.parameters)
         # The mean loss of the last epoch in which a batch counts by its rows, not by their weights; and its penalty.
         self.loss_by_rows = self.penalty_by_rows = 0.0
         self.reset_optimizer()
 
-    def _views(self, flat: Array) -> tuple[list[Array], list[Array]]:
+    def views(self, flat: Array) -> tuple[list[Array], list[Array]]:
+        """Views (weights, biases) into an array that is laid out as `parameters`: see layout.py."""
         return layer_views(flat, self.sizes, self.bias, self.kinds)
+
+    def is_finite(self, array: Array | None = None) -> bool:
+        """Whether no parameter is NaN or infinite; or no element of an array of the core's own type, without gaps."""
+        return bool(np.isfinite(self.parameters if array is None else array).all())
+
+    def ready_inputs(self, X: Any) -> Array | None:
+        """X (m, n_0) as the methods below take it, where it needs no closer look: here it always does."""
+        return None
+
+    def ready(self, X: Any, y: Any) -> tuple[Array, Array] | None:
+        """(X, targets) as the methods below take them, where they need no closer look: here they always do."""
+        return None
 
     @property
     def groups(self) -> tuple[tuple[Any, ...], ...]:
@@ -203,12 +219,15 @@ class Network:
         name = self.activations[-1]
         if (name, self.loss) in CANONICAL:
             return CANONICAL[name, self.loss].delta(a, y)
-        delta = LOSSES[self.loss].gradient(a, y, *self.loss_parameters)
+        return self._through_output(LOSSES[self.loss].gradient(a, y, *self.loss_parameters), z, a)
+
+    def _through_output(self, gradient_a: Array, z: Array, a: Array) -> Array:
+        """dc/dz of the output layer from dc/da."""
+        name = self.activations[-1]
         if name == "softmax":
-            delta = a * (delta - (a * delta).sum(axis=1, keepdims=True))
-        else:
-            delta = delta * ACTIVATIONS[name].derivative(z, a, self.negative_slope)
-        return delta
+            delta: Array = a * (gradient_a - (a * gradient_a).sum(axis=1, keepdims=True))
+            return delta
+        return gradient_a * ACTIVATIONS[name].derivative(z, a, self.negative_slope)
 
     def _backpropagate(
         self,
@@ -233,11 +252,26 @@ class Network:
             share = 1 / len(x) if w is None else (w / w.sum())[:, None]
             seen.gradient_a.append(share * LOSSES[self.loss].gradient(activations[-1], y, *self.loss_parameters))
             seen.delta.append(delta.copy())
-        weights, biases = self._views(flat)
-        for layer in reversed(range(len(weights))):
-            self.layers[layer].backward_parameters(
-                _masked(activations, factors, layer), delta, weights[layer], biases[layer] if self.bias else None
-            )
+        self._descend(delta, zs, activations, flat, inputs, factors, seen)
+        return total
+
+    def _descend(
+        self,
+        delta: Array,
+        zs: list[Array],
+        activations: list[Array],
+        flat: Array | None,
+        inputs: Array | None = None,
+        factors: dict[int, Array] | None = None,
+        seen: Seen | None = None,
+    ) -> None:
+        """From delta of the output down: the gradient by the parameters into flat, that by X into inputs."""
+        weights, biases = ([], []) if flat is None else self.views(flat)
+        for layer in reversed(range(len(self.layers))):
+            if weights:
+                self.layers[layer].backward_parameters(
+                    _masked(activations, factors, layer), delta, weights[layer], biases[layer] if self.bias else None
+                )
             if layer > 0:
                 derivative = ACTIVATIONS[self.activations[layer - 1]].derivative
                 delta = self.layers[layer].backward_input(delta, self.weights[layer])
@@ -250,7 +284,6 @@ class Network:
                     seen.delta.insert(0, delta.copy())
         if inputs is not None:
             inputs[...] = self.layers[0].backward_input(delta, self.weights[0])
-        return total
 
     @_quietly
     def forward(self, X: Any, out: Any = None, threads: int = 1, checked: bool = False) -> Array | None:
@@ -314,6 +347,42 @@ class Network:
         return total / (len(X) if sample_weight is None else float(sample_weight.sum(dtype=np.float64)))
 
     @_quietly
+    def vjp(
+        self,
+        X: Array,
+        targets: Array,
+        sample_weight: Array | None,
+        flat: Array,
+        inputs: Array | None = None,
+        threads: int = 1,
+    ) -> float:
+        """The sum of targets * outputs over the rows, each times its weight of any sign; its gradient as above."""
+        zs, activations = self._pass_forward(X)
+        given = targets if sample_weight is None else targets * sample_weight[:, None]
+        self._descend(self._through_output(given, zs[-1], activations[-1]), zs, activations, flat, inputs)
+        return float((given * activations[-1]).sum(dtype=np.float64))
+
+    @_quietly
+    def jacobian(self, X: Array, out: Array, threads: int = 1) -> None:
+        """dA^L/dX of every row, into out (m, n_L, n_0)."""
+        zs, activations = self._pass_forward(_dense(X))
+        for k in range(self.sizes[-1]):
+            of_output = np.zeros_like(activations[-1])
+            of_output[:, k] = 1
+            self._descend(self._through_output(of_output, zs[-1], activations[-1]), zs, activations, None, out[:, k])
+
+    @_quietly
+    def activations_of(self, X: Array, first: int, end: int, threads: int = 1) -> list[Array]:
+        """A^(l + 1) (m, n) of the layers l = first .. end - 1, counted from 0."""
+        return self._pass_forward(_dense(X))[1][1 + first : 1 + end]
+
+    @_quietly
+    def update(self, gradient: Array, optimizer: Any, threads: int = 1) -> None:
+        """One step of an optimizer, from a gradient (n_parameters,) of whatever origin."""
+        self._gradient[...] = gradient
+        self._make_step(optimizer, optimizer.learning_rate, 0 if optimizer.decoupled else optimizer.weight_decay)
+
+    @_quietly
     def train(
         self,
         X: Array,
@@ -322,16 +391,107 @@ class Network:
         order: Array | None,
         steps: Steps,
         threads: int = 1,
-    ) -> float:
+        run: Any = None,
+    ) -> float | None:
         """An epoch, or some steps of one, over the samples in `order` (m,), or as they stand if it is None.
 
         Returns the mean of the losses seen on the way, over the weighted samples. At a loss that is not finite it
         stops, and returns that loss. A batch whose weights are all zero makes no step.
+
+        With a `run`, a fastmlp.training.Run, as many epochs as it lets this call make, and None: order are the rows
+        to train with. `run` is told how far they are.
+        """
+        if run is not None:
+            self._run_epochs(X, targets, sample_weight, order, steps, run)
+            return None
+        sums = np.zeros(5)
+        for _ in self._steps(X, targets, sample_weight, order, steps, sums):
+            pass
+        loss, weight, by_rows, penalty_by_rows, rows = sums.tolist()
+        self.loss_by_rows, self.penalty_by_rows = by_rows / rows, penalty_by_rows / rows
+        return loss / weight
+
+    def _run_epochs(
+        self, X: Array, targets: Array, sample_weight: Array | None, rows: Array | None, steps: Steps, run: Any
+    ) -> None:
+        """Whole epochs, or with run.one_step the next step, or the end of the epoch that has no more steps."""
+        samples = len(X if rows is None else rows)
+        per_epoch, run.ended = steps.per_epoch(samples), 0
+        end = perf_counter() + run.seconds
+        while run.ended < len(run.losses) and not run.stop:
+            if run.step == 0:
+                run.before[...] = self.parameters
+            seed, order = seed_of_epoch(run.seed, run.number), rows
+            if run.order is not None:
+                run.order[...] = order = shuffled(np.arange(samples) if rows is None else rows, seed)
+            rates = None if steps.rates is None else steps.rates[run.ended * per_epoch :]
+            rest = steps._replace(rates=rates, seed=seed, first=run.step)
+            if not run.cut:
+                for number, loss in self._steps(X, targets, sample_weight, order, rest, run.sums):
+                    run.step, run.batch_loss = number + 1, loss
+                    if not math.isfinite(loss):
+                        break
+                    if perf_counter() > end:
+                        run.cut = "time"
+                    if run.one_step:
+                        return
+                    if run.cut:
+                        break
+            self._end_epoch(run)
+
+    def _end_epoch(self, run: Any) -> None:
+        """Its losses, and whether it was the best or the last one."""
+        losses = run.losses[run.ended]
+        losses[...] = math.nan
+        losses[0] = loss = run.sums[0] / run.sums[1]
+        if run.validation is not None and math.isfinite(loss):
+            x, targets, rows = run.validation
+            rows = slice(None) if rows is None else rows
+            losses[1] = loss = self.evaluate(x[rows], targets[rows])
+            if run.wants_accuracy:
+                losses[2] = self._accuracy(x[rows], targets[rows])
+        run.step, run.number, run.sums[...] = 0, run.number + 1, 0
+        if not (math.isfinite(loss) and self.is_finite()):
+            self.parameters[...] = run.before
+            self.reset_optimizer()
+            run.stop, run.diverged_loss = "diverged", loss
+            return
+        run.ended += 1
+        run.stop = run.cut
+        if run.patience > 0:
+            if loss < run.best_loss - run.tol:
+                run.best_loss, run.waited, run.best[...] = loss, 0, self.parameters
+            else:
+                run.waited += 1
+            if run.waited >= run.patience and not run.stop:
+                run.stop = "patience"
+
+    def _accuracy(self, X: Array, targets: Array) -> float:
+        """The share of rows that get their class, from softmax or from one sigmoid."""
+        outputs = self._pass_forward(X)[1][-1]
+        if self.activations[-1] != "softmax":
+            return float(np.mean((outputs >= 0.5) == (targets >= 0.5)))
+        labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
+        return float(np.mean(outputs.argmax(axis=1) == labels))
+
+    def _steps(
+        self,
+        X: Array,
+        targets: Array,
+        sample_weight: Array | None,
+        order: Array | None,
+        steps: Steps,
+        sums: Array,
+    ) -> Iterator[tuple[int, float]]:
+        """Make steps of an epoch, one at a time: the number of each and its mean loss.
+
+        sums are, over their samples, of: the loss and the weight; the mean loss of a batch times its rows, and the
+        penalty in it; the rows.
         """
         batch_size, optimizer, l2, rates, seed, first, last = steps
-        total = total_weight = total_rows = by_rows = penalty_by_rows = 0.0
-        step, X = OPTIMIZERS[type(optimizer).__name__], _dense(X)
-        for number, start in list(enumerate(range(0, len(X), batch_size)))[first:last]:
+        X = _dense(X)
+        samples = len(X if order is None else order)
+        for number, start in list(enumerate(range(0, samples, batch_size)))[first:last]:
             rows = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
             x, w = X[rows], None if sample_weight is None else sample_weight[rows]
             weight = len(x) if w is None else float(w.sum(dtype=np.float64))
@@ -342,35 +502,36 @@ class Network:
             penalty = (
                 0.5 * l2 * sum(float(np.square(W, dtype=np.float64).sum()) for W, _ in self._decayed()) if l2 else 0.0
             )
-            total += loss + penalty
-            total_weight += weight
-            by_rows += len(x) * (loss + penalty) / weight
-            penalty_by_rows += len(x) * penalty / weight
-            total_rows += len(x)
+            total = loss + penalty
+            sums += (total, weight, len(x) * total / weight, len(x) * penalty / weight, len(x))
+            if math.isfinite(loss):
+                rate = optimizer.learning_rate if rates is None else float(rates[number])
+                decay = (0 if optimizer.decoupled else optimizer.weight_decay) + l2 / weight
+                self._make_step(optimizer, rate, decay)
+            yield number, total / weight
             if not math.isfinite(loss):
                 break
-            frozen = [slice(g.offset, g.offset + g.length) for g in self._groups if not g.trainable]
-            for group in frozen:
-                self._gradient[group] = 0
-            if optimizer.clip_norm is not None:
-                norm = math.sqrt(float(np.square(self._gradient, dtype=np.float64).sum()))
-                self._gradient *= min(1.0, optimizer.clip_norm / norm) if norm > 0 else 1.0
-            decay = (0 if optimizer.decoupled else optimizer.weight_decay) + l2 / weight
-            if decay or optimizer.l1:
-                for theta, g in self._decayed():
-                    g += decay * theta + optimizer.l1 * np.sign(theta)
-            if optimizer.bias_correction:
-                self.beta_1_power *= optimizer.beta_1
-                self.beta_2_power *= optimizer.beta_2
-            rate = optimizer.learning_rate if rates is None else float(rates[number])
-            moved = (self.parameters, self.first, self.second)
-            before = [[array[group].copy() for array in moved] for group in frozen]
-            step(self, optimizer, rate * self._rate_factors(), self._gradient)
-            for group, values in zip(frozen, before, strict=True):
-                for array, value in zip(moved, values, strict=True):
-                    array[group] = value
-        self.loss_by_rows, self.penalty_by_rows = by_rows / total_rows, penalty_by_rows / total_rows
-        return total / total_weight
+
+    def _make_step(self, optimizer: Any, rate: float, decay: float) -> None:
+        """The step of an optimizer from self._gradient, at a learning rate, and with so much L2 penalty."""
+        frozen = [slice(g.offset, g.offset + g.length) for g in self._groups if not g.trainable]
+        for group in frozen:
+            self._gradient[group] = 0
+        if optimizer.clip_norm is not None:
+            norm = math.sqrt(float(np.square(self._gradient, dtype=np.float64).sum()))
+            self._gradient *= min(1.0, optimizer.clip_norm / norm) if norm > 0 else 1.0
+        if decay or optimizer.l1:
+            for theta, g in self._decayed():
+                g += decay * theta + optimizer.l1 * np.sign(theta)
+        if optimizer.bias_correction:
+            self.beta_1_power *= optimizer.beta_1
+            self.beta_2_power *= optimizer.beta_2
+        moved = (self.parameters, self.first, self.second)
+        before = [[array[group].copy() for array in moved] for group in frozen]
+        OPTIMIZERS[type(optimizer).__name__](self, optimizer, rate * self._rate_factors(), self._gradient)
+        for group, values in zip(frozen, before, strict=True):
+            for array, value in zip(moved, values, strict=True):
+                array[group] = value
 
     def _decayed(self) -> list[tuple[Array, Array]]:
         """The parameters that penalties count for, group by group, and their gradient."""

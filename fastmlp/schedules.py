@@ -146,14 +146,12 @@ def _schedule(given: ScheduleName | Schedule) -> Schedule:
     raise TypeError(f"schedule is {given!r}; expected a name ({names}), an instance as Cosine(), or a callable")
 
 
-def factors(given: ScheduleName | Schedule | None, epoch: int, epochs: int, steps: int) -> Array | None:
-    """The factors of the steps of an epoch, each at its middle, by a schedule or its name; None for none."""
-    if given is None:
-        return None
-    progress = (epoch * steps + np.arange(steps) + 0.5) / (epochs * steps)
+def factors(given: ScheduleName | Schedule, epoch: int, n: int, epochs: int, steps: int) -> Array:
+    """The factors of the steps of n of the epochs, from `epoch` on, each at its middle, by a schedule or its name."""
+    progress = (epoch * steps + np.arange(n * steps) + 0.5) / (epochs * steps)
     answer = np.asarray(_schedule(given)(progress), dtype=np.float64)
-    if answer.shape != (steps,):
-        raise ValueError(f"schedule gave shape {answer.shape} for {steps} steps; expected ({steps},)")
+    if answer.shape != progress.shape:
+        raise ValueError(f"schedule gave shape {answer.shape} for {len(progress)} steps; expected {progress.shape}")
     if not (np.isfinite(answer) & (answer >= 0)).all():
         raise ValueError("schedule gave a factor that is negative or not finite")
     return answer

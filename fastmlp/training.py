@@ -1,20 +1,20 @@
-"""Training above the core: the loop over epochs of `MLP.fit`, and what the estimators' own loop is made of, too.
+"""Training above the core: the epochs of `MLP.fit`, and what the estimators' own loop is made of, too.
 
-That is an epoch (`run_epoch`), and the callbacks and deadline of a fit (`FitCallbacks`). It is given a network and
-what to do with it, and knows no MLP. Not here: the rules of scikit-learn for the learning rate and for the end, which
-are the estimators' (estimator_training.py).
+The loop over epochs, steps and samples is the core's (src/epochs.pxd). It comes back when somebody has to look: a
+callback, the progress line, every tenth of a second. `train` is the loop over such calls, and `Run` says what each of
+them goes on with. The estimators make one epoch a call (`run_epoch`), for scikit-learn's rules come in between; with
+`train` they share callbacks and deadline (`FitCallbacks`). Not here: those rules (estimator_training.py).
 """
 
 import math
-import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastmlp import checks, schedules
-from fastmlp.architecture import Architecture
+from fastmlp import schedules
 from fastmlp.formulas import Array
 from fastmlp.history import Callback, History
 from fastmlp.optimizers import Steps
@@ -24,11 +24,16 @@ from fastmlp.schedules import Schedule, ScheduleName
 # (X, targets, sample_weight); X is an array or a `sparse.CSR`.
 Data = tuple[Any, Array, Array | None]
 
+_MOST_EPOCHS = 4096  # in one call of the core
+_MOST_RATES = 1 << 16  # learning rates that are made for one call, if an epoch has not more steps
+
 _WORK = 3e7  # products between two looks at the time, or as much work beside them: some hundredths of a second
 
 
 def callbacks(name: str, given: Any) -> list[Callback]:
     """The callables of an argument that is one, or several."""
+    if type(given) is tuple and not given:
+        return []
     if callable(given):
         return [given]
     if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
@@ -70,12 +75,22 @@ class FitCallbacks:
 
     def ask(self, calls: list[Callback]) -> bool:
         """Whether any of these callbacks answers true; all of them are called."""
+        if not calls:
+            return False
         answers = [bool(call(self._model, self.history)) for call in calls]
         self._after_callbacks()
         return any(answers)
 
+    def epochs_at_once(self, epochs: int) -> int:
+        """How many of the epochs that are left the core may make before one of these has to look."""
+        done = self.history.epochs
+        if self.calls or self.after_batch is not None:
+            return 1
+        most = min(epochs - done, _MOST_EPOCHS)
+        return most if self._progress is None else min(most, self._progress.epochs_until_shown(done))
+
     def show(self, samples: int) -> None:
-        """Show the progress after an epoch over so many samples."""
+        """Show the progress after epochs over so many samples each."""
         self.history.seconds = perf_counter() - self._began
         if self._progress is not None:
             self._progress.show(self.history, samples)
@@ -87,47 +102,72 @@ class FitCallbacks:
             self._progress.close()
 
 
-class EarlyStopping:
-    """Keeps the best loss and its weights, and counts epochs without improvement."""
+@dataclass(slots=True)
+class Run:
+    """Epochs, as `Network.train` makes them in one call or in many: what is asked, and how far they are.
 
-    def __init__(self, patience: int | None, tol: float | None) -> None:
-        self._patience = 1 if patience is None else checks.integer("patience", patience, 1)
-        self._tol = 0.0 if tol is None else checks.number("tol", tol, least=0)
-        self._active = patience is not None or tol is not None
-        self._loss = math.inf
-        self._waited = 0
-        self.best: Array | None = None
-        self.stop_reason = "tol" if patience is None else "patience"
+    The results are the same bits wherever the calls end.
 
-    def is_over(self, loss: float, parameters: Array) -> bool:
-        """Take the loss of an epoch; whether patience is at its end."""
-        if not self._active:
-            return False
-        if loss < self._loss - self._tol:
-            self._loss, self._waited, self.best = loss, 0, parameters.copy()
-        else:
-            self._waited += 1
-        return self._waited >= self._patience
+    Attributes
+    ----------
+    seed, number : int
+        They decide on the order of the samples and on dropout: seed is the net's, 64 bits; number is that of the
+        epoch in work, counted since the net was made.
+    order : ndarray (rows,) of int64, or None
+        Room for the order of an epoch that is shuffled.
+    validation : (X, targets, rows), or None
+        What to measure after each epoch: rows (validation_rows,) of X, or None for all.
+    wants_accuracy : bool
+        Whether to count the validation rows that are classified rightly.
+    patience, tol
+        As for `MLP.fit`; 0 for no patience.
+    before, best : ndarray (n_parameters,) of the net's dtype, or None
+        Parameters from before the epoch in work, in the core's own order, and of the best one, in that of
+        `MLP.parameters`; None without patience.
+    losses : ndarray (epochs, 3) of float64
+        As many epochs as the next call may make; of those that it `ended`, it fills in the mean training loss, the
+        validation loss and the validation accuracy, NaN where nobody asks for these.
+    one_step : bool
+        Whether a call ends after a step, too; then `batch_loss` is that step's.
+    seconds : float
+        When the epoch in work is to be the last, from the call on.
+    cut : str
+        What ended the epoch in work before its last step: "callback", "time" or "".
+    stop : str
+        Why there are no more epochs: "patience", "diverged", "time", "callback", or "" if there may be.
+    step, sums, best_loss, waited, diverged_loss
+        How far it is: see Epochs in src/epochs.pxd.
+    """
+
+    seed: int
+    number: int
+    before: Array
+    order: Array | None = None
+    validation: tuple[Array, Array, Array | None] | None = None
+    validation_rows: int = 0
+    wants_accuracy: bool = False
+    patience: int = 0
+    tol: float = 0.0
+    best: Array | None = None
+    losses: Array | None = None
+    ended: int = 0
+    one_step: bool = False
+    batch_loss: float = math.nan
+    seconds: float = math.inf
+    cut: str = ""
+    stop: str = ""
+    step: int = 0
+    sums: Array = field(default_factory=lambda: np.zeros(5))
+    best_loss: float = math.inf
+    waited: int = 0
+    diverged_loss: float = math.nan
 
 
-class Split(NamedTuple):
-    """The train/validation split of a fit."""
-
-    training: Data
-    validation: tuple[Array, Array] | None  # (X, targets)
-
-
-def split_rows(data: Data, n_validation: int, shuffle: bool, rng: "np.random.Generator") -> Split:
-    """Split off so many rows for validation: drawn by rng, or else the last ones."""
-    x, targets, w = data
-    state = rng.bit_generator.state
-    order = rng.permutation(len(x)) if shuffle else np.arange(len(x))
-    kept, taken = np.sort(order[:-n_validation]), np.sort(order[-n_validation:])
-    if w is not None and not w[kept].any():
-        rng.bit_generator.state = state
-        raise ValueError("sample_weight is zero for every row that validation leaves to train on")
-    training = x[kept], targets[kept], None if w is None else w[kept] / w[kept].max()
-    return Split(training, (x[taken], targets[taken]))
+def split_rows(rows: int, n_validation: int, seed: int) -> tuple[Array, Array]:
+    """The rows to train with and so many to validate with, in ascending order: the same for the same seed."""
+    held_out = np.zeros(rows, bool)
+    held_out[np.random.default_rng((seed, rows)).permutation(rows)[:n_validation]] = True
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
 class Epoch(NamedTuple):
@@ -159,7 +199,8 @@ def run_epoch(
         at_once = 1
     elif deadline < math.inf:
         at_once = 1 + int(_WORK / (network.parameters.size * (batch_size + 8.0) + 1e4))
-    sums, weights, reason = np.zeros(3), np.zeros(3), None
+    total = total_by_rows = total_penalty = total_weight = total_rows = 0.0
+    reason = None
     for first in range(0, n_steps, at_once):
         samples = slice(first * batch_size, min((first + at_once) * batch_size, rows))
         weight = count = float(samples.stop - samples.start)
@@ -169,8 +210,11 @@ def run_epoch(
             continue
         some = steps if at_once == n_steps else steps._replace(first=first, last=first + at_once)
         loss = network.train(x, targets, w, order, some, threads)
-        sums += (weight * loss, count * network.loss_by_rows, count * network.penalty_by_rows)
-        weights += (weight, count, count)
+        total += weight * loss
+        total_by_rows += count * network.loss_by_rows
+        total_penalty += count * network.penalty_by_rows
+        total_weight += weight
+        total_rows += count
         if not math.isfinite(loss):
             break
         if after_batch is not None and after_batch(loss):
@@ -179,80 +223,71 @@ def run_epoch(
         if perf_counter() > deadline:
             reason = "time"
             break
-    loss, loss_by_rows, penalty_by_rows = sums / weights
-    return Epoch(float(loss), float(loss_by_rows), float(penalty_by_rows), reason)
+    return Epoch(total / total_weight, total_by_rows / total_rows, total_penalty / total_rows, reason)
 
 
-class Run(NamedTuple):
-    """The epochs of a fit: how many, in what order of samples, at what rates, and what may end them early."""
+class Plan(NamedTuple):
+    """What a fit is to do, all of it checked.
 
-    epochs: int
+    Attributes
+    ----------
+    data : (X, targets, sample_weight)
+    rows : ndarray of int64, or None
+        Those of the data to train with, in ascending order; None for all.
+    steps : Steps
+    run : Run
+    epochs : int
+        In all, at most.
+    threads : int
+    schedule : str, callable or None
+    callbacks : FitCallbacks
+    only_tol : bool
+        Whether tol was given without patience, and so is what ends the fit.
+    """
+
+    data: Data
+    rows: Array | None
     steps: Steps
+    run: Run
+    epochs: int
     threads: int
-    shuffle: bool
     schedule: ScheduleName | Schedule | None
-    early_stopping: EarlyStopping
     callbacks: FitCallbacks
+    only_tol: bool
 
 
-def train(network: Any, architecture: Architecture, split: Split, run: Run, rng: "np.random.Generator") -> History:
-    """The epochs of `MLP.fit` with the network of an architecture; rng shuffles and draws the seeds of dropout."""
-    data, validation = split
-    steps, callbacks, early_stopping = run.steps, run.callbacks, run.early_stopping
-    parameters, history, rows = network.parameters, callbacks.history, len(data[0])
-    order = np.arange(rows) if run.shuffle and steps.batch_size < rows else None
+def train(network: Any, plan: Plan) -> None:
+    """The epochs of `MLP.fit`, until `run` has a reason to stop; callbacks are told of them.
+
+    The net ends with its best parameters, where patience asks for them.
+    """
+    data, rows, steps, run, epochs, threads, schedule, callbacks, only_tol = plan
+    history = callbacks.history
+    samples = len(data[0] if rows is None else rows)
+    steps_per_epoch = steps.per_epoch(samples)
+    run.one_step = callbacks.after_batch is not None
     try:
-        for epoch in range(run.epochs):
-            before = parameters.copy()
-            factors = schedules.factors(run.schedule, epoch, run.epochs, steps.per_epoch(rows))
-            rates = None if factors is None else steps.optimizer.learning_rate * factors
-            if order is not None:
-                rng.shuffle(order)
-            seed = int(rng.integers(2**63)) if any(architecture.dropout) else 0
-            loss, *_, ended = run_epoch(
-                network, data, order, steps._replace(rates=rates, seed=seed), run.threads, callbacks
-            )
-            monitored = loss
-            if validation is not None and math.isfinite(loss):
-                monitored = network.evaluate(*validation, None, run.threads)
-            if not (math.isfinite(monitored) and np.isfinite(parameters).all()):
-                parameters[...] = before
-                network.reset_optimizer()
-                history.stop_reason = "diverged"
-                break
-            history.loss.append(loss)
-            if validation is not None:
-                history.validation_loss.append(monitored)
-                if architecture.classifies:
-                    history.validation_accuracy.append(_accuracy(network, architecture, validation, run.threads))
-            callbacks.show(rows)
-            over = early_stopping.is_over(monitored, parameters)
-            stop = callbacks.calls and callbacks.ask(callbacks.calls)
-            if stop or ended is not None:
-                history.stop_reason = ended or "callback"
-                break
-            if over:
-                history.stop_reason = early_stopping.stop_reason
-                break
+        while not run.stop and history.epochs < epochs:
+            if run.step == 0:
+                at_once = callbacks.epochs_at_once(epochs)
+                if schedule is not None:
+                    at_once = max(1, min(at_once, _MOST_RATES // steps_per_epoch))
+                    factors = schedules.factors(schedule, history.epochs, at_once, epochs, steps_per_epoch)
+                    steps = steps._replace(rates=steps.optimizer.learning_rate * factors)
+                run.losses = np.empty((at_once, 3))
+            run.seconds = callbacks.deadline - perf_counter()
+            network.train(*data, rows, steps, threads, run)
+            if run.ended > 0:
+                history.take(run.losses[: run.ended], run.validation is not None, run.wants_accuracy)
+                callbacks.show(samples)
+                if callbacks.ask(callbacks.calls) and run.stop != "diverged":
+                    run.stop = run.cut or "callback"
+            elif not run.stop and callbacks.after_batch is not None and callbacks.after_batch(run.batch_loss):
+                run.cut = "callback"
     finally:
         callbacks.close()
-    if early_stopping.best is not None:
-        parameters[...] = early_stopping.best
-    if history.stop_reason == "diverged":
-        kept_weights = "the last finite weights" if early_stopping.best is None else "its best weights so far"
-        warnings.warn(
-            f"training diverged at epoch {history.epochs + 1} (loss {monitored}): the net keeps {kept_weights}; "
-            "a smaller learning rate or scaled inputs may help",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-    return history
-
-
-def _accuracy(network: Any, architecture: Architecture, data: tuple[Array, Array], threads: int) -> float:
-    """Share of rows classified rightly, for a softmax or one sigmoid."""
-    x, targets = data
-    labels = targets
-    if targets.ndim == 2:
-        labels = targets.argmax(axis=1) if architecture.output == "softmax" else targets[:, 0] >= 0.5
-    return float(np.mean(architecture.labels(network.forward(x, None, threads, True)) == labels))
+    history.stop_reason = run.stop or "epochs"
+    if run.stop == "patience" and only_tol:
+        history.stop_reason = "tol"
+    if run.best_loss < math.inf:
+        network.parameters[...] = run.best

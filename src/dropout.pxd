@@ -8,6 +8,12 @@ from libc.stdint cimport int32_t, uint32_t, uint64_t
 from real cimport real
 from activations cimport choose
 
+cdef extern from *:
+    """
+    #define GOLDEN 0x9E3779B97F4A7C15ULL
+    """
+    const uint64_t GOLDEN       # 2^64 over the golden ratio: what splitmix64 counts by
+
 
 cdef inline uint64_t mixed(uint64_t x) noexcept nogil:
     """The finaliser of splitmix64 (Steele et al. 2014)."""
@@ -18,8 +24,8 @@ cdef inline uint64_t mixed(uint64_t x) noexcept nogil:
 
 cdef inline uint64_t key_of(uint64_t seed, uint64_t position, uint64_t layer) noexcept nogil:
     """What the units of one layer share for one sample; layers and positions are counted from 0."""
-    seed = mixed(seed + (layer + 1) * 0x9E3779B97F4A7C15ULL)
-    return mixed(seed + (position + 1) * 0x9E3779B97F4A7C15ULL)
+    seed = mixed(seed + (layer + 1) * GOLDEN)
+    return mixed(seed + (position + 1) * GOLDEN)
 
 
 cdef inline int32_t draw(uint32_t low, uint32_t high, uint32_t unit) noexcept nogil:

@@ -4,11 +4,12 @@
 
 Not here: Z and dA themselves (dense, sparse, scale.pxd); who calls this for which part (schedules.pxd).
 """
+from libc.string cimport memset
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward
-from losses cimport Outputs, loss_backward, loss_forward, softmax_forward
+from losses cimport GIVEN_DERIVATIVE, Outputs, loss_backward, loss_forward, softmax_forward
 from matrix cimport Matrix, by_rows
-from net cimport Layer, Net, Part, rows_of_part
+from net cimport Layer, Net, Part, row_of, rows_of_part
 from samples cimport drop_units, drops, gather_targets, gather_weights, outputs_of
 
 
@@ -67,23 +68,44 @@ cdef inline void rows_forward(Net* net, Py_ssize_t first, const Part* rows, Matr
         layer_forward(net, l, &part, x)
 
 
-cdef inline void rows_loss(Net* net, const Part* part) noexcept nogil:
-    """The losses of some rows and, where a gradient is wanted, delta of the output layer."""
+cdef inline Outputs outputs_of_net(Net* net, const Part* part) noexcept nogil:
+    """The last layer's for some rows, as the net's loss reads them, without targets and weights."""
     cdef Layer* last = &net.layers[net.depth - 1]
     cdef Py_ssize_t at = part.row * last.n_out
     cdef Outputs outputs
     outputs.loss, outputs.activation, outputs.slope = net.loss, last.activation, net.slope
     outputs.parameters = net.loss_parameters
     outputs.a, outputs.z, outputs.log_sum = last.a + at, last.z + at, net.log_sum + part.row
-    outputs.t, outputs.sample_weight = gather_targets(net, part), gather_weights(net, part)
+    outputs.t = outputs.sample_weight = NULL
     outputs.m, outputs.n = part.rows, last.n_out
+    return outputs
+
+
+cdef inline void rows_loss(Net* net, const Part* part) noexcept nogil:
+    """The losses of some rows and, where a gradient is wanted, delta of the output layer."""
+    cdef Layer* last = &net.layers[net.depth - 1]
+    cdef Py_ssize_t at = part.row * last.n_out
+    cdef Outputs outputs = outputs_of_net(net, part)
+    outputs.t, outputs.sample_weight = gather_targets(net, part), gather_weights(net, part)
     loss_forward(&outputs, net.row_loss + part.row, net.cost + at)
     if net.backward:
         loss_backward(&outputs, last.delta + at, net.inverse_weight)
 
 
-cdef inline void rows_backward(Net* net, const Part* rows) noexcept nogil:
-    """For some rows: delta of the hidden layers, from the top down, and dC/dX where it is wanted.
+cdef inline void rows_output_gradient(Net* net, const Part* part, Py_ssize_t k) noexcept nogil:
+    """For some rows: delta of the output layer, where c is output k."""
+    cdef Layer* last = &net.layers[net.depth - 1]
+    cdef Py_ssize_t i, at = part.row * last.n_out
+    cdef Outputs outputs = outputs_of_net(net, part)
+    memset(net.t + at, 0, part.rows * last.n_out * sizeof(real))
+    for i in range(part.rows):
+        net.t[at + i * last.n_out + k] = 1
+    outputs.loss, outputs.t = GIVEN_DERIVATIVE, net.t + at
+    loss_backward(&outputs, last.delta + at, 1)
+
+
+cdef inline void rows_backward(Net* net, const Part* rows, real* inputs_gradient) noexcept nogil:
+    """For some rows: delta of the hidden layers, from the top down, and dC/dX unless it is NULL.
 
     Not of layers that go by columns (schedules.pxd), nor below the lowest one that is trained.
     """
@@ -94,9 +116,11 @@ cdef inline void rows_backward(Net* net, const Part* rows) noexcept nogil:
     for l in range(net.depth - 2, max(net.column_layers, net.lowest_delta) - 1, -1):
         part.columns = net.layers[l].n_out
         layer_backward(net, l, &part)
-    if net.inputs_gradient != NULL:
+    if inputs_gradient != NULL:
         part.columns = n_in
-        dx = by_rows(net.inputs_gradient + (part.first_sample + part.row) * n_in, part.rows, n_in, n_in)
+        dx = by_rows(
+            inputs_gradient + (part.first_sample + part.row) * net.inputs_gradient_stride, part.rows, n_in,
+            net.inputs_gradient_stride)
         net.layers[0].operations.backward_input(net, &net.layers[0], &part, &dx)
 
 
@@ -110,3 +134,24 @@ cdef inline double sum_of_losses(const Net* net, Py_ssize_t row, Py_ssize_t m) n
     for i in range(row + m - m % 4, row + m):
         total[0] += net.row_loss[i]
     return (total[0] + total[1]) + (total[2] + total[3])
+
+
+cdef inline Py_ssize_t largest(const real* x, Py_ssize_t n) noexcept nogil:
+    """Where the largest element stands, the first of several."""
+    cdef Py_ssize_t i, at = 0
+    for i in range(1, n):
+        if x[i] > x[at]:
+            at = i
+    return at
+
+
+cdef inline bint is_right(const Net* net, Py_ssize_t row) noexcept nogil:
+    """Whether a sample in work got its class: of softmax the largest output's, of one sigmoid 1 from 0.5 on."""
+    cdef Layer* last = &net.layers[net.depth - 1]
+    cdef const real* a = last.a + row * last.n_out
+    cdef Py_ssize_t at = row_of(net, net.first_sample + row)
+    if last.activation != SOFTMAX:
+        return (a[0] >= 0.5) == (net.data.targets[at] >= 0.5)
+    if net.data.labels != NULL:
+        return largest(a, last.n_out) == net.data.labels[at]
+    return largest(a, last.n_out) == largest(net.data.targets + at * last.n_out, last.n_out)

@@ -27,6 +27,7 @@ cdef enum Loss:
     LOG_COSH
     QUANTILE
     POISSON
+    GIVEN_DERIVATIVE    # c = sum t a, whose dc/da = t the caller gives: no loss of a net, but of `Network.vjp`
 
 
 cdef enum:
@@ -172,6 +173,9 @@ cdef inline void loss_forward(const Outputs* outputs, real* row_loss, real* cost
         else:
             for i in range(m * n):
                 cost[i] = -t[i] * log(clipped(a[i]))
+    elif loss == GIVEN_DERIVATIVE:
+        for i in range(m * n):
+            cost[i] = t[i] * a[i]
     else:
         for i in range(m * n):
             cost[i] = REAL_NAN
@@ -247,6 +251,8 @@ cdef inline void loss_backward(const Outputs* outputs, real* delta, real scale) 
         elif loss == POISSON:
             for i in range(m * n):
                 delta[i] = <real> 1 - t[i] / at_least(a[i], REAL_EPSILON)
+        elif loss == GIVEN_DERIVATIVE:
+            memcpy(delta, t, m * n * sizeof(real))
         else:
             for i in range(m * n):
                 delta[i] = REAL_NAN
@@ -262,3 +268,16 @@ cdef inline void loss_backward(const Outputs* outputs, real* delta, real scale) 
             p = scale * outputs.sample_weight[i]
             for j in range(n):
                 delta[i * n + j] *= p
+
+
+cdef inline bint targets_fit(int loss, const real* t, Py_ssize_t n) noexcept nogil:
+    """Whether the loss is defined for all of these targets; checks.target_range says the same, and which is not."""
+    cdef Py_ssize_t i
+    cdef bint fit = True
+    if loss == BINARY_CROSS_ENTROPY:
+        for i in range(n):
+            fit = fit and 0 <= t[i] <= 1
+    elif loss == CROSS_ENTROPY or loss == POISSON:
+        for i in range(n):
+            fit = fit and t[i] >= 0
+    return fit

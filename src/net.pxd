@@ -67,6 +67,14 @@ cdef struct Sparse:         # a matrix in compressed rows (CSR)
     const int32_t* indices  # the columns that they stand in
     const int64_t* indptr   # NULL: X is dense
 
+cdef struct Data:           # samples, as a caller gave them
+    const real* X                                   # (samples, n_in of the first layer), or NULL:
+    Sparse sparse
+    const real* targets                             # (samples, n_out of the last layer), or NULL:
+    const int64_t* labels                           # (samples,)
+    const real* sample_weight                       # (samples,), or NULL for ones
+    const int64_t* order                            # sample i is row order[i] of the data, or NULL: row i
+
 cdef struct Net:
     # the net
     Py_ssize_t depth
@@ -87,14 +95,10 @@ cdef struct Net:
     real* part_gradients                            # (MAX_DATA_PARTS, part_stride): one for each data-parallel part
     Py_ssize_t part_stride
     # the data of a call
-    const real* X                                   # (samples, n_in of the first layer), or NULL:
-    Sparse sparse
-    const real* targets                             # (samples, n_out of the last layer), or NULL:
-    const int64_t* labels                           # (samples,)
-    const real* sample_weight                       # (samples,), or NULL for ones
-    const int64_t* order                            # sample i is row order[i] of the data, or NULL: row i
+    Data data
     real* outputs                                   # (samples, n_out) where predictions go, or NULL
-    real* inputs_gradient                           # (samples, n_in) where dC/dX goes, or NULL
+    real* inputs_gradient                           # where dC/dX goes, or NULL; a row of it begins
+    Py_ssize_t inputs_gradient_stride               # so many elements after the one before, n_in at least
     bint backward                                   # whether a gradient is wanted
     bint training                                   # whether steps are made: with dropout, without frozen layers
     uint64_t seed                                   # of the units that are left out
@@ -134,12 +138,12 @@ cdef struct Net:
 
 cdef inline bint is_sparse(const Net* net) noexcept nogil:
     """Whether X is; then it is not gathered, and net.x may not be there."""
-    return net.sparse.indptr != NULL
+    return net.data.sparse.indptr != NULL
 
 
 cdef inline Py_ssize_t row_of(const Net* net, Py_ssize_t sample) noexcept nogil:
     """Which row of X, targets and sample weights a sample is."""
-    return sample if net.order == NULL else net.order[sample]
+    return sample if net.data.order == NULL else net.data.order[sample]
 
 
 cdef inline const real* parameters_of(const Net* net, const Layer* layer, int group) noexcept nogil:

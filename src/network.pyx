@@ -13,28 +13,30 @@ from fastmlp._pool import api as pool_api
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.math cimport isfinite
-from libc.string cimport memset
+from libc.stdint cimport int32_t, int64_t
+from libc.math cimport INFINITY
+from libc.string cimport memcpy, memset
 from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
-from activations cimport activation_names
-from arrays cimport REAL, buffer, data, overlap, usable
+from activations cimport SOFTMAX, activation_names
+from arrays cimport REAL, as_labels, as_reals, buffer, data, is_finite, overlap, usable, view
 from dense cimport PACK_MIN_ELEMENTS, dense_operations
-from layers cimport sum_of_losses
-from losses cimport loss_rows
+from epochs cimport Epochs, give_run, make_steps, prepare_step, run_epochs, take_run
+from losses cimport GIVEN_DERIVATIVE, loss_rows, targets_fit
 from matrix cimport leading_dimension
 from net cimport BIASES, GROUPS, MAX_DATA_PARTS, MICRO_BATCH, WEIGHTS, Layer, Net, is_sparse
-from optimizers cimport Group, OptimizerState, advance, optimizer_names, take_hyperparameters
+from optimizers cimport Group, OptimizerState, optimizer_names, take_hyperparameters
 from parallel cimport pool, use_pool
-from parameters cimport choose_packed, pack_all, prepare_training, squared_weights, unpack_all
+from parameters cimport choose_packed, pack_all, prepare_training, unpack_all
 from partition cimport (
     DATA_PARALLEL_MAX_PARAMETERS, DATA_PART_MIN_ROWS, PER_NEURON, input_copies_for, intervals, micro_batches,
-    scratch_stride_for, scratches_for, take_micro_batch, take_prediction,
+    scratch_stride_for, scratches_for, take_micro_batch, take_prediction, take_samples,
 )
 from samples cimport batch_weight
 from scale cimport scale_operations
-from schedules cimport batch, look_for_signals_after, predict_item, rows_item
-from signals cimport SIGNALS_EVERY, Watch, free_lock, take_lock, wait_for_lock
+from schedules cimport (
+    activations_item, batch, jacobian_item, look_for_signals_after, mean_loss, predict_item, step_by_gradient,
+)
+from signals cimport SIGNALS_EVERY, Watch, free_lock, seconds, take_lock, wait_for_lock
 from sparse cimport sparse_operations
 from workspace cimport lay_out_backward, lay_out_forward
 
@@ -71,6 +73,7 @@ cdef class Network:
     cdef readonly double penalty_by_rows    # their weights; and the part of it that is the penalty
     cdef readonly np.ndarray parameters
     cdef readonly tuple sizes
+    cdef bint bias
 
     dtype = numpy.dtype(numpy.float64 if REAL_IS_DOUBLE else numpy.float32)
 
@@ -87,7 +90,7 @@ cdef class Network:
         name, *loss_parameters = (loss,) if isinstance(loss, str) else loss
         if len(loss_parameters) != LOSSES[name]:
             raise ValueError(f"loss {name!r} has {len(loss_parameters)} parameters; expected {LOSSES[name]}")
-        self.sizes = sizes
+        self.sizes, self.bias = sizes, bias
         self.n_in, self.n_out = sizes[0], sizes[len(sizes) - 1]
         self.net.depth = len(sizes) - 1
         self.net.loss = list(LOSSES).index(name)
@@ -226,22 +229,23 @@ cdef class Network:
         """Point the net at the data of one call, which must outlive it. X is an array, or like fastmlp.sparse.CSR."""
         cdef Net* net = &self.net
         if isinstance(X, np.ndarray):
-            net.X, net.sparse.indptr = <const real*> data(X), NULL
+            net.data.X, net.data.sparse.indptr = <const real*> data(X), NULL
             if self.starts_dense:
                 net.layers[0].operations = dense_operations()
         elif not self.starts_dense:
             raise ValueError("X is sparse; expected an array for a net whose first layer is not dense")
         else:
             net.layers[0].operations = sparse_operations()
-            net.X, net.sparse.values = NULL, <const real*> data(X.values)
-            net.sparse.indices, net.sparse.indptr = <const int32_t*> data(X.indices), <const int64_t*> data(X.indptr)
-        net.targets, net.labels = NULL, NULL
+            net.data.X, net.data.sparse.values = NULL, <const real*> data(X.values)
+            net.data.sparse.indices = <const int32_t*> data(X.indices)
+            net.data.sparse.indptr = <const int64_t*> data(X.indptr)
+        net.data.targets, net.data.labels = NULL, NULL
         if targets is not None and targets.ndim == 1:
-            net.labels = <const int64_t*> data(targets)
+            net.data.labels = <const int64_t*> data(targets)
         else:
-            net.targets = <const real*> data(targets)
-        net.sample_weight = <const real*> data(sample_weight)
-        net.order = <const int64_t*> data(order)
+            net.data.targets = <const real*> data(targets)
+        net.data.sample_weight = <const real*> data(sample_weight)
+        net.data.order = <const int64_t*> data(order)
         net.backward = backward
         net.training = False
         net.ldx = leading_dimension(self.n_in) if backward or order is not None else self.n_in
@@ -250,24 +254,68 @@ cdef class Network:
         net.inputs_gradient = NULL
         return 0
 
+    cpdef np.ndarray ready_inputs(self, X):
+        """X (m, n_in) as the methods below take it, of an array or a list that needs no closer look; else None."""
+        cdef np.ndarray x = as_reals(X)
+        if x is None or np.PyArray_NDIM(x) != 2 or np.PyArray_DIM(x, 1) != self.n_in or np.PyArray_DIM(x, 0) == 0:
+            return None
+        return x if is_finite(x) and not overlap(x, self.parameters) else None
+
+    def ready(self, X, y):
+        """(X, targets) as the methods below take them, of arrays and lists that need no closer look; else None."""
+        cdef np.ndarray x = self.ready_inputs(X), t
+        cdef Py_ssize_t rows
+        if x is None:
+            return None
+        rows = np.PyArray_DIM(x, 0)
+        if self.net.layers[self.net.depth - 1].activation == SOFTMAX:
+            t = as_labels(y, rows, self.n_out)
+            if t is not None:
+                return x, t
+        t = as_reals(y)
+        if t is None or np.PyArray_SIZE(t) != rows * self.n_out or np.PyArray_DIM(t, 0) != rows:
+            return None
+        if np.PyArray_NDIM(t) == 1 and self.n_out == 1:
+            t = t.reshape(rows, 1)
+        if (np.PyArray_NDIM(t) != 2 or not is_finite(t) or overlap(t, self.parameters)
+                or not targets_fit(self.net.loss, <const real*> np.PyArray_DATA(t), np.PyArray_SIZE(t))):
+            return None
+        return x, t
+
+    def is_finite(self, np.ndarray array=None):
+        """Whether no parameter is NaN or infinite; or no element of an array of the core's own type, without gaps."""
+        return is_finite(self.parameters if array is None else array)
+
+    def views(self, np.ndarray flat):
+        """Views (weights, biases) into an array that is laid out as `parameters`: see layout.py."""
+        cdef list weights = [], biases = []
+        cdef Py_ssize_t l
+        cdef Layer* layer
+        for l in range(self.net.depth):
+            layer = &self.net.layers[l]
+            weights.append(view(flat, layer.groups[WEIGHTS].offset, 2, layer.groups[WEIGHTS].rows, layer.n_out))
+            if self.bias:
+                biases.append(view(
+                    flat, layer.groups[BIASES].offset, 1, layer.groups[BIASES].rows * layer.n_out, 0))
+        return weights, biases
+
     def forward(self, X, out=None, int threads=1, bint checked=False):
         """Outputs (m, n_out) of X (m, n_in), or (n_out,) of (n_in,), into `out` if given.
 
         X and out are looked at: None says that one of them cannot be used as it stands, or, unless they were
         `checked` before, that X or the outputs are not finite. Only if it was, X may be compressed rows.
         """
-        cdef np.ndarray x, y
+        cdef np.ndarray x = as_reals(X), y
         cdef np.npy_intp shape[2]
         cdef Py_ssize_t rows
         cdef int ndim
-        if np.PyArray_CheckExact(X):
-            x = <np.ndarray> X
+        if x is not None:
             ndim = np.PyArray_NDIM(x)
-            if ndim < 1 or ndim > 2 or not usable(x) or np.PyArray_DIM(x, ndim - 1) != self.n_in:
+            if ndim < 1 or ndim > 2 or np.PyArray_DIM(x, ndim - 1) != self.n_in:
                 return None
             rows = 1 if ndim == 1 else np.PyArray_DIM(x, 0)
         elif checked and hasattr(X, "indptr") and out is None and X.shape[1] == self.n_in:
-            x, ndim, rows = None, 2, len(X)
+            ndim, rows = 2, len(X)
         else:
             return None
         if rows == 0 or not (checked or all_finite(<const real*> np.PyArray_DATA(x), rows * self.n_in)):
@@ -286,7 +334,7 @@ cdef class Network:
                 return None
         self.acquire()
         try:
-            self.use(X, None, None, None, threads, False)
+            self.use(X if x is None else x, None, None, None, threads, False)
             self.net.outputs = <real*> np.PyArray_DATA(y)
             if <double> rows * self.net.n_parameters < GIL_MAX_PRODUCTS:
                 self.predict(rows)
@@ -317,8 +365,8 @@ cdef class Network:
 
     def evaluate(self, X, targets, sample_weight=None, int threads=1):
         """The mean loss over the weighted rows."""
-        cdef Py_ssize_t rows = len(X), i
-        cdef double total = 0, weight
+        cdef Py_ssize_t rows = len(X)
+        cdef double loss
         self.acquire()
         try:
             self.allocate_backward()
@@ -326,108 +374,197 @@ cdef class Network:
             with nogil:
                 self.watch.mode = flush_subnormals()
                 try:
-                    weight = batch_weight(&self.net, 0, rows)
-                    for i in range(micro_batches(rows)):
-                        take_micro_batch(&self.net, 0, rows, i)
-                        if i == 0:
-                            choose_packed(
-                                &self.net, rows > MICRO_BATCH or self.net.row_blocks > 1, PACK_MIN_ELEMENTS)
-                        self.net.column_layers = 0
-                        pool.parallel_for(rows_item, &self.net, self.net.row_blocks, self.net.n_active_threads)
-                        total += sum_of_losses(&self.net, 0, self.net.size)
-                        look_for_signals_after(&self.net, &self.watch, self.net.size)
+                    take_micro_batch(&self.net, 0, rows, 0)
+                    choose_packed(&self.net, rows > MICRO_BATCH or self.net.row_blocks > 1, PACK_MIN_ELEMENTS)
+                    loss = mean_loss(&self.net, &self.watch, rows, NULL)
                 finally:
                     restore_subnormals(self.watch.mode)
         finally:
             self.release()
-        return total / weight
+        return loss
 
     def gradient(self, X, targets, sample_weight, flat, inputs=None, int threads=1):
         """The mean loss; its gradient into flat (n_parameters,), and into inputs (m, n_in) unless None."""
+        return self.backpropagate(X, targets, sample_weight, flat, inputs, threads, self.net.loss)
+
+    def vjp(self, X, targets, sample_weight, flat, inputs=None, int threads=1):
+        """The sum of targets * outputs over the rows, each times its weight of any sign; its gradient as above."""
+        return self.backpropagate(X, targets, sample_weight, flat, inputs, threads, GIVEN_DERIVATIVE)
+
+    cdef double backpropagate(
+        self, X, targets, sample_weight, flat, inputs, int threads, int loss
+    ) except? -1:
+        """A loss and its gradient: the mean of the net's own, or the sum of another."""
         cdef Py_ssize_t rows = len(X)
-        cdef double total, weight
+        cdef double total, weight = 1
+        cdef int own = self.net.loss
         self.acquire()
         try:
             self.allocate_backward()
             self.use(X, targets, sample_weight, None, threads, True)
             self.allocate_for_threads()
-            self.net.inputs_gradient = <real*> data(inputs)
+            self.net.inputs_gradient, self.net.inputs_gradient_stride = <real*> data(inputs), self.n_in
+            self.net.loss = loss
             with nogil:
                 self.watch.mode = flush_subnormals()
                 try:
-                    weight = batch_weight(&self.net, 0, rows)
+                    if loss == own:
+                        weight = batch_weight(&self.net, 0, rows)
                     prepare_training(&self.net, self.net.inputs_gradient != NULL)
                     total = batch(&self.net, &self.watch, 0, rows, weight, False)
                 finally:
                     restore_subnormals(self.watch.mode)
             unpack_all(&self.net, <real*> data(flat), self.net.gradient)
         finally:
+            self.net.loss = own
             self.release()
         return total / weight
 
-    def train(self, X, targets, sample_weight, order, steps, int threads=1):
+    def jacobian(self, X, out, int threads=1):
+        """dA^L/dX of every row, into out (m, n_out, n_in)."""
+        cdef Py_ssize_t rows = len(X), i
+        self.acquire()
+        try:
+            self.allocate_backward()
+            self.use(X, None, None, None, threads, True)
+            self.allocate_for_threads()
+            self.net.inputs_gradient, self.net.inputs_gradient_stride = <real*> data(out), self.n_in * self.n_out
+            with nogil:
+                self.watch.mode = flush_subnormals()
+                try:
+                    prepare_training(&self.net, True)
+                    for i in range(micro_batches(rows)):
+                        take_micro_batch(&self.net, 0, rows, i)
+                        self.net.column_layers = 0
+                        pool.parallel_for(jacobian_item, &self.net, self.net.row_blocks, self.net.n_active_threads)
+                        look_for_signals_after(&self.net, &self.watch, (1 + self.n_out) * self.net.size)
+                finally:
+                    restore_subnormals(self.watch.mode)
+        finally:
+            self.release()
+
+    def activations_of(self, X, Py_ssize_t first, Py_ssize_t end, int threads=1):
+        """A^(l + 1) (m, n) of the layers l = first .. end - 1, counted from 0."""
+        cdef Py_ssize_t rows = len(X), i, l, row, n, depth = self.net.depth
+        cdef list arrays = [numpy.empty((rows, self.net.layers[l].n_out), self.dtype) for l in range(first, end)]
+        cdef real* to
+        self.acquire()
+        try:
+            self.use(X, None, None, None, threads, False)
+            self.allocate_for_threads()
+            self.net.depth = end
+            self.watch.mode = flush_subnormals()
+            try:
+                for i in range(micro_batches(rows)):
+                    take_micro_batch(&self.net, 0, rows, i)
+                    if i == 0:
+                        choose_packed(&self.net, rows > MICRO_BATCH or self.net.row_blocks > 1, PACK_MIN_ELEMENTS)
+                    self.net.column_layers = 0
+                    with nogil:
+                        pool.parallel_for(
+                            activations_item, &self.net, self.net.row_blocks, self.net.n_active_threads)
+                        look_for_signals_after(&self.net, &self.watch, self.net.size)
+                    for l in range(first, end):
+                        n = self.net.layers[l].n_out
+                        to = <real*> data(arrays[l - first]) + self.net.first_sample * n
+                        for row in range(self.net.size):
+                            memcpy(to + row * n, self.net.layers[l].a + row * self.net.layers[l].ld, n * sizeof(real))
+            finally:
+                restore_subnormals(self.watch.mode)
+        finally:
+            self.net.depth = depth
+            self.release()
+        return arrays
+
+    def update(self, gradient, optimizer, int threads=1):
+        """One step of an optimizer, from a gradient (n_parameters,) of whatever origin."""
+        cdef Epochs epochs
+        cdef const real* given = <const real*> data(gradient)
+        memset(&epochs, 0, sizeof(Epochs))
+        self.acquire()
+        try:
+            self.allocate_backward()
+            self.prepare_steps(optimizer, 0, &epochs)
+            self.net.n_threads = threads
+            self.net.lowest_delta = self.net.depth      # nobody goes back after it
+            with nogil:
+                self.watch.mode = flush_subnormals()
+                pack_all(&self.net, self.net.packed_parameters, self.net.parameters)
+                pack_all(&self.net, self.net.gradient, given)
+                take_samples(&self.net, 0, MICRO_BATCH)
+                prepare_step(&self.net, &self.optimizer, &epochs, epochs.rate, 1)
+                step_by_gradient(&self.net)
+                unpack_all(&self.net, self.net.parameters, self.net.packed_parameters)
+                restore_subnormals(self.watch.mode)
+        finally:
+            self.release()
+
+    cdef int prepare_steps(self, optimizer, double l2, Epochs* epochs) except -1:
+        """Take the optimizer; `epochs` gets what a step needs of it."""
+        take_hyperparameters(&self.net.step, &self.optimizer, optimizer)
+        self.net.clip_norm = 0 if optimizer.clip_norm is None else optimizer.clip_norm
+        self.net.training = True
+        epochs.rate, epochs.weight_decay = optimizer.learning_rate, optimizer.weight_decay
+        epochs.decoupled, epochs.l2 = optimizer.decoupled, l2
+        return 0
+
+    def train(self, X, targets, sample_weight, order, steps, int threads=1, run=None):
         """An epoch, or some steps of one, over the samples in `order` (m,), or as they stand if it is None.
 
         steps is a fastmlp.optimizers.Steps. Returns the mean of the losses seen on the way, over the weighted
         samples. At a loss that is not finite it stops, and returns that loss. A batch whose weights are all zero
         makes no step.
+
+        With a `run`, a fastmlp.training.Run, as many epochs as it lets this call make, and None: order are the rows
+        to train with. `run` is told how far they are.
         """
-        cdef Py_ssize_t rows = len(X), batch_size, first, end, step, start, size
-        cdef uint64_t seed
-        cdef double total = 0, total_weight = 0, weight, loss, l2, penalty = 0, rate, weight_decay
-        cdef double by_rows = 0, penalty_by_rows = 0, total_rows = 0
-        cdef OptimizerState before
-        cdef const double* rate_of
-        cdef bint decoupled
-        optimizer, batch_size, l2, rates, seed, first = (
-            steps.optimizer, steps.batch_size, steps.l2, steps.rates, steps.seed, steps.first)
-        end = (rows + batch_size - 1) // batch_size
-        if steps.last is not None:
-            end = min(end, <Py_ssize_t> steps.last)
-        rate, weight_decay, decoupled = optimizer.learning_rate, optimizer.weight_decay, optimizer.decoupled
-        rate_of = <const double*> data(rates)
+        cdef Epochs epochs
+        cdef Py_ssize_t end
+        memset(&epochs, 0, sizeof(Epochs))
+        epochs.rows, epochs.batch_size = len(X if order is None else order), steps.batch_size
+        epochs.steps = (epochs.rows + epochs.batch_size - 1) // epochs.batch_size
+        epochs.rates = <const double*> data(steps.rates)
+        epochs.step, epochs.deadline = steps.first, INFINITY
+        end = epochs.steps if steps.last is None else min(epochs.steps, <Py_ssize_t> steps.last)
+        if run is not None:
+            take_run(&epochs, run, order)
         self.acquire()
         try:
             self.allocate_backward()
+            if run is not None and run.validation is not None:
+                X_validation, targets_validation, rows_validation = run.validation
+                self.use(X_validation, targets_validation, None, rows_validation, threads, True)
+                epochs.validation = self.net.data
+            if run is not None and run.order is not None:
+                order = run.order
             self.use(X, targets, sample_weight, order, threads, True)
             self.allocate_for_threads()
-            self.net.training, self.net.seed = True, seed
-            take_hyperparameters(&self.net.step, &self.optimizer, optimizer)
-            self.net.clip_norm = 0 if optimizer.clip_norm is None else optimizer.clip_norm
+            self.prepare_steps(steps.optimizer, steps.l2, &epochs)
+            self.net.seed = steps.seed
             with nogil:
                 self.watch.mode = flush_subnormals()
+                self.watch.now = seconds()
+                epochs.look += self.watch.now
+                epochs.deadline += self.watch.now
                 try:
                     prepare_training(&self.net, False)
-                    for step in range(first, end):
-                        start = step * batch_size
-                        size = min(batch_size, rows - start)
-                        weight = batch_weight(&self.net, start, size)
-                        if weight == 0:
-                            continue
-                        if rate_of != NULL:
-                            rate = rate_of[step]
-                        before = self.optimizer
-                        advance(&self.net.step, &self.optimizer, rate)
-                        if l2 > 0:
-                            penalty = 0.5 * l2 * squared_weights(&self.net)
-                        self.net.step.decay = <real> ((0 if decoupled else weight_decay) + l2 / weight)
-                        self.net.step.shrink = <real> (rate * weight_decay if decoupled else 0)
-                        loss = batch(&self.net, &self.watch, start, size, weight, True)
-                        total += loss + penalty
-                        total_weight += weight
-                        by_rows += size * (loss + penalty) / weight
-                        penalty_by_rows += size * penalty / weight
-                        total_rows += size
-                        if not isfinite(loss):
-                            self.optimizer = before      # it was no step
-                            break
+                    if run is None:
+                        make_steps(&self.net, &self.optimizer, &epochs, &self.watch, end)
+                    else:
+                        run_epochs(&self.net, &self.optimizer, &epochs, &self.watch)
                 finally:
                     unpack_all(&self.net, self.net.parameters, self.net.packed_parameters)
                     restore_subnormals(self.watch.mode)
+                    if run is not None:
+                        with gil:
+                            give_run(&epochs, run)
         finally:
             self.release()
-        self.loss_by_rows, self.penalty_by_rows = by_rows / total_rows, penalty_by_rows / total_rows
-        return total / total_weight
+        if run is not None:
+            return None
+        self.loss_by_rows = epochs.sums.loss_by_rows / epochs.sums.rows
+        self.penalty_by_rows = epochs.sums.penalty_by_rows / epochs.sums.rows
+        return epochs.sums.loss / epochs.sums.weight
 
     @property
     def optimizer_state(self):

@@ -1,6 +1,6 @@
 """The samples in work: their rows of X, targets and weights, and what each layer reads of them.
 
-Whatever has a row for each sample stands in buffers of the workspace; net.order says which row of the data a sample
+Whatever has a row for each sample stands in buffers of the workspace; the order says which row of the data a sample
 is. Rows that stand in order are used in place, unless somebody reads beyond their end.
 """
 from libc.stdint cimport uint32_t
@@ -18,7 +18,7 @@ cdef inline Matrix gather(
     cdef Py_ssize_t i, v, n = buffer.columns, whole = n // LANES, rest = n % LANES
     cdef const real* row
     cdef real* to
-    if net.order == NULL and not always:
+    if net.data.order == NULL and not always:
         return by_rows(data + (part.first_sample + part.row) * n, part.rows, n, n)
     buffer = rows_of(buffer, part.row, part.rows)
     for i in range(part.rows):
@@ -39,36 +39,36 @@ cdef inline Matrix gather_inputs(const Net* net, const Part* part) noexcept nogi
     """Rows of X; with `backward` always a copy, for the way back reads beyond its end. No data if X is sparse."""
     if is_sparse(net):
         return by_rows(NULL, part.rows, 0, 0)
-    return gather(net, part, inputs_buffer(net, 0), net.X, net.backward)
+    return gather(net, part, inputs_buffer(net, 0), net.data.X, net.backward)
 
 
 cdef inline const real* gather_targets(const Net* net, const Part* part) noexcept nogil:
     """Rows of targets; a label becomes a one-hot row."""
     cdef Py_ssize_t n = net.layers[net.depth - 1].n_out, i
-    if net.labels == NULL:
-        return gather(net, part, by_rows(net.t, 0, n, n), net.targets, False).data
+    if net.data.labels == NULL:
+        return gather(net, part, by_rows(net.t, 0, n, n), net.data.targets, False).data
     for i in range(part.row * n, (part.row + part.rows) * n):
         net.t[i] = 0
     for i in range(part.row, part.row + part.rows):
-        net.t[i * n + net.labels[row_of(net, part.first_sample + i)]] = 1
+        net.t[i * n + net.data.labels[row_of(net, part.first_sample + i)]] = 1
     return net.t + part.row * n
 
 
 cdef inline const real* gather_weights(const Net* net, const Part* part) noexcept nogil:
     """Sample weights, NULL for ones."""
-    if net.sample_weight == NULL:
+    if net.data.sample_weight == NULL:
         return NULL
-    return gather(net, part, by_rows(net.w, 0, 1, 1), net.sample_weight, False).data
+    return gather(net, part, by_rows(net.w, 0, 1, 1), net.data.sample_weight, False).data
 
 
 cdef inline double batch_weight(const Net* net, Py_ssize_t first_sample, Py_ssize_t size) noexcept nogil:
     """Sum of the sample weights of so many samples."""
     cdef double total = 0
     cdef Py_ssize_t i
-    if net.sample_weight == NULL:
+    if net.data.sample_weight == NULL:
         return size
     for i in range(first_sample, first_sample + size):
-        total += net.sample_weight[row_of(net, i)]
+        total += net.data.sample_weight[row_of(net, i)]
     return total
 
 
@@ -112,6 +112,6 @@ cdef inline Matrix inputs_of(Net* net, Py_ssize_t l, const Part* part) noexcept 
     x = inputs_buffer(net, part.thread)
     if net.copy_id[part.thread] != net.micro_batch_id:
         all_rows.row, all_rows.rows, all_rows.first_sample = 0, net.size, net.first_sample
-        gather(net, &all_rows, x, net.X, True)
+        gather(net, &all_rows, x, net.data.X, True)
         net.copy_id[part.thread] = net.micro_batch_id
     return rows_of(x, part.row, part.rows)

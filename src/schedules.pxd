@@ -16,7 +16,10 @@ results are the same bits.
 """
 from libc.math cimport isfinite, sqrt
 from real cimport real
-from layers cimport layer_backward, layer_forward, rows_backward, rows_forward, rows_loss, sum_of_losses
+from layers cimport (
+    is_right, layer_backward, layer_forward, rows_backward, rows_forward, rows_loss, rows_output_gradient,
+    sum_of_losses,
+)
 from matrix cimport NR, Matrix, by_rows, panel_width, panels
 from net cimport Gradient, Layer, Net, Part, is_frozen, is_sparse
 from parameters cimport add_parts, renew_layer, update_clipped, zero_frozen
@@ -25,7 +28,7 @@ from partition cimport (
     take_columns, take_weight_block, threads_for, weight_blocks,
 )
 from parallel cimport pool
-from samples cimport gather_inputs, inputs_of, outputs_of
+from samples cimport batch_weight, gather_inputs, inputs_of, outputs_of
 from signals cimport Watch, look_for_signals
 from vector cimport sum_of_squares
 
@@ -48,7 +51,7 @@ cdef inline void predict_item(void* context, Py_ssize_t item, int thread) noexce
     part = rows_of_net(net, lo, hi, thread)
     x = by_rows(NULL, part.rows, n_in, n_in)
     if not is_sparse(net):
-        x = by_rows(net.X + (net.first_sample + lo) * n_in, part.rows, n_in, n_in)
+        x = by_rows(net.data.X + (net.first_sample + lo) * n_in, part.rows, n_in, n_in)
     if net.rows_per_thread > 0:
         part.row = thread * net.rows_per_thread
         part.first_sample += lo - part.row
@@ -65,7 +68,7 @@ cdef inline void row_block(Net* net, const Part* part) noexcept nogil:
     rows_forward(net, net.column_layers, part, &x)
     rows_loss(net, part)
     if net.backward:
-        rows_backward(net, part)
+        rows_backward(net, part, net.inputs_gradient)
 
 
 cdef inline void rows_item(void* context, Py_ssize_t item, int thread) noexcept nogil:
@@ -75,6 +78,32 @@ cdef inline void rows_item(void* context, Py_ssize_t item, int thread) noexcept 
     lo, hi = share(net.size, item, net.row_blocks)
     part = rows_of_net(net, lo, hi, thread)
     row_block(net, &part)
+
+
+cdef inline Part take_rows(Net* net, Py_ssize_t item, int thread) noexcept nogil:
+    """A row block of the samples in work, and A of all layers for it."""
+    cdef Py_ssize_t lo, hi
+    cdef Part part
+    cdef Matrix x
+    lo, hi = share(net.size, item, net.row_blocks)
+    part = rows_of_net(net, lo, hi, thread)
+    x = gather_inputs(net, &part)
+    rows_forward(net, 0, &part, &x)
+    return part
+
+
+cdef inline void activations_item(void* context, Py_ssize_t item, int thread) noexcept nogil:
+    take_rows(<Net*> context, item, thread)
+
+
+cdef inline void jacobian_item(void* context, Py_ssize_t item, int thread) noexcept nogil:
+    """The derivatives of every output of some rows, one after the other."""
+    cdef Net* net = <Net*> context
+    cdef Part part = take_rows(net, item, thread)
+    cdef Py_ssize_t k
+    for k in range(net.layers[net.depth - 1].n_out):
+        rows_output_gradient(net, &part, k)
+        rows_backward(net, &part, net.inputs_gradient + k * net.layers[0].n_in)
 
 
 cdef inline Part panel_of_layer(const Net* net, Py_ssize_t panel, int thread) noexcept nogil:
@@ -213,12 +242,25 @@ cdef inline double batch_in_data_parts(
     return total
 
 
+cdef inline void step_by_gradient(Net* net) noexcept nogil:
+    """The optimizer's step from net.gradient, which is clipped first where it is longer than clip_norm."""
+    cdef double norm
+    net.clipping = 1
+    if net.clip_norm > 0:
+        zero_frozen(net)
+        norm = sqrt(sum_of_squares(net.gradient, net.n_parameters))
+        if norm > net.clip_norm:
+            net.clipping = <real> (net.clip_norm / norm)
+    net.update = True
+    run_weight_blocks(net, update_clipped)
+
+
 cdef inline double batch(
     Net* net, Watch* watch, Py_ssize_t first_sample, Py_ssize_t size, double weight, bint update
 ) except? -1 nogil:
     """Loss summed over so many samples and its mean's gradient; with `update`, one step."""
     cdef bint clipped = net.clip_norm > 0
-    cdef double total, norm
+    cdef double total
     net.inverse_weight = <real> (1 / weight)
     net.data_parts = data_parts(net, size)
     if net.data_parts > 1:
@@ -226,9 +268,21 @@ cdef inline double batch(
     else:
         total = batch_in_micro_batches(net, watch, first_sample, size, update and not clipped)
     if update and clipped and isfinite(total):
-        zero_frozen(net)
-        norm = sqrt(sum_of_squares(net.gradient, net.n_parameters))
-        net.clipping = <real> (net.clip_norm / norm if norm > net.clip_norm else 1)
-        net.update = True
-        run_weight_blocks(net, update_clipped)
+        step_by_gradient(net)
     return total
+
+
+cdef inline double mean_loss(Net* net, Watch* watch, Py_ssize_t rows, Py_ssize_t* right) except? -1 nogil:
+    """The mean loss over the weighted rows; `right` counts those that got their class, unless it is NULL."""
+    cdef Py_ssize_t i, row
+    cdef double total = 0
+    for i in range(micro_batches(rows)):
+        take_micro_batch(net, 0, rows, i)
+        net.column_layers = 0
+        pool.parallel_for(rows_item, net, net.row_blocks, net.n_active_threads)
+        total += sum_of_losses(net, 0, net.size)
+        if right != NULL:
+            for row in range(net.size):
+                right[0] += is_right(net, row)
+        look_for_signals_after(net, watch, net.size)
+    return total / batch_weight(net, 0, rows)

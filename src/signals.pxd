@@ -37,21 +37,21 @@ cdef extern from *:
 
 cdef struct Watch:
     double products         # done since the last look at the clock
-    double looked           # when signals were last looked for, in seconds
+    double now              # when that was, in seconds
+    double looked           # when signals were last looked for
     unsigned int mode       # of the processor, outside
 
 
 cdef inline int look_for_signals(Watch* watch, double products) except -1 nogil:
     """Let Ctrl-C through now and then; so many products have been done since the last call."""
-    cdef double now
     watch.products += products
     if watch.products < CLOCK_EVERY:
         return 0
     watch.products = 0
-    now = seconds()
-    if now - watch.looked < SIGNALS_EVERY:
+    watch.now = seconds()
+    if watch.now - watch.looked < SIGNALS_EVERY:
         return 0
-    watch.looked = now
+    watch.looked = watch.now
     restore_subnormals(watch.mode)      # a signal handler is none of the core's code
     with gil:
         PyErr_CheckSignals()

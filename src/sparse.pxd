@@ -69,7 +69,8 @@ cdef inline void sparse_forward(
         W_panel = columns_of(all_columns, o, panel_width(o, layer.n_out))
         for i in range(part.rows):
             sparse_forward_row(
-                &net.sparse, row_of(net, part.first_sample + part.row + i), W_panel, b + o if b != NULL else NULL,
+                &net.data.sparse, row_of(net, part.first_sample + part.row + i), W_panel,
+                b + o if b != NULL else NULL,
                 z.data + i * z.row_stride + o - part.column)
 
 
@@ -89,7 +90,7 @@ cdef inline void sparse_backward_parameters(
             memset(gradient.flat + at, 0, layer.n_in * width * sizeof(real))
         for i in range(part.rows):
             sparse_backward_row(
-                &net.sparse, row_of(net, part.first_sample + part.row + i),
+                &net.data.sparse, row_of(net, part.first_sample + part.row + i),
                 delta_panel.data + i * delta_panel.row_stride, gradient.flat + at, width)
         if gradient.update:
             update(net, &layer.groups[WEIGHTS], at, gradient.flat + at, layer.n_in * width)

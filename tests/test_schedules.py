@@ -38,7 +38,7 @@ FACTORS = {
 @pytest.mark.parametrize("name", list(FACTORS))
 def test_the_factors_of_a_schedule_are_those_of_its_formula(name):
     schedule, expected = FACTORS[name]
-    factors = np.concatenate([schedules.factors(schedule, epoch, 4, 2) for epoch in range(4)])
+    factors = np.concatenate([schedules.factors(schedule, epoch, 1, 4, 2) for epoch in range(4)])
     np.testing.assert_allclose(factors, expected, rtol=1e-12)
 
 

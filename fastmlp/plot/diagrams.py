@@ -196,7 +196,7 @@ def _draw_neurons(ax: Axes, net: MLP, layout: _Layout, scale: float, values: Any
 
     size, r = 0.8 * scale, layout.radius
     last = len(net.sizes) - 1
-    names = ("inputs", *net.activations, net.output)
+    names = ("inputs", *net.activation, net.output)
     for l, n in enumerate(net.sizes):
         title = names[l] if l == 0 else f"layer {l}\n{names[l]}"
         if trace is not None and l == last:

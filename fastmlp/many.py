@@ -1,0 +1,123 @@
+"""fit_many: several nets at once, one a thread. For one large net the core has threads of its own."""
+
+import math
+from collections.abc import Iterable
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastmlp import checks
+from fastmlp.history import History
+from fastmlp.mlp import MLP
+from fastmlp.threads import threads as as_threads
+from fastmlp.training import Plan
+
+_fit = signature(MLP.fit)
+
+
+def fit_many(
+    nets: Iterable[MLP],
+    X: ArrayLike | Iterable[ArrayLike],
+    y: ArrayLike | Iterable[ArrayLike],
+    *,
+    threads: int | None = None,
+    **arguments: Any,
+) -> list[History]:
+    """Train several nets at the same time, one a thread: the same bits as a fit of each alone.
+
+    Parameters
+    ----------
+    nets : iterable of MLP
+        Each of them once.
+    X, y
+        As for `MLP.fit`, for all nets; or one for each: a list or tuple of as many arrays as there are nets, or an
+        array of three axes, the first of which counts the nets.
+    threads : int, optional
+        Nets in training at a time, at most; `fastmlp.get_num_threads()` by default.
+    **arguments
+        As for `MLP.fit`, for all nets, but sample_weight may be one for each, as X; `progress` is not among them.
+
+    Returns
+    -------
+    list of History
+        One for each net.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not of the form above; all nets are as they were.
+
+    Notes
+    -----
+    Callbacks are called in the thread of their net. Ctrl-C ends all fits after the steps in work.
+
+    Examples
+    --------
+    >>> import fastmlp
+    >>> X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
+    >>> nets = [fastmlp.MLP([2, 8, 1], activation="tanh", output="sigmoid", seed=seed) for seed in range(5)]
+    >>> histories = fastmlp.fit_many(nets, X, y, epochs=300, batch_size=None, optimizer=fastmlp.Adam(0.05))
+    >>> [net.classify(X).tolist() for net in nets] == [[0, 1, 1, 0]] * 5
+    True
+    """
+    each = checks.sequence("nets", nets)
+    for i, net in enumerate(each):
+        if not isinstance(net, MLP):
+            raise TypeError(f"nets[{i}] is {net!r}; expected an MLP")
+    if len(set(map(id, each))) != len(each):
+        raise ValueError("nets has one net twice; expected nets that share nothing")
+    if "progress" in arguments:
+        raise TypeError("progress is not for fit_many, whose nets train side by side")
+    most = as_threads(threads)
+    weights = _one_for_each("sample_weight", arguments.pop("sample_weight", None), len(each))
+    data = list(zip(_one_for_each("X", X, len(each)), _one_for_each("y", y, len(each)), weights, strict=True))
+
+    def plan(i: int) -> Plan:
+        x, targets, w = data[i]
+        bound = _fit.bind(each[i], x, targets, sample_weight=w, threads=1, **arguments)
+        bound.apply_defaults()
+        return each[i]._plan(*bound.args[1:], *bound.kwargs.values())
+
+    for i in range(len(each)):
+        try:
+            plan(i)
+        except (TypeError, ValueError) as problem:
+            raise type(problem)(f"nets[{i}]: {problem}") from None
+    if min(most, len(each)) <= 1:
+        return [each[i]._train(plan(i)) for i in range(len(each))]
+    in_work: dict[int, Plan] = {}
+    over = False
+
+    def fit(i: int) -> History | None:
+        if over:
+            return None
+        in_work[i] = plan(i)
+        if over:  # meanwhile, and it did not reach this one
+            return None
+        try:
+            return each[i]._train(in_work[i])
+        finally:
+            del in_work[i]
+
+    from concurrent.futures import ThreadPoolExecutor  # slow to import
+
+    with ThreadPoolExecutor(most) as pool:
+        try:
+            return [history for history in pool.map(fit, range(len(each))) if history is not None]
+        except BaseException:
+            over = True
+            for one in list(in_work.values()):
+                one.callbacks.deadline = -math.inf
+            raise
+
+
+def _one_for_each(name: str, given: Any, n: int) -> list[Any]:
+    """An argument for each of n nets."""
+    several = isinstance(given, (list, tuple)) and bool(given) and all(isinstance(one, np.ndarray) for one in given)
+    if not (several or (isinstance(given, np.ndarray) and given.ndim == 3)):
+        return [given] * n
+    if len(given) != n:
+        raise ValueError(f"{name} has {len(given)} arrays for {n} nets; expected one for each, or one for all")
+    return list(given)
