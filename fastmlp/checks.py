@@ -207,9 +207,10 @@ def layer(given: object, hidden: int) -> int:
     """The number of a hidden layer, from 0; negative ones count from the last."""
     if isinstance(given, (bool, np.bool_)) or not isinstance(given, Integral):
         raise TypeError(f"layer is {given!r}; expected an integer")
-    if not -hidden <= given < hidden:
-        raise ValueError(f"layer is {given}; this net has {hidden} hidden layers")
-    return int(given) % hidden
+    number = int(given)
+    if not -hidden <= number < hidden:
+        raise ValueError(f"layer is {number}; this net has {hidden} hidden layers")
+    return number % hidden
 
 
 def one_target(given: object, n_out: int) -> np.ndarray:

@@ -62,7 +62,7 @@ def fit_many(
     >>> [net.classify(X).tolist() for net in nets] == [[0, 1, 1, 0]] * 5
     True
     """
-    each = checks.sequence("nets", nets)
+    each: list[MLP] = checks.sequence("nets", nets)
     for i, net in enumerate(each):
         if not isinstance(net, MLP):
             raise TypeError(f"nets[{i}] is {net!r}; expected an MLP")

@@ -746,8 +746,8 @@ class MLP:
         if isinstance(validation, (tuple, list)):
             if len(validation) != 2:
                 raise ValueError(f"validation has {len(validation)} elements; expected (X, y)")
-            run.validation = *self._data(*validation, None, " of validation")[:2], None
-            run.validation_rows = len(run.validation[0])
+            x_validation, targets_validation, _ = self._data(validation[0], validation[1], None, " of validation")
+            run.validation, run.validation_rows = (x_validation, targets_validation, None), len(x_validation)
         elif validation is not None:
             run.validation_rows = checks.validation_rows(validation, n_rows)
             n_rows -= run.validation_rows
@@ -787,19 +787,19 @@ class MLP:
     def _split(self, data: Data, n_validation: int, shuffle: bool) -> tuple[Data, Array | None, Any]:
         """The data with the weights of those that are trained with, their rows, and what `Run.validation` takes."""
         x, targets, w = data
-        n_rows = len(x) - n_validation
+        rows: Array | None = None
+        at = len(x) - n_validation
+        validation: Any = (x[at:], targets[at:], None)
         if shuffle:
             rows, held_out = split_rows(len(x), n_validation, self._seed)
-            validation, kept = (x, targets, held_out), rows
+            validation = x, targets, held_out
         else:
-            rows, kept = None, slice(n_rows)
-            validation = x[n_rows:], targets[n_rows:], None
-            x, targets = x[:n_rows], targets[:n_rows]
+            x, targets, w = x[:at], targets[:at], None if w is None else w[:at]
         if w is not None:
-            largest = w[kept].max()
+            largest = w.max() if rows is None else w[rows].max()
             if largest == 0:
                 raise ValueError("sample_weight is zero for every row that validation leaves to train on")
-            w = (w if shuffle else w[kept]) / largest
+            w = w / largest
         return (x, targets, w), rows, validation
 
     # loops of one's own
@@ -851,7 +851,8 @@ class MLP:
         seed = 0
         if self._drops:
             seed, self._epochs = formulas.seed_of_epoch(self._seed, self._epochs), self._epochs + 1
-        loss = self._network.train(x, targets, w, None, Steps(len(x), method, 0.0, None, seed), get_num_threads())
+        steps = Steps(len(x), method, 0.0, None, seed)
+        loss: float = self._network.train(x, targets, w, None, steps, get_num_threads())  # type: ignore[assignment]
         if not math.isfinite(loss):
             self._warn_of_overflow("no step was made: the loss")
         elif not self._network.is_finite():

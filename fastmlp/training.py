@@ -149,7 +149,7 @@ class Run:
     patience: int = 0
     tol: float = 0.0
     best: Array | None = None
-    losses: Array | None = None
+    losses: Any = None
     ended: int = 0
     one_step: bool = False
     batch_loss: float = math.nan
@@ -267,7 +267,7 @@ def train(network: Any, plan: Plan) -> None:
     steps_per_epoch = steps.per_epoch(samples)
     run.one_step = callbacks.after_batch is not None
     try:
-        while not run.stop and history.epochs < epochs:
+        while history.epochs < epochs:
             if run.step == 0:
                 at_once = callbacks.epochs_at_once(epochs)
                 if schedule is not None:
@@ -284,6 +284,8 @@ def train(network: Any, plan: Plan) -> None:
                     run.stop = run.cut or "callback"
             elif not run.stop and callbacks.after_batch is not None and callbacks.after_batch(run.batch_loss):
                 run.cut = "callback"
+            if run.stop:
+                break
     finally:
         callbacks.close()
     history.stop_reason = run.stop or "epochs"
