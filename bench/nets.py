@@ -48,8 +48,9 @@ NETS = (
     Net((784, 256, 128, 10), "relu", "softmax", "cross_entropy", 128),
     Net((784, 1024, 1024, 10), "relu", "softmax", "cross_entropy", 256),
 )
-# The example that SimpleChains.jl publishes.
+# The example that SimpleChains.jl publishes, and the size of XOR: all rows are the batch.
 FULL_BATCH = Net((4, 32, 16, 4), "tanh", "identity", "squared_error", 10_000)
+XOR = Net((2, 4, 1), "tanh", "identity", "half_squared_error", 4)
 
 
 def make(net, implementation, dtype=DTYPE):

@@ -12,8 +12,9 @@ An answer is the least time of a call in SECONDS of calls, by the wall clock, an
 counts that a tenth of them beat. A machine that others use drifts by a factor of 1.5 in minutes, so that only
 ratios within one run mean something.
 
-Threads are given by environment variables and, for ONNX Runtime, by a session option; nothing is pinned to a core.
-Instead each answer is checked against the CPU time of its process: a library that was allowed n threads and used
+A process is bound to as many cores as it may have threads, all libraries' to the same ones: JAX heeds nothing else.
+The others are told the number besides, by environment variables and ONNX Runtime by a session option, lest several
+threads share a core. Each answer is checked against the CPU time of its process: a library that was allowed n threads and used
 more ends the run. Pools wait for more work by spinning, which is left as each library has it, since it is good for
 its next call; but a process answers only once its CPU time stands still, so that nobody's pool spins while another
 library is timed.
@@ -53,6 +54,7 @@ CLIPPED_LOSS_TOLERANCE = 2e-3  # 8e-4 seen
 
 def serve(pipe, library, threads):
     """Answer (question, case, seconds) until there is None."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     gc.disable()
     jobs = {}
     for question, case, seconds in iter(pipe.recv, None):
@@ -164,7 +166,7 @@ def verified(workers, case):
 
 def compare(library, case, actual, expected):
     tolerances = twins.TOLERANCES[nets.DTYPE]
-    if case.kind != "train":
+    if case.kind in ("predict", "product"):
         twins.assert_close(actual, expected, tolerances.output, np.linalg.norm(expected))
         return
     (loss, parameters), (expected_loss, expected_parameters) = actual, expected
@@ -216,7 +218,7 @@ def gflops(case, seconds):
 def table(times, kind):
     """The times of one kind of case."""
     libraries = [library for library in LIBRARIES if kind in LIBRARIES[library]]
-    training = kind == "train"
+    training = kind != "predict"
     size = "batch" if training else "rows"
     rows = [("net", "best peer", size, *libraries, "ratio", *(("GFLOP/s", "of sgemm") if training else ()))]
     for case, by_library in times.items():
@@ -236,7 +238,7 @@ def table(times, kind):
 
 def report(times, command):
     """All tables, and what the numbers depend on."""
-    titles = {"train": "One Adam step", "predict": "Prediction"}
+    titles = {"train": "One Adam step", "step": "One Adam step by one call", "predict": "Prediction"}
     tables = "\n\n".join(
         f"## {title}, {threads} thread{'s' * (threads > 1)}\n\n{table(by_case, kind)}"
         for threads, by_case in times.items()
@@ -257,8 +259,9 @@ anything was timed and once again afterwards, all libraries were found to comput
 outputs, and loss and parameters after an epoch. GFLOP/s is fastmlp's, of the matrix products alone over the whole
 time; "of sgemm" divides it by NumPy's rate for the product of two 1024 × 1024 matrices in the same run: {rates}.
 
-A training step is one of an epoch of {min(EPOCHS):,} or {EPOCHS[0]:,} samples, shuffled and gathered on the way, or
-one with all samples as the batch. Every peer is in its best form: torch with fused Adam, torch.compile with
+A training step is one of an epoch of {EPOCHS[4]:,} or {EPOCHS[0]:,} samples, gathered on the way, or one of many with all
+samples as the batch; fastmlp's is `MLP.fit`, which shuffles besides, in the order that the others are given. By one
+call it is `MLP.step`, and scikit-learn's `partial_fit`. Every peer is in its best form: torch with fused Adam, torch.compile with
 the whole step as one graph, JAX with the whole epoch as one compiled scan, ONNX Runtime with bound buffers,
 scikit-learn's `fit` without checks; NumPy is `fastmlp.reference`. Peers keep inputs and outputs in arrays of their
 own; fastmlp's prediction is `MLP.predict`, NumPy arrays in and out, both checked. How it is timed is told in

@@ -24,6 +24,7 @@ import numpy as np
 import fastmlp
 import nets
 import twins
+from fastmlp import formulas
 from fastmlp.layout import layer_views
 from fastmlp.optimizers import Steps
 
@@ -33,14 +34,16 @@ FACTOR = {"half_squared_error": 0.5, "squared_error": 1.0}
 
 
 class Case(NamedTuple):
-    kind: str  # "predict" rows samples in one call, or "train" an epoch of rows samples
+    kind: str  # "predict" rows samples in one call; "train" an epoch of rows samples; or make one "step" in one call
     net: nets.Net
     rows: int
 
     @property
     def steps(self):
         """Training steps in one call: an epoch, or several if the whole set is one batch."""
-        return 8 if self.net.batch == self.rows else self.rows // self.net.batch
+        if self.kind == "step":
+            return 1
+        return min(1000, 80_000 // self.rows) if self.net.batch == self.rows else self.rows // self.net.batch
 
     @property
     def units(self):
@@ -53,10 +56,14 @@ class Case(NamedTuple):
 
     @property
     def order(self):
-        """The samples of each step (steps, batch), shuffled; None where each step takes all of them as they stand."""
+        """The samples of each step (steps, batch), None where each takes all of them as they stand.
+
+        It is the order of the first epoch that `MLP.fit` draws, which draws it while it is timed.
+        """
         if self.net.batch == self.rows:
             return None
-        return np.random.default_rng(3).permutation(self.rows).reshape(-1, self.net.batch)
+        seed = formulas.seed_of_epoch(nets.make(self.net, "fastmlp")._seed, 0)
+        return formulas.shuffled(np.arange(self.rows), seed).reshape(-1, self.net.batch)
 
     def layers(self):
         """[(W (n_in, n_out), b (n_out,)), ...], the weights that all libraries start from; a fresh copy."""
@@ -64,14 +71,15 @@ class Case(NamedTuple):
         return list(zip(*layer_views(flat, self.net.sizes, True), strict=True))
 
 
-CONTROL = nets.Net((4, 16, 16, 1), "tanh", "identity", "half_squared_error", 0)
+CONTROL = nets.Net((4, 16, 16, 1), "tanh", "identity", "half_squared_error", 32)
 # Samples in an epoch of each net: so many steps that the call of an epoch costs nothing beside them, and
 # no more, since rounding grows from step to step and since a long call is more often interrupted.
-EPOCHS = (4096, 4096, 4096, 4096, 1024, 10_000)
+EPOCHS = (4096, 4096, 4096, 4096, 1024, 10_000, 4)
 CASES = (
     *(Case("predict", net, 1) for net in (CONTROL, *nets.NETS[1:4])),
     *(Case("predict", net, 10_000) for net in nets.NETS[2:4]),
-    *(Case("train", net, rows) for net, rows in zip((*nets.NETS, nets.FULL_BATCH), EPOCHS, strict=True)),
+    *(Case("train", net, rows) for net, rows in zip((*nets.NETS, nets.FULL_BATCH, nets.XOR), EPOCHS, strict=True)),
+    Case("step", CONTROL, CONTROL.batch),
 )
 
 
@@ -102,23 +110,36 @@ def network_predict(implementation, case, threads):
     return Job(partial(predict, twins.samples(case.net, case.rows)))
 
 
-def network_train(implementation, case, threads):
-    mlp = nets.make(case.net, implementation)
-    network, start = mlp._network, mlp.parameters.copy()
-    order = case.order
-    plan = None if order is None else order.ravel(), Steps(case.net.batch, ADAM), threads
-    data = *case.data, None
-    epochs = range(1 if order is not None else case.steps)
+def network_job(mlp, run):
+    """A Job that trains an MLP, from losses that `run` returns."""
+    start = mlp.parameters.copy()
 
     def reset():
         mlp.parameters[...] = start
-        network.reset_optimizer()
+        mlp._network.reset_optimizer()
+        mlp._epochs = 0
         return ()
 
-    def run():
-        return [network.train(*data, *plan) for _ in epochs]
-
     return Job(run, lambda losses: (np.mean(losses), mlp.parameters.copy()), reset)
+
+
+def network_train(case, threads):
+    """The reference: an epoch in the order that fastmlp draws, for whose drawing it has no vectors."""
+    mlp, order = nets.make(case.net, "NumPy"), case.order
+    plan = *case.data, None, None if order is None else order.ravel(), Steps(case.net.batch, ADAM)
+    epochs = range(1 if order is not None else case.steps)
+    return network_job(mlp, lambda: [mlp._network.train(*plan) for _ in epochs])
+
+
+def mlp_fit(case, threads):
+    mlp, epochs = nets.make(case.net, "fastmlp"), 1 if case.order is not None else case.steps
+    fit = partial(mlp.fit, *case.data, epochs=epochs, batch_size=case.net.batch, optimizer=ADAM, threads=threads)
+    return network_job(mlp, lambda: fit().loss)
+
+
+def mlp_step(implementation, case, threads):
+    mlp = nets.make(case.net, implementation)
+    return network_job(mlp, partial(mlp.step, *case.data, ADAM))
 
 
 def sgemm(case, threads):
@@ -193,6 +214,24 @@ def sklearn_train(case, threads):
         return factor * np.mean(fitted.loss_curve_), flat(zip(fitted.coefs_, fitted.intercepts_, strict=True))
 
     return Job(run, answer, reset)
+
+
+def sklearn_step(case, threads):
+    """`partial_fit`, whose Adam starts afresh where it is missing."""
+    estimator = sklearn_estimator(case, batch_size=case.net.batch)
+    X, y = case.data
+
+    def reset():
+        for mine, start in zip(zip(estimator.coefs_, estimator.intercepts_, strict=True), case.layers(), strict=True):
+            for part, value in zip(mine, start, strict=True):
+                part[...] = value
+        estimator.__dict__.pop("_optimizer", None)
+        return ()
+
+    def answer(fitted):
+        return FACTOR[case.net.loss] / 0.5 * fitted.loss_, flat(zip(fitted.coefs_, fitted.intercepts_, strict=True))
+
+    return Job(partial(estimator.partial_fit, X, y.ravel()), answer, reset)
 
 
 # PyTorch
@@ -502,29 +541,33 @@ def onnx_predict(case, threads):
 
 
 LIBRARIES = {
-    "fastmlp": {"predict": partial(network_predict, "fastmlp"), "train": partial(network_train, "fastmlp")},
+    "fastmlp": {
+        "predict": partial(network_predict, "fastmlp"),
+        "train": mlp_fit,
+        "step": partial(mlp_step, "fastmlp"),
+    },
     "NumPy": {
         "predict": partial(network_predict, "NumPy"),
-        "train": partial(network_train, "NumPy"),
+        "train": network_train,
+        "step": partial(mlp_step, "NumPy"),
         "product": sgemm,
     },
-    "scikit-learn": {"predict": sklearn_predict, "train": sklearn_train},
-    "torch": {"predict": torch_predict, "train": torch_train},
-    "torch.compile": {"predict": compiled_predict, "train": compiled_train},
-    "JAX": {"predict": jax_predict, "train": jax_train},
+    "scikit-learn": {"predict": sklearn_predict, "train": sklearn_train, "step": sklearn_step},
+    "torch": {"predict": torch_predict, "train": torch_train, "step": torch_train},
+    "torch.compile": {"predict": compiled_predict, "train": compiled_train, "step": compiled_train},
+    "JAX": {"predict": jax_predict, "train": jax_train, "step": jax_train},
     "ONNX Runtime": {"predict": onnx_predict},
 }
 PACKAGES = ("scikit-learn", "torch", "jax", "jaxlib", "onnxruntime")
 
 
 def environment(threads):
-    """Said before the libraries are imported. NPROC sets the size of JAX's pool of threads."""
+    """Said before the libraries are imported; JAX heeds none of them, but the cores that its process is bound to."""
     return {
         **dict.fromkeys(
-            ("FASTMLP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"),
+            ("FASTMLP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"),
             str(threads),
         ),
-        "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={str(threads > 1).lower()}",
         "JAX_PLATFORMS": "cpu",
         "TORCHINDUCTOR_CACHE_DIR": f"{sys.prefix}/inductor",
     }

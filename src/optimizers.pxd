@@ -105,17 +105,28 @@ cdef inline vec moments_update(const Step* step, vec theta, vec* first, vec* sec
 cdef inline void moments_step(
     const Step* step, real* theta, real* first, real* second, const real* gradient, Py_ssize_t n
 ) noexcept nogil:
-    """theta -= moments_update, vector by vector: a plain loop would not get the estimates behind 1 / x and root."""
+    """theta -= moments_update, vector by vector: a plain loop would not get the estimates behind 1 / x and root.
+
+    Adam without penalties has a loop without branches.
+    """
     cdef Py_ssize_t i, at, whole = n - n % LANES
     cdef Step constants = step[0]
     cdef vec t, m, v
-    for i in range(n // LANES):
-        at = i * LANES
-        t, m, v = load(theta + at), load(first + at), load(second + at)
-        t -= moments_update(&constants, t, &m, &v, load(gradient + at))
-        store(theta + at, t)
-        store(first + at, m)
-        store(second + at, v)
+    if step.optimizer == ADAM and step.decay == 0 and step.l1 == 0:
+        for i in range(n // LANES):
+            at = i * LANES
+            m, v = load(first + at), load(second + at)
+            store(theta + at, load(theta + at) - adam_update(&constants, &m, &v, load(gradient + at)))
+            store(first + at, m)
+            store(second + at, v)
+    else:
+        for i in range(n // LANES):
+            at = i * LANES
+            t, m, v = load(theta + at), load(first + at), load(second + at)
+            t -= moments_update(&constants, t, &m, &v, load(gradient + at))
+            store(theta + at, t)
+            store(first + at, m)
+            store(second + at, v)
     n -= whole
     if n > 0:
         t, m, v = load_lanes(theta + whole, n), load_lanes(first + whole, n), load_lanes(second + whole, n)
