@@ -39,7 +39,8 @@ from grid import in_turn
 
 LIBRARIES = {"scikit-learn": neural_network, "fastmlp": fastmlp}
 DTYPES = ("float32", "float64")
-PREDICTION_FLOOR, SEARCH_FLOOR = 10, 4
+PREDICTION_FLOOR, PARTIAL_FLOOR, SEARCH_FLOOR = 10, 6, 4
+PARTIAL_ROWS = 32  # of a partial_fit
 SECONDS = 30  # of a comparison of fits, which has ROUNDS of grid.py at least; a thirtieth of that for predictions
 VERIFIED_ROWS = 1000  # of a prediction
 
@@ -79,7 +80,7 @@ CASES = (
 )
 
 
-KINDS = ("fit", "predict one row", "GridSearchCV")
+KINDS = ("fit", "partial_fit", "predict one row", "GridSearchCV")
 
 
 class Row(NamedTuple):
@@ -141,7 +142,17 @@ def timed(case, dtype, seconds):
         return [row]
     predictions = {name: (None, partial(model.predict, X[:1])) for name, model in fitted.items()}
     ones = in_turn(predictions, process_time, seconds / 30)
-    return [row, Row("predict one row", case.title, dtype, PREDICTION_FLOOR, ones, f"1 × {X.shape[1]}")]
+    rows = [row, Row("predict one row", case.title, dtype, PREDICTION_FLOOR, ones, f"1 × {X.shape[1]}")]
+    if not data.SOURCES[case.title].classes:
+        few = {name: (None, partial(_going_on(type(model), X, y), X[:PARTIAL_ROWS], y[:PARTIAL_ROWS])) for name, model in fitted.items()}
+        parts = in_turn(few, process_time, seconds / 30)
+        rows.append(Row("partial_fit", case.title, dtype, PARTIAL_FLOOR, parts, f"{PARTIAL_ROWS} × {X.shape[1]}"))
+    return rows
+
+
+def _going_on(kind, X, y):
+    """partial_fit of a model that has begun."""
+    return kind(random_state=0).partial_fit(X[:PARTIAL_ROWS], y[:PARTIAL_ROWS]).partial_fit
 
 
 def _fit(kind, parameters, X, y):

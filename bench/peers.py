@@ -1,4 +1,4 @@
-"""fastmlp against its peers: first equal, then timed; two tables and two pictures into bench/results/.
+"""fastmlp against its peers: first equal, then timed; tables and two pictures into bench/results/, named by the build.
 
     make peers            some ten minutes; the first time longer, for all peers are installed and torch compiles
     make peers QUICK=1    shows that all of it works and computes the same, and writes nothing
@@ -35,6 +35,7 @@ import nets
 import peers_pictures
 import run
 import twins
+from fastmlp import builds
 from peers_libraries import CASES, EPOCHS, LIBRARIES, PACKAGES, Case, environment
 
 RESULTS = run.HERE / "results"
@@ -285,9 +286,9 @@ def main():
     text = report(times, "make peers")
     print(f"\n{text}")
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "peers.md").write_text(text)
-    peers_pictures.draw(times, RESULTS)
-    print(f"written to {os.path.relpath(RESULTS)}/peers*")
+    (RESULTS / f"peers-{builds.current()}.md").write_text(text)
+    peers_pictures.draw(times, RESULTS, builds.current())
+    print(f"written to {os.path.relpath(RESULTS)}/peers*{builds.current()}*")
 
 
 if __name__ == "__main__":

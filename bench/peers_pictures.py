@@ -14,15 +14,15 @@ LOOKS = {
     "ONNX Runtime": ("#009E73", "P"),
 }
 PICTURES = {
-    "train": ("peers-training.png", "One Adam training step: each peer's time as a multiple of fastmlp's"),
-    "predict": ("peers-prediction.png", "Prediction: each peer's time as a multiple of fastmlp's"),
+    "train": ("peers-training", "One Adam training step: each peer's time as a multiple of fastmlp's"),
+    "predict": ("peers-prediction", "Prediction: each peer's time as a multiple of fastmlp's"),
 }
 
 
-def draw(times, folder):
-    """Write both pictures, from {threads: {case: {library: seconds}}}."""
+def draw(times, folder, build):
+    """Write both pictures, from {threads: {case: {library: seconds}}}, of this build of fastmlp."""
     for kind, (name, title) in PICTURES.items():
-        picture(times, kind, title).savefig(folder / name, dpi=110)
+        picture(times, kind, title).savefig(folder / f"{name}-{build}.png", dpi=110)
 
 
 def picture(times, kind, title):

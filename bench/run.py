@@ -1,6 +1,7 @@
 """Runs the benchmarks and prints tables: fastmlp against NumPy, with the ratio, on one thread.
 
-    python bench/run.py            some minutes; every build in both precisions, also into bench/results/numpy.md
+    python bench/run.py            some minutes; every build in both precisions, also into bench/results/numpy-*.md, named by
+                                   the best one
     python bench/run.py --quick    some seconds; one build in float32: shows that all of it works and computes the
                                    same, and writes nothing
 
@@ -47,7 +48,7 @@ import nets
 from fastmlp import builds
 
 HERE = Path(__file__).resolve().parent
-RESULT = HERE / "results" / "numpy.md"
+RESULT = HERE / "results" / f"numpy-{builds.current()}.md"
 SECONDS = 0.02
 MOST, FEW = (5, 4), (1, 2)  # processes, and turns in each: of the first form, and of the others
 # The OPENBLAS_CORETYPE with the instructions of a build.

@@ -18,12 +18,7 @@ cdef extern from *:
     #define GRADIENT_ROWS (5 * MR)
     /* Aligned, as an array on the stack is not: a vector that straddles two lines of the cache is read twice. */
     typedef struct { real data[GRADIENT_ROWS * NR + SLACK]; } __attribute__((aligned(64))) GradientScratch;
-    static inline void prefetch(const real *p, ptrdiff_t n)
-    {
-        for (ptrdiff_t i = 0; i < n; i += 64 / (ptrdiff_t)sizeof(real)) __builtin_prefetch(p + i, 0, 2);
-    }
     """
-    void prefetch(const real* p, Py_ssize_t n) nogil
     enum:
         GRADIENT_ROWS           # rows of a panel of W whose gradient is made at a time; 140, 280, 504: + 1 to 5 %
     ctypedef struct GradientScratch:
@@ -146,10 +141,6 @@ cdef inline void dense_backward_parameters(
             to = gradient.flat + at
             if gradient.update and not gradient.accumulate:
                 to = scratch.data
-            if gradient.update and net.reread:
-                prefetch(net.packed_parameters + at, rows * width)
-                prefetch(net.first_moment + at, rows * width)
-                prefetch(net.second_moment + at, rows * width)
             weight_gradient(by_rows(to, rows, width, width), a, d, gradient.accumulate)
             if gradient.update:
                 update(net, &layer.groups[WEIGHTS], at, to, rows * width)
