@@ -13,7 +13,7 @@ CORE := setup.py pyproject.toml $(wildcard src/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test bench grid estimators peers docs lint cross build wheel-test clean
+.PHONY: help demo test bench grid many estimators peers docs lint cross build wheel-test clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ bench: $(STAMPS)/build $(STAMPS)/bench  ## compare with NumPy into bench/results
 
 grid: $(STAMPS)/build $(STAMPS)/bench  ## look for cliffs over widths and batches; QUICK=1: the short form
 	$(PY) bench/grid.py $(if $(QUICK),--quick) $(ARGS)
+
+many: $(STAMPS)/build $(STAMPS)/bench  ## train many nets at once, on one thread and on two; QUICK=1: the short form
+	$(PY) bench/many.py $(if $(QUICK),--quick) $(ARGS)
 
 estimators: $(STAMPS)/build $(STAMPS)/bench  ## compare the estimators with scikit-learn's; QUICK=1: the short form
 	$(PY) bench/estimators.py $(if $(QUICK),--quick) $(ARGS)
