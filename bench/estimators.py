@@ -144,7 +144,8 @@ def timed(case, dtype, seconds):
     ones = in_turn(predictions, process_time, seconds / 30)
     rows = [row, Row("predict one row", case.title, dtype, PREDICTION_FLOOR, ones, f"1 × {X.shape[1]}")]
     if not data.SOURCES[case.title].classes:
-        few = {name: (None, partial(_going_on(type(model), X, y), X[:PARTIAL_ROWS], y[:PARTIAL_ROWS])) for name, model in fitted.items()}
+        some = X[:PARTIAL_ROWS], y[:PARTIAL_ROWS]
+        few = {name: (None, partial(_going_on(type(model), *some), *some)) for name, model in fitted.items()}
         parts = in_turn(few, process_time, seconds / 30)
         rows.append(Row("partial_fit", case.title, dtype, PARTIAL_FLOOR, parts, f"{PARTIAL_ROWS} × {X.shape[1]}"))
     return rows
@@ -152,7 +153,7 @@ def timed(case, dtype, seconds):
 
 def _going_on(kind, X, y):
     """partial_fit of a model that has begun."""
-    return kind(random_state=0).partial_fit(X[:PARTIAL_ROWS], y[:PARTIAL_ROWS]).partial_fit
+    return kind(random_state=0).partial_fit(X, y).partial_fit
 
 
 def _fit(kind, parameters, X, y):

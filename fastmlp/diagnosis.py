@@ -839,6 +839,7 @@ class _Probe:
             net, len(net.sizes) - 1, activation=net.activation, output=net.output, loss=net.loss,
             dropout=net.dropout, huber_delta=net.huber_delta, quantile=net.quantile,
         )  # fmt: skip
+        probe.trainable, probe.rate_factors = net.trainable, net.rate_factors
         history = probe.fit(
             *self._data, sample_weight=self._weight, epochs=self._epochs, batch_size=self._batch_size, shuffle=False,
             optimizer=replace(self._optimizer, learning_rate=rate),

@@ -151,6 +151,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
+        state.pop("_own_generator", None)
         cache = state.pop("_network_cache", EMPTY)
         if cache.network is not None and "_optimizer" in state:
             state["_moments"] = cache.network.optimizer_state
@@ -228,8 +229,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         """X and y, looked at; where `partial_fit` goes on with arrays that are ready, by the core alone."""
         if not reset and "feature_names_in_" not in self.__dict__ and self._are_ready(X, y):
             return X, y
-        X, y = super()._validate_input(X, y, incremental, reset)
-        return X, y
+        looked_at: tuple[Any, Any] = super()._validate_input(X, y, incremental, reset)
+        return looked_at
 
     def _are_ready(self, X: Any, y: Any) -> bool:
         """Whether these are what scikit-learn's look at them would give back."""

@@ -50,20 +50,22 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
         mlp._state_of = mlp.solver
     if not (incremental and going_on):
         mlp._optimizer = _learning_rate(mlp)
-    train, validation = (X, y, sample_weight), None
+    order, validation = None, None
     if mlp.early_stopping and eval_set is None:
-        train, validation = _split(mlp, X, y, sample_weight)
-    x = by_rows(train[0], network)
-    w = None if train[2] is None else np.ascontiguousarray(train[2], network.dtype)
-    data = x, mlp._targets(train[1], network.dtype), w
+        order, validation = _split(mlp, X, y, sample_weight)
+    x = by_rows(X, network)
+    w = None if sample_weight is None else np.ascontiguousarray(sample_weight, network.dtype)
+    data = x, mlp._targets(y, network.dtype), w
     _check_that_it_fits(network, *data[:2])
-    size = min(200, len(x)) if mlp.batch_size == "auto" else mlp.batch_size
-    if size > len(x):
-        warnings.warn(f"batch_size is {size}, more than the {len(x)} samples: it is clipped to them", stacklevel=5)
-        size = len(x)
-    epochs, steps = 1 if incremental else mlp.max_iter, -(-len(x) // size)
+    rows = len(x if order is None else order)
+    size = min(200, rows) if mlp.batch_size == "auto" else mlp.batch_size
+    if size > rows:
+        warnings.warn(f"batch_size is {size}, more than the {rows} samples: it is clipped to them", stacklevel=5)
+        size = rows
+    epochs, steps = 1 if incremental else mlp.max_iter, -(-rows // size)
     n_threads = as_threads(mlp.n_threads)
-    order = np.arange(len(x)) if mlp.shuffle else None
+    if order is None and mlp.shuffle:
+        order = np.arange(rows)
     drops = bool(np.any(mlp.dropout))
     callbacks = _EstimatorCallbacks(mlp, network, validation, eval_set, n_threads, incremental)
     watched = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
@@ -73,8 +75,8 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
             factors = None
             if mlp.schedule is not None:
                 factors = rate_schedules.factors(mlp.schedule, epoch_number, 1, epochs, steps)
-            if order is not None:
-                places = np.arange(len(x))  # what sklearn.utils.shuffle does, without a fifth of the time of a fit
+            if mlp.shuffle:
+                places = np.arange(rows)  # what sklearn.utils.shuffle does, without a fifth of the time of a fit
                 mlp._random_state.shuffle(places)
                 order = order[places]
             if method is None or mlp._optimizer.learning_rate != rate:
@@ -93,9 +95,9 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
                     "have large values and need scaling, or learning_rate_init is too large."
                 )
             mlp.n_iter_ += 1
-            mlp.t_ += len(x)
+            mlp.t_ += rows
             loss = _as_scikit_learn_counts(mlp, epoch.loss_by_rows, epoch.penalty_by_rows)
-            callbacks.after_epoch(loss, len(x))
+            callbacks.after_epoch(loss, rows)
             rate = mlp._optimizer.learning_rate
             mlp._optimizer.iteration_ends(mlp.t_)
             waited = watched and mlp._no_improvement_count > mlp.n_iter_no_change
@@ -118,7 +120,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
     if mlp.early_stopping or eval_set is not None:
         mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
     if mlp.n_iter_ > 0 and not incremental:
-        _look_at_the_result(mlp, train[1])
+        _look_at_the_result(mlp, y if validation is None else y[order])
 
 
 def _check_that_it_fits(network: Any, x: Any, targets: Array) -> None:
@@ -176,22 +178,20 @@ def _is_over(mlp: Any) -> bool:
     return False
 
 
-def _split(mlp: Any, X: Any, y: Array, sample_weight: Array | None) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """(X, y, sample_weight) to train on, and to validate on with the labels that a score takes."""
-    arrays = (X, y) if sample_weight is None else (X, y, sample_weight)
-    parts = train_test_split(
-        *arrays,
+def _split(mlp: Any, X: Any, y: Array, sample_weight: Array | None) -> tuple[Array, tuple[Any, ...]]:
+    """The rows to train on, and (X, y, sample_weight) to validate on with the labels that a score takes."""
+    rows, held_out = train_test_split(
+        np.arange(X.shape[0]),
         random_state=mlp._random_state,
         test_size=mlp.validation_fraction,
         stratify=y if is_classifier(mlp) and mlp.n_outputs_ == 1 else None,
     )
-    train, validation = (*parts[::2], None)[:3], (*parts[1::2], None)[:3]
-    if validation[0].shape[0] < 2:
+    if len(held_out) < 2:
         raise ValueError(
             f"validation_fraction is {mlp.validation_fraction} of {X.shape[0]} samples: the validation set has "
             "fewer than 2; give a larger fraction or more data"
         )
-    return train, validation
+    return rows, (X[held_out], y[held_out], None if sample_weight is None else sample_weight[held_out])
 
 
 def _as_scikit_learn_counts(mlp: Any, loss: float, penalty: float) -> float:

@@ -362,11 +362,9 @@ class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):
 
     def _are_ready(self, X: Any, y: Any) -> bool:
         network = self._network()
-        if type(X) is not np.ndarray or type(y) is not np.ndarray or X.dtype != network.dtype:
+        if type(X) is not np.ndarray or type(y) is not np.ndarray or not X.dtype == y.dtype == network.dtype:
             return False
-        fit = X.ndim == 2 and X.shape[1] == self.n_features_in_ and y.shape == X.shape[:1] and y.dtype == X.dtype
-        ready = network.ready(X, y) if fit and self.n_outputs_ == 1 else None
-        return ready is not None and ready[0] is X
+        return X.ndim == 2 and y.shape == X.shape[:1] and self.n_outputs_ == 1 and network.ready(X, y) is not None
 
     def predict(self, X: Any) -> Array:
         """Predicted numbers.

@@ -279,6 +279,11 @@ def explain(net: "MLP", x: Any, y: Any, optimizer: Any, notation: str) -> Explan
     kind = NOTATIONS[checks.choice("notation", notation, NOTATIONS)]
     if np.ndim(x) == 2:
         raise ValueError(f"X has shape {np.shape(x)}; expected one sample ({net.sizes[0]},): trace takes a batch")
+    if optimizer is not None and not all(factor == 1 and moves for *_, factor, moves in net._network.groups):
+        raise ValueError(
+            "optimizer is given for a net with frozen layers or rate_factors, of which no lecture script writes the "
+            "step; expected all of them trainable, with factors of 1"
+        )
     step = trace(net, x, y, None, optimizer)
     one_bias = tuple(layer.biases is not None and bool(np.ptp(layer.biases) == 0) for layer in step.layers)
     writer = _Writer(net, step, kind(net.sizes, one_bias))

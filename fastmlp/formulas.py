@@ -359,23 +359,29 @@ def seed_of_epoch(seed: int, number: int) -> int:
         return int(_mixed(np.array([seed], np.uint64) + np.array([number + 1], np.uint64) * _GOLDEN)[0])
 
 
+def numbers_below(bounds: Array, hashes: Array) -> Array:
+    """A number below each bound, up to 2^32, all equally likely, from random hashes: Lemire 2019.
+
+    A hash whose product with the bound is one of those that would come once too often is drawn again.
+    """
+    low_bits, half, hashes = np.uint64(0xFFFFFFFF), np.uint64(32), hashes.copy()
+    while True:
+        products = (hashes >> half) * bounds
+        again = (products & low_bits) < np.uint64(1 << 32) % bounds
+        if not again.any():
+            numbers: Array = products >> half
+            return numbers
+        hashes[again] = _mixed(hashes[again] + _GOLDEN)
+
+
 def shuffled(rows: Array, seed: int) -> Array:
     """The rows in a random order, all orders equally likely (Fisher and Yates 1938, Durstenfeld 1964).
 
-    Element i changes places with one of 0 .. i, by a hash of seed and i, which Lemire's method (2019) makes a number
-    of that range.
+    Element i changes places with one of 0 .. i, by a hash of seed and i.
     """
     order, bounds = rows.copy(), np.arange(1, len(rows) + 1, dtype=np.uint64)
     hashes = _mixed(_mixed(np.array([seed], np.uint64)) + (bounds - np.uint64(1)) * _GOLDEN)
-    low_bits, half = np.uint64(0xFFFFFFFF), np.uint64(32)
-    unfair = np.uint64(1 << 32) % bounds  # so many products of each bound would come once too often
-    while True:
-        products = (hashes >> half) * bounds
-        again = (products & low_bits) < unfair
-        if not again.any():
-            break
-        hashes[again] = _mixed(hashes[again] + _GOLDEN)
-    places = (products >> half).tolist()
+    places = numbers_below(bounds, hashes).tolist()
     for i in range(len(rows) - 1, 0, -1):
         order[i], order[places[i]] = order[places[i]], order[i]
     return order

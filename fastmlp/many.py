@@ -13,6 +13,7 @@ from fastmlp.history import History
 from fastmlp.mlp import MLP
 from fastmlp.threads import threads as as_threads
 from fastmlp.training import Plan
+from fastmlp.training import callbacks as as_callbacks
 
 _fit = signature(MLP.fit)
 
@@ -68,14 +69,23 @@ def fit_many(
             raise TypeError(f"nets[{i}] is {net!r}; expected an MLP")
     if len(set(map(id, each))) != len(each):
         raise ValueError("nets has one net twice; expected nets that share nothing")
-    if "progress" in arguments:
-        raise TypeError("progress is not for fit_many, whose nets train side by side")
+    if arguments.pop("progress", False) is not False:
+        raise ValueError("progress is not for fit_many, whose nets train side by side; expected False")
     most = as_threads(threads)
+    for name in ("callbacks", "batch_callbacks"):
+        arguments[name] = as_callbacks(name, arguments.get(name, ()))
+    inputs = _one_for_each("X", X, len(each))
     weights = _one_for_each("sample_weight", arguments.pop("sample_weight", None), len(each))
-    data = list(zip(_one_for_each("X", X, len(each)), _one_for_each("y", y, len(each)), weights, strict=True))
+    data = list(zip(inputs, _one_for_each("y", y, len(each)), weights, strict=True))
+    ready: dict[tuple[int, Any], Any] = {}  # an X for all, once for each type of net
 
     def plan(i: int) -> Plan:
         x, targets, w = data[i]
+        if x is X:
+            key = each[i].sizes[0], each[i].dtype
+            if key not in ready:
+                ready[key] = checks.inputs(X, *key)
+            x = ready[key]
         bound = _fit.bind(each[i], x, targets, sample_weight=w, threads=1, **arguments)
         bound.apply_defaults()
         return each[i]._plan(*bound.args[1:], *bound.kwargs.values())
@@ -83,12 +93,21 @@ def fit_many(
     for i in range(len(each)):
         try:
             plan(i)
-        except (TypeError, ValueError) as problem:
-            raise type(problem)(f"nets[{i}]: {problem}") from None
+        except TypeError as problem:
+            raise TypeError(f"nets[{i}]: {problem}") from None
+        except ValueError as problem:
+            raise ValueError(f"nets[{i}]: {problem}") from None
     if min(most, len(each)) <= 1:
         return [each[i]._train(plan(i)) for i in range(len(each))]
     in_work: dict[int, Plan] = {}
     over = False
+
+    def end_all() -> None:
+        nonlocal over
+        over = True
+        for i, one in list(in_work.items()):
+            one.callbacks.deadline = -math.inf
+            each[i]._network.interrupt()
 
     def fit(i: int) -> History | None:
         if over:
@@ -98,19 +117,22 @@ def fit_many(
             return None
         try:
             return each[i]._train(in_work[i])
+        except BaseException:
+            end_all()
+            raise
         finally:
             del in_work[i]
 
     from concurrent.futures import ThreadPoolExecutor  # slow to import
 
     with ThreadPoolExecutor(most) as pool:
+        fits = [pool.submit(fit, i) for i in range(len(each))]
         try:
-            return [history for history in pool.map(fit, range(len(each))) if history is not None]
-        except BaseException:
-            over = True
-            for one in list(in_work.values()):
-                one.callbacks.deadline = -math.inf
+            histories = [one.result() for one in fits]
+        except BaseException:  # of a fit, or Ctrl-C
+            end_all()
             raise
+    return [history for history in histories if history is not None]
 
 
 def _one_for_each(name: str, given: Any, n: int) -> list[Any]:

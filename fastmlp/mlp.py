@@ -715,7 +715,8 @@ class MLP:
 
         Notes
         -----
-        Ctrl-C raises KeyboardInterrupt between two steps and leaves the weights of the last one.
+        Ctrl-C raises KeyboardInterrupt between two steps and leaves the weights of the last one. Rows that are drawn for
+        validation are the same in the next call with as many rows.
         """
         plan = self._plan(
             X, y, epochs, batch_size, optimizer, shuffle, sample_weight, validation, patience, tol, schedule,
@@ -799,7 +800,8 @@ class MLP:
             largest = w.max() if rows is None else w[rows].max()
             if largest == 0:
                 raise ValueError("sample_weight is zero for every row that validation leaves to train on")
-            w = w / largest
+            with np.errstate(over="ignore"):  # of rows that are not trained with
+                w = w / largest
         return (x, targets, w), rows, validation
 
     # loops of one's own
@@ -880,7 +882,12 @@ class MLP:
         RuntimeWarning
             If the step leaves parameters that are not finite.
         """
-        gradient = checks.shaped("flat_gradient", flat_gradient, (self.n_parameters,), self.dtype)
+        gradient: Any = flat_gradient
+        shape = self._network.parameters.shape
+        if type(gradient) is not np.ndarray or gradient.dtype != self.dtype or gradient.shape != shape:
+            gradient = checks.shaped("flat_gradient", gradient, shape, self.dtype)
+        elif not (gradient.flags.carray and self._network.is_finite(gradient)):
+            gradient = checks.shaped("flat_gradient", gradient, shape, self.dtype)
         method = self._checked_optimizer(optimizer)
         self._check_parameters()
         self._use_optimizer(method)
@@ -922,8 +929,8 @@ class MLP:
         >>> np.allclose(one.flat, other.gradient(X, y).flat)
         True
         """
-        ready = self._network.ready(X, dY) if self.output != "softmax" else None
-        if ready is None or self.loss in formulas.NEEDED_OUTPUTS:
+        ready = self._network.ready(X, dY, True)
+        if ready is None:
             x = checks.inputs(X, self.sizes[0], self.dtype, single=True)
             given = checks.finite("dY", dY, self.dtype)
             rows = 1 if x.ndim == 1 else len(x)

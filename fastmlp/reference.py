@@ -67,6 +67,8 @@ class Seen:
     terms: Array = field(default_factory=lambda: np.zeros(0))
 
 
+LOOK_EVERY = 0.1  # seconds after which the caller of a run gets to see the end of an epoch
+
 # A loss that overflows is an answer here, not a warning: fit looks at it.
 _quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
@@ -142,6 +144,7 @@ class Network:
         self._gradient = np.zeros_like(self.parameters)
         # The mean loss of the last epoch in which a batch counts by its rows, not by their weights; and its penalty.
         self.loss_by_rows = self.penalty_by_rows = 0.0
+        self._interrupted = False
         self.reset_optimizer()
 
     def views(self, flat: Array) -> tuple[list[Array], list[Array]]:
@@ -156,7 +159,7 @@ class Network:
         """X (m, n_0) as the methods below take it, where it needs no closer look: here it always does."""
         return None
 
-    def ready(self, X: Any, y: Any) -> tuple[Array, Array] | None:
+    def ready(self, X: Any, y: Any, derivative: bool = False) -> tuple[Array, Array] | None:
         """(X, targets) as the methods below take them, where they need no closer look: here they always do."""
         return None
 
@@ -382,6 +385,10 @@ class Network:
         self._gradient[...] = gradient
         self._make_step(optimizer, optimizer.learning_rate, 0 if optimizer.decoupled else optimizer.weight_decay)
 
+    def interrupt(self) -> None:
+        """Let the epochs that another thread makes end as by the clock, after the step in work."""
+        self._interrupted = True
+
     @_quietly
     def train(
         self,
@@ -416,8 +423,8 @@ class Network:
     ) -> None:
         """Whole epochs, or with run.one_step the next step, or the end of the epoch that has no more steps."""
         samples = len(X if rows is None else rows)
-        per_epoch, run.ended = steps.per_epoch(samples), 0
-        end = perf_counter() + run.seconds
+        per_epoch, run.ended, self._interrupted = steps.per_epoch(samples), 0, False
+        began = perf_counter()
         while run.ended < len(run.losses) and not run.stop:
             if run.step == 0:
                 run.before[...] = self.parameters
@@ -431,13 +438,15 @@ class Network:
                     run.step, run.batch_loss = number + 1, loss
                     if not math.isfinite(loss):
                         break
-                    if perf_counter() > end:
+                    if perf_counter() - began > run.seconds or self._interrupted:
                         run.cut = "time"
                     if run.one_step:
                         return
                     if run.cut:
                         break
             self._end_epoch(run)
+            if perf_counter() - began > LOOK_EVERY:
+                break
 
     def _end_epoch(self, run: Any) -> None:
         """Its losses, and whether it was the best or the last one."""
@@ -483,7 +492,7 @@ class Network:
         steps: Steps,
         sums: Array,
     ) -> Iterator[tuple[int, float]]:
-        """Make steps of an epoch, one at a time: the number of each and its mean loss.
+        """Make steps of an epoch, one at a time: the number of each and its mean loss, without penalty.
 
         sums are, over their samples, of: the loss and the weight; the mean loss of a batch times its rows, and the
         penalty in it; the rows.
@@ -508,7 +517,7 @@ class Network:
                 rate = optimizer.learning_rate if rates is None else float(rates[number])
                 decay = (0 if optimizer.decoupled else optimizer.weight_decay) + l2 / weight
                 self._make_step(optimizer, rate, decay)
-            yield number, total / weight
+            yield number, loss / weight
             if not math.isfinite(loss):
                 break
 

@@ -146,6 +146,11 @@ def _schedule(given: ScheduleName | Schedule) -> Schedule:
     raise TypeError(f"schedule is {given!r}; expected a name ({names}), an instance as Cosine(), or a callable")
 
 
+def is_elementwise(given: ScheduleName | Schedule) -> bool:
+    """Whether the factor of a step is known not to depend on which other steps are asked for: not of any callable."""
+    return isinstance(given, str) or type(given) in (Constant, Cosine, Step, OneCycle)
+
+
 def factors(given: ScheduleName | Schedule, epoch: int, n: int, epochs: int, steps: int) -> Array:
     """The factors of the steps of n of the epochs, from `epoch` on, each at its middle, by a schedule or its name."""
     progress = (epoch * steps + np.arange(n * steps) + 0.5) / (epochs * steps)

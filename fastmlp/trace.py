@@ -113,6 +113,8 @@ def trace(net: "MLP", x: Any, y: Any, sample_weight: Any, optimizer: OptimizerNa
     net._check_parameters()
     network = net._architecture.reference_twin()
     network.parameters[...] = net.parameters
+    for number, (*_, factor, trainable) in enumerate(net._network.groups):
+        network.set_group(number, factor, trainable)
     inputs, weight = inputs.astype(np.float64), None if weight is None else weight.astype(np.float64)
     targets = targets if targets.ndim == 1 else targets.astype(np.float64)
     flat, gradient_inputs, seen = np.empty_like(network.parameters), np.empty_like(inputs), reference.Seen()

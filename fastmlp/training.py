@@ -24,8 +24,8 @@ from fastmlp.schedules import Schedule, ScheduleName
 # (X, targets, sample_weight); X is an array or a `sparse.CSR`.
 Data = tuple[Any, Array, Array | None]
 
-_MOST_EPOCHS = 4096  # in one call of the core
-_MOST_RATES = 1 << 16  # learning rates that are made for one call, if an epoch has not more steps
+_MOST_EPOCHS = 4096  # in one call of the core, which has 24 bytes for the losses of each
+_MOST_RATES = 1 << 16  # learning rates that are made for one call, half a megabyte, if an epoch has not more steps
 
 _WORK = 3e7  # products between two looks at the time, or as much work beside them: some hundredths of a second
 
@@ -193,7 +193,8 @@ def run_epoch(
     """
     x, targets, w = data
     deadline, after_batch, batch_size = callbacks.deadline, callbacks.after_batch, steps.batch_size
-    rows, n_steps = len(x), steps.per_epoch(len(x))
+    rows = len(x if order is None else order)
+    n_steps = steps.per_epoch(rows)
     at_once = n_steps
     if after_batch is not None:
         at_once = 1
@@ -271,7 +272,8 @@ def train(network: Any, plan: Plan) -> None:
             if run.step == 0:
                 at_once = callbacks.epochs_at_once(epochs)
                 if schedule is not None:
-                    at_once = max(1, min(at_once, _MOST_RATES // steps_per_epoch))
+                    together = _MOST_RATES // steps_per_epoch if schedules.is_elementwise(schedule) else 1
+                    at_once = max(1, min(at_once, together))
                     factors = schedules.factors(schedule, history.epochs, at_once, epochs, steps_per_epoch)
                     steps = steps._replace(rates=steps.optimizer.learning_rate * factors)
                 run.losses = np.empty((at_once, 3))

@@ -62,7 +62,7 @@ cdef struct Epochs:
     Py_ssize_t step                         # of the epoch in work: the next one
     Py_ssize_t ended                        # epochs in this call
     Sums sums
-    double batch_loss                       # the mean loss of the last batch
+    double batch_loss                       # the mean loss of the last batch, without penalty
     real* before                            # the packed parameters from before the epoch
     double best_loss
     Py_ssize_t waited                       # epochs since the best one
@@ -75,6 +75,7 @@ cdef struct Epochs:
     bint one_step                           # after a step, too
     double look                             # at the end of the epoch in which the clock shows this
     double deadline                         # when the epoch in work is to be its last
+    const bint* interrupted                 # whether it is, for another reason
     Stop cut                                # what ended the epoch in work before its last step, or GOES_ON
 
 
@@ -140,8 +141,8 @@ cdef inline bint make_step(Net* net, OptimizerState* optimizer, Epochs* epochs, 
     loss = batch(net, watch, start, size, weight, True)
     if not isfinite(loss):
         optimizer[0] = before       # it was no step
-    loss += penalty
     epochs.batch_loss = loss / weight
+    loss += penalty
     epochs.sums.loss += loss
     epochs.sums.weight += weight
     epochs.sums.loss_by_rows += size * loss / weight
@@ -211,7 +212,7 @@ cdef inline int make_steps(
         made = make_step(net, optimizer, epochs, watch)
         if made and not isfinite(epochs.batch_loss):
             break
-        if watch.now > epochs.deadline:
+        if made and (watch.now > epochs.deadline or epochs.interrupted[0]):
             epochs.cut = TIME
         if made and epochs.one_step:
             return 1

@@ -58,12 +58,14 @@ cdef inline void layer_backward(Net* net, Py_ssize_t l, const Part* part) noexce
         drop_units(net, l, part, layer.delta, layer.delta)
 
 
-cdef inline void rows_forward(Net* net, Py_ssize_t first, const Part* rows, Matrix* x) noexcept nogil:
-    """All columns of every layer from `first` on, for some rows."""
+cdef inline void rows_forward(
+    Net* net, Py_ssize_t first, Py_ssize_t end, const Part* rows, Matrix* x
+) noexcept nogil:
+    """All columns of the layers first .. end - 1, for some rows."""
     cdef Part part = rows[0]
     cdef Py_ssize_t l
     part.column = 0
-    for l in range(first, net.depth):
+    for l in range(first, end):
         part.columns = net.layers[l].n_out
         layer_forward(net, l, &part, x)
 

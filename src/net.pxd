@@ -112,6 +112,7 @@ cdef struct Net:
     Py_ssize_t rows_per_thread                      # of the buffers, in a prediction; 0: each sample has its own
     Py_ssize_t column_layers                        # layers, from the first, whose columns are shared out
     Py_ssize_t column_layer                         # the one in work
+    Py_ssize_t activated_layers                     # layers, from the first, whose activations somebody asked for
     Py_ssize_t micro_batch_id                       # counted since the net was made
     Py_ssize_t data_parts                           # of the batch; 1: it goes by micro-batches
     double[MAX_DATA_PARTS] part_loss                # summed over the samples of each

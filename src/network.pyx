@@ -1,11 +1,11 @@
 # cython: freethreading_compatible = True
-"""The compiled Network: parameters, workspace, and the loops over a data set, without the GIL.
+"""The compiled Network: parameters, workspace, and its calls, without the GIL.
 
 This is the compiled twin of reference.Network: the same constructor, methods and meaning. It is compiled once for
 every (instruction set, precision); builds.py chooses. It trusts its arguments: shapes, dtypes, contiguity and
-finiteness are checked by mlp.py. The one exception is `forward`, which answers None to an X it cannot take as it is,
-so that a caller with a ready array pays for no check in Python. Not here: the order of the passes through all layers
-(schedules.pxd).
+finiteness are checked by mlp.py. The exceptions are `forward` and `ready`, which answer None to what they cannot take
+as it is, so that a caller with ready arrays pays for no check in Python. Not here: the order of the passes through all
+layers (schedules.pxd), the loop over epochs (epochs.pxd).
 """
 cimport numpy as np
 import numpy
@@ -74,6 +74,8 @@ cdef class Network:
     cdef readonly np.ndarray parameters
     cdef readonly tuple sizes
     cdef bint bias
+    cdef int loss                       # the net's own; net.loss is that of a call
+    cdef bint interrupted               # whether the epoch in work is to be the last
 
     dtype = numpy.dtype(numpy.float64 if REAL_IS_DOUBLE else numpy.float32)
 
@@ -93,7 +95,7 @@ cdef class Network:
         self.sizes, self.bias = sizes, bias
         self.n_in, self.n_out = sizes[0], sizes[len(sizes) - 1]
         self.net.depth = len(sizes) - 1
-        self.net.loss = list(LOSSES).index(name)
+        self.net.loss = self.loss = list(LOSSES).index(name)
         self.net.slope = negative_slope
         for l in range(len(loss_parameters)):
             self.net.loss_parameters[l] = <real> <double> loss_parameters[l]
@@ -176,7 +178,7 @@ cdef class Network:
         if group == NULL:
             raise IndexError("no such parameter group")
         self.acquire()
-        group.rate_factor, group.trainable = <real> rate_factor, trainable
+        group.rate_factor, group.trainable = rate_factor, trainable
         self.release()
 
     cdef allocate(self, real* (*lay_out)(Net*, real*) noexcept):
@@ -261,24 +263,32 @@ cdef class Network:
             return None
         return x if is_finite(x) and not overlap(x, self.parameters) else None
 
-    def ready(self, X, y):
-        """(X, targets) as the methods below take them, of arrays and lists that need no closer look; else None."""
+    def ready(self, X, y, bint derivative=False):
+        """(X, targets) as the methods below take them, of arrays and lists that need no closer look; else None.
+
+        With `derivative` y is that of a loss by the outputs, in place of targets.
+        """
         cdef np.ndarray x = self.ready_inputs(X), t
         cdef Py_ssize_t rows
         if x is None:
             return None
         rows = np.PyArray_DIM(x, 0)
-        if self.net.layers[self.net.depth - 1].activation == SOFTMAX:
+        if not derivative and self.net.layers[self.net.depth - 1].activation == SOFTMAX:
             t = as_labels(y, rows, self.n_out)
             if t is not None:
                 return x, t
         t = as_reals(y)
-        if t is None or np.PyArray_SIZE(t) != rows * self.n_out or np.PyArray_DIM(t, 0) != rows:
+        if t is None:
             return None
         if np.PyArray_NDIM(t) == 1 and self.n_out == 1:
-            t = t.reshape(rows, 1)
-        if (np.PyArray_NDIM(t) != 2 or not is_finite(t) or overlap(t, self.parameters)
-                or not targets_fit(self.net.loss, <const real*> np.PyArray_DATA(t), np.PyArray_SIZE(t))):
+            t = t.reshape(-1, 1)
+        if np.PyArray_NDIM(t) != 2 or np.PyArray_DIM(t, 0) != rows or np.PyArray_DIM(t, 1) != self.n_out:
+            return None
+        if not is_finite(t) or overlap(t, self.parameters):
+            return None
+        if not derivative and not targets_fit(
+            self.loss, <const real*> np.PyArray_DATA(t), np.PyArray_SIZE(t)
+        ):
             return None
         return x, t
 
@@ -385,7 +395,7 @@ cdef class Network:
 
     def gradient(self, X, targets, sample_weight, flat, inputs=None, int threads=1):
         """The mean loss; its gradient into flat (n_parameters,), and into inputs (m, n_in) unless None."""
-        return self.backpropagate(X, targets, sample_weight, flat, inputs, threads, self.net.loss)
+        return self.backpropagate(X, targets, sample_weight, flat, inputs, threads, self.loss)
 
     def vjp(self, X, targets, sample_weight, flat, inputs=None, int threads=1):
         """The sum of targets * outputs over the rows, each times its weight of any sign; its gradient as above."""
@@ -397,7 +407,6 @@ cdef class Network:
         """A loss and its gradient: the mean of the net's own, or the sum of another."""
         cdef Py_ssize_t rows = len(X)
         cdef double total, weight = 1
-        cdef int own = self.net.loss
         self.acquire()
         try:
             self.allocate_backward()
@@ -408,7 +417,7 @@ cdef class Network:
             with nogil:
                 self.watch.mode = flush_subnormals()
                 try:
-                    if loss == own:
+                    if loss == self.loss:
                         weight = batch_weight(&self.net, 0, rows)
                     prepare_training(&self.net, self.net.inputs_gradient != NULL)
                     total = batch(&self.net, &self.watch, 0, rows, weight, False)
@@ -416,7 +425,7 @@ cdef class Network:
                     restore_subnormals(self.watch.mode)
             unpack_all(&self.net, <real*> data(flat), self.net.gradient)
         finally:
-            self.net.loss = own
+            self.net.loss = self.loss
             self.release()
         return total / weight
 
@@ -445,14 +454,13 @@ cdef class Network:
 
     def activations_of(self, X, Py_ssize_t first, Py_ssize_t end, int threads=1):
         """A^(l + 1) (m, n) of the layers l = first .. end - 1, counted from 0."""
-        cdef Py_ssize_t rows = len(X), i, l, row, n, depth = self.net.depth
+        cdef Py_ssize_t rows = len(X), i, l, row, n
         cdef list arrays = [numpy.empty((rows, self.net.layers[l].n_out), self.dtype) for l in range(first, end)]
         cdef real* to
         self.acquire()
         try:
             self.use(X, None, None, None, threads, False)
-            self.allocate_for_threads()
-            self.net.depth = end
+            self.net.activated_layers = end
             self.watch.mode = flush_subnormals()
             try:
                 for i in range(micro_batches(rows)):
@@ -472,7 +480,6 @@ cdef class Network:
             finally:
                 restore_subnormals(self.watch.mode)
         finally:
-            self.net.depth = depth
             self.release()
         return arrays
 
@@ -508,6 +515,10 @@ cdef class Network:
         epochs.decoupled, epochs.l2 = optimizer.decoupled, l2
         return 0
 
+    def interrupt(self):
+        """Let the epochs that another thread makes end as by the clock, after the step in work."""
+        self.interrupted = True
+
     def train(self, X, targets, sample_weight, order, steps, int threads=1, run=None):
         """An epoch, or some steps of one, over the samples in `order` (m,), or as they stand if it is None.
 
@@ -524,7 +535,8 @@ cdef class Network:
         epochs.rows, epochs.batch_size = len(X if order is None else order), steps.batch_size
         epochs.steps = (epochs.rows + epochs.batch_size - 1) // epochs.batch_size
         epochs.rates = <const double*> data(steps.rates)
-        epochs.step, epochs.deadline = steps.first, INFINITY
+        epochs.step, epochs.deadline, epochs.interrupted = steps.first, INFINITY, &self.interrupted
+        self.interrupted = False
         end = epochs.steps if steps.last is None else min(epochs.steps, <Py_ssize_t> steps.last)
         if run is not None:
             take_run(&epochs, run, order)

@@ -19,7 +19,7 @@ cdef struct Group:          # parameters that the optimizer treats alike: a matr
     Py_ssize_t rows, columns
     bint decayed            # whether penalties and weight decay count
     bint trainable
-    real rate_factor        # of the learning rate
+    double rate_factor      # of the learning rate
 
 cdef struct Step:
     int optimizer
@@ -143,8 +143,8 @@ cdef inline void optimizer_step(
     cdef Step own = step[0]
     if not group.trainable:
         return
-    own.learning_rate *= group.rate_factor
-    own.shrink *= group.rate_factor
+    own.learning_rate = <real> (group.rate_factor * own.learning_rate)
+    own.shrink = <real> (group.rate_factor * own.shrink)
     if not group.decayed:
         own.decay = own.l1 = own.shrink = 0
     if step.optimizer == SGD:

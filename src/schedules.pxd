@@ -55,7 +55,7 @@ cdef inline void predict_item(void* context, Py_ssize_t item, int thread) noexce
     if net.rows_per_thread > 0:
         part.row = thread * net.rows_per_thread
         part.first_sample += lo - part.row
-    rows_forward(net, 0, &part, &x)
+    rows_forward(net, 0, net.depth, &part, &x)
 
 
 cdef inline void row_block(Net* net, const Part* part) noexcept nogil:
@@ -65,7 +65,7 @@ cdef inline void row_block(Net* net, const Part* part) noexcept nogil:
         x = gather_inputs(net, part)
     else:
         x = outputs_of(net, &net.layers[net.column_layers - 1], part)
-    rows_forward(net, net.column_layers, part, &x)
+    rows_forward(net, net.column_layers, net.depth, part, &x)
     rows_loss(net, part)
     if net.backward:
         rows_backward(net, part, net.inputs_gradient)
@@ -80,26 +80,27 @@ cdef inline void rows_item(void* context, Py_ssize_t item, int thread) noexcept 
     row_block(net, &part)
 
 
-cdef inline Part take_rows(Net* net, Py_ssize_t item, int thread) noexcept nogil:
-    """A row block of the samples in work, and A of all layers for it."""
+cdef inline Part activate_rows(Net* net, Py_ssize_t item, Py_ssize_t layers, int thread) noexcept nogil:
+    """A row block of the samples in work, after A of so many layers was made for it."""
     cdef Py_ssize_t lo, hi
     cdef Part part
     cdef Matrix x
     lo, hi = share(net.size, item, net.row_blocks)
     part = rows_of_net(net, lo, hi, thread)
     x = gather_inputs(net, &part)
-    rows_forward(net, 0, &part, &x)
+    rows_forward(net, 0, layers, &part, &x)
     return part
 
 
 cdef inline void activations_item(void* context, Py_ssize_t item, int thread) noexcept nogil:
-    take_rows(<Net*> context, item, thread)
+    cdef Net* net = <Net*> context
+    activate_rows(net, item, net.activated_layers, thread)
 
 
 cdef inline void jacobian_item(void* context, Py_ssize_t item, int thread) noexcept nogil:
     """The derivatives of every output of some rows, one after the other."""
     cdef Net* net = <Net*> context
-    cdef Part part = take_rows(net, item, thread)
+    cdef Part part = activate_rows(net, item, net.depth, thread)
     cdef Py_ssize_t k
     for k in range(net.layers[net.depth - 1].n_out):
         rows_output_gradient(net, &part, k)

@@ -185,12 +185,32 @@ def test_every_order_is_as_likely_as_any_other():
     assert sum((count - n / 24) ** 2 / (n / 24) for count in counts.values()) < 60
 
 
-def test_an_unfair_draw_is_made_again():
-    # Of the bound 3 * 2^30 a quarter of all draws is drawn again, else some rows would be twice as likely.
-    hashes = formulas._mixed(np.arange(1000, dtype=np.uint64))
-    bound = np.uint64(3 << 30)
-    again = ((hashes >> np.uint64(32)) * bound & np.uint64(0xFFFFFFFF)) < np.uint64(1 << 32) % bound
-    assert 200 < again.sum() < 300
+def test_a_number_is_drawn_below_its_bound_and_each_is_as_likely():
+    # Of the bound 3 * 2^30 a quarter of all hashes gives a number that another one gives, too: they are drawn again.
+    n = 100_000
+    hashes = np.random.default_rng(0).integers(2**64, size=n, dtype=np.uint64)
+    for bound in (1, 3, 3 << 30, 1 << 32):
+        numbers = formulas.numbers_below(np.full(n, bound, np.uint64), hashes)
+        assert numbers.max() < bound
+        if bound == 3 << 30:
+            plain = (hashes >> np.uint64(32)) * np.uint64(bound) >> np.uint64(32)
+            assert 0.24 < np.mean(numbers != plain) < 0.26
+            # Of the plain ones, those that are 0 modulo 3 are twice as many as each of the others.
+            assert np.bincount(plain % np.uint64(3))[0] > 0.45 * n
+            assert max(np.bincount((numbers % np.uint64(3)).astype(int))) < 0.345 * n
+
+
+def test_the_core_draws_again_what_the_formula_draws_again():
+    # Among 400,000 rows some twenty draws are unfair.
+    m, seed = 400_000, formulas.seed_of_epoch(2**63 + 5, 3)
+    bounds = np.arange(1, m + 1, dtype=np.uint64)
+    hashes = formulas._mixed(formulas._mixed(np.array([seed], np.uint64)) + (bounds - np.uint64(1)) * formulas._GOLDEN)
+    assert (formulas.numbers_below(bounds, hashes) != (hashes >> np.uint64(32)) * bounds >> np.uint64(32)).sum() > 5
+    for build in COMPILED:
+        network = builds.network("float32", build)((1, 1), ("identity",), "half_squared_error")
+        run = a_run(network, 1, validated=False, m=m)
+        network.train(np.ones((m, 1), "f4"), np.ones((m, 1), "f4"), None, None, Steps(m // 2, fastmlp.SGD()), 1, run)
+        np.testing.assert_array_equal(run.order, formulas.shuffled(np.arange(m), seed))
 
 
 def test_consecutive_epochs_and_neighbouring_seeds_have_orders_of_their_own():
@@ -260,7 +280,9 @@ def test_more_epochs_than_one_call_makes_are_all_made():
     assert net.parameters.tobytes() == other.parameters.tobytes()
 
 
-@pytest.mark.parametrize("options", [{}, {"validation": 0.2, "patience": 10**6}, {"schedule": "cosine"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"validation": 0.2, "patience": 10**6}, {"schedule": "cosine"}, {"max_time": 1e6}], ids=str
+)
 def test_an_epoch_makes_no_call_of_python(options):
     X, y = line_data(m=40)
     net = small_net()
@@ -335,3 +357,52 @@ def test_another_thread_gets_the_net_while_a_fit_goes_on():
     worker.join()
     watcher.join()
     assert len(seen) > 2
+
+
+def test_a_schedule_that_is_any_callable_is_asked_for_one_epoch_at_a_time():
+    X, y = line_data(m=10)
+    asked = []
+    small_net().fit(X, y, epochs=3, batch_size=5, schedule=lambda progress: asked.append(len(progress)) or progress)
+    assert asked == [2] * 4  # the first time to see whether it is one
+
+
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_a_batch_that_weighs_nothing_does_not_end_an_epoch_by_the_clock(build):
+    X, y = line_data(m=64)
+    with builds.forced(build):
+        net = small_net()
+    options = {"batch_size": 32, "shuffle": False, "sample_weight": np.repeat([0.0, 1.0], 32)}
+    history = net.fit(X, y, epochs=5, max_time=1e-9, **options)
+    assert (history.stop_reason, history.epochs) == ("time", 1)
+    assert math.isfinite(history.loss[0])
+
+
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_another_thread_can_end_an_epoch(build):
+    import threading
+    import time
+
+    with builds.forced(build):
+        net = fastmlp.MLP([30, 300, 300, 1], seed=0)
+    X = np.random.default_rng(0).normal(size=(200_000, 30)).astype("f4")
+    done = []
+    worker = threading.Thread(target=lambda: done.append(net.fit(X, X[:, 0], epochs=1, batch_size=8)))
+    worker.start()
+    while worker.is_alive():
+        time.sleep(0.01)
+        net._network.interrupt()
+    assert done[0].stop_reason == "time"
+
+
+def test_a_pickle_of_a_net_that_had_a_generator_can_be_read():
+    X, y = line_data(m=20)
+    net = small_net()
+    net.fit(X, y, epochs=1)
+    state = net.__getstate__()
+    for name in ("_seed", "_epochs", "trainable", "rate_factors"):
+        state.pop(name)
+    state |= {"_rng": np.random.default_rng(3), "_process": 1}
+    other = fastmlp.MLP.__new__(fastmlp.MLP)
+    other.__setstate__(state)
+    assert other.parameters.tobytes() == net.parameters.tobytes()
+    assert other.fit(X, y, epochs=1).epochs == 1

@@ -4,6 +4,7 @@ It works like one made anew, or says what does not fit and stays what it was. No
 where it ended, as in scikit-learn (test_estimators.py).
 """
 
+import copy
 import pickle
 import threading
 import warnings
@@ -11,6 +12,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from sklearn import neural_network
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
@@ -180,3 +182,38 @@ def test_a_net_that_was_given_other_weights_and_another_activation_on_the_way_go
     expected = (A @ model.coefs_[-1] + model.intercepts_[-1])[:, 0]
     np.testing.assert_allclose(model.predict(X), expected, rtol=1e-10)
     np.testing.assert_allclose(pickle.loads(pickle.dumps(model)).predict(X), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_partial_fit_of_arrays_that_are_ready_is_that_of_any_others(dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)).astype(dtype), rng.normal(size=40).astype(dtype)
+    models = [MLPRegressor(hidden_layer_sizes=(5,), random_state=seed) for seed in (0, 0)]
+    for model in models:
+        model.partial_fit(X, y)
+    looks = []
+    validate = neural_network.MLPRegressor._validate_input
+    watched = lambda *a, **k: looks.append(1) or validate(*a, **k)  # noqa: E731
+    monkeypatch.setattr(neural_network.MLPRegressor, "_validate_input", watched)
+    for _ in range(3):
+        models[0].partial_fit(X, y)
+    assert not looks
+    for _ in range(3):
+        models[1].partial_fit(np.asfortranarray(X), y.tolist())
+    assert len(looks) == 3
+    for one, other in zip(models[0].coefs_, models[1].coefs_, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+    for bad, words in (
+        ((X, np.where(y == y[3], np.nan, y)), "NaN"), ((X[:, :2], y), "features"), ((X, y[:5]), "inconsistent"),
+        ((np.where(X == X[2, 1], np.inf, X), y), "infinity"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            models[0].partial_fit(*bad)
+
+
+def test_a_copy_of_an_estimator_draws_from_a_generator_of_its_own():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    model = MLPRegressor(hidden_layer_sizes=(5,), random_state=0).partial_fit(X, y)
+    other = copy.copy(model).partial_fit(X, y)
+    assert model._random_state is not other._random_state

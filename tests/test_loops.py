@@ -300,6 +300,25 @@ def test_nets_without_biases_have_factors_of_weights_alone():
     refuses(lambda: setattr(net, "rate_factors", [(1, 2), (1, 1)]), r"rate_factors\[0\]\[1\] is 2", "no biases")
 
 
+def test_a_look_at_a_step_sees_what_is_frozen_and_at_what_rates():
+    net = a_net(builds.current())
+    net.trainable, net.rate_factors = [False, True, True], [(1, 1), (0.5, 3), (1, 0)]
+    x, y = samples(5), samples(5, seed=1, n=3)
+    step = net.trace(x, y, optimizer=fastmlp.SGD(0.1))
+    net.step(x, y, fastmlp.SGD(0.1))
+    for layer, W, b in zip(step.layers, net.weights, net.biases, strict=True):
+        np.testing.assert_allclose(layer.new_weights, W, rtol=1e-12)
+        np.testing.assert_allclose(layer.new_biases, b, rtol=1e-12)
+    refuses(lambda: net.explain(x[0], y[0], optimizer="sgd"), "frozen layers or rate_factors")
+    assert str(net.explain(x[0], y[0]))
+
+
+def test_factors_are_kept_as_they_were_given():
+    net = fastmlp.MLP([2, 3, 1], seed=0)
+    net.rate_factors = [(0.1, 0.3), (1 / 3, 2)]
+    assert net.rate_factors == ((0.1, 0.3), (1 / 3, 2.0))
+
+
 # bad input
 
 
@@ -376,6 +395,45 @@ def test_the_parameters_themselves_can_be_given_as_anything():
     np.testing.assert_allclose(net.parameters, 0.5 * other.parameters, rtol=1e-6)
     gradient = classifier().vjp(X, np.eye(3)[[0, 1, 2, 0, 1, 2]])
     assert np.isfinite(gradient.flat).all()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
+def test_a_target_without_an_axis_is_refused(dtype):
+    net = fastmlp.MLP([4, 1], seed=0)
+    for call in (net.evaluate, net.gradient, net.step, net.fit, net.vjp):
+        name = "dY" if call == net.vjp else "y"
+        refuses(lambda call=call: call(X[:1].astype("f4"), np.array(1, dtype)), rf"{name} has shape \(\)", net=net)
+
+
+# two threads
+
+
+def test_calls_side_by_side_leave_the_net_what_it_was():
+    import threading
+
+    net = fastmlp.MLP([64, 256, 1], output="sigmoid", seed=0)
+    x = np.random.default_rng(0).normal(size=(300, 64)).astype("f4")
+    y = np.random.default_rng(1).uniform(size=(300, 1)).astype("f4")
+    expected = net.gradient(x, y).loss, net.vjp(x, y).loss, net.evaluate(x, y)
+    found, problems = set(), []
+
+    def work():
+        try:
+            for _ in range(60):
+                found.add((net.gradient(x, y).loss, net.vjp(x, y).loss, net.evaluate(x, y)))
+                net.transform(x)
+                assert len(net.weights) == len(net.trainable) == len(net.copy().rate_factors) == 2
+                refuses(lambda: net.evaluate(x, y + 2), "binary_cross_entropy expects")
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert found == {expected}
 
 
 # arrays that are ready, and those that are not, give the same

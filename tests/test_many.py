@@ -1,6 +1,9 @@
 """fit_many: the same bits as a fit of each net alone, whatever the threads; one data set for all, or one for each."""
 
+import subprocess
+import sys
 import threading
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -85,6 +88,45 @@ def test_an_error_in_a_callback_ends_all_fits_and_comes_through():
     assert all(np.isfinite(net.parameters).all() for net in several)
 
 
+def test_an_error_of_the_last_net_ends_the_first_ones():
+    X, y = line_data(m=30)
+    several = nets(2)
+
+    def fail(net, history):
+        if net is several[-1] and history.epochs == 3:
+            raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        fastmlp.fit_many(several, X, y, threads=2, epochs=10**9, callbacks=fail)
+
+
+def test_ctrl_c_ends_all_fits_in_the_middle_of_an_epoch():
+    code = """
+        import os, signal, threading, time
+        import numpy as np, fastmlp
+        nets = [fastmlp.MLP([30, 300, 300, 1], seed=seed) for seed in range(4)]
+        X = np.random.default_rng(0).normal(size=(1_000_000, 30)).astype("f4")
+        def interrupt():
+            time.sleep(1)
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=interrupt).start()
+        began = time.perf_counter()
+        try:
+            fastmlp.fit_many(nets, X, X[:, 0], threads=2, epochs=10**6, batch_size=1)
+        except KeyboardInterrupt:
+            print(time.perf_counter() - began)
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=True, timeout=60)
+    assert float(done.stdout) < 20  # an epoch takes minutes
+
+
+def test_callbacks_may_come_from_an_iterator():
+    X, y = line_data(m=30)
+    seen = []
+    fastmlp.fit_many(nets(3), X, y, epochs=2, callbacks=iter([lambda net, history: seen.append(1)]))
+    assert len(seen) == 6
+
+
 def test_divergence_is_told_for_the_net_that_diverged():
     X, y = line_data(m=30)
     several = nets(2)
@@ -108,6 +150,7 @@ BAD = {
     "an argument of fit": (lambda n, X, y: fastmlp.fit_many(n, X, y, epochs=0), [r"nets\[0\]: epochs is 0"]),
     "an unknown argument": (lambda n, X, y: fastmlp.fit_many(n, X, y, epoch=3), ["epoch"]),
     "progress": (lambda n, X, y: fastmlp.fit_many(n, X, y, progress=True), ["progress"]),
+    "callbacks": (lambda n, X, y: fastmlp.fit_many(n, X, y, callbacks=[3]), [r"callbacks\[0\] is 3"]),
     "threads": (lambda n, X, y: fastmlp.fit_many(n, X, y, threads=0), ["threads is 0"]),
     "weights": (lambda n, X, y: fastmlp.fit_many(n, X, y, sample_weight=-y), [r"nets\[0\]: sample_weight"]),
 }  # fmt: skip
