@@ -5,8 +5,8 @@
 
 SMALL nets with data of their own are the case in which everything but the core counts: a fit of one takes less than
 a millisecond. Of LARGE ones there are two, so that two threads should take half the time of one. The control says
-what the machine has to give at that moment: the same two fits in two processes, which share nothing and sleep nowhere.
-One thread, two threads and the control are timed in turn; the least time of each counts.
+what the machine has to give at that moment: the same two fits in two processes, which share nothing and sleep
+nowhere. One thread, two threads and the control are timed in turn; the least time of each counts.
 """
 
 import argparse
@@ -79,8 +79,9 @@ def report(small, large, command):
 
 {run.markdown(rows, 2)}
 
-Seconds of `fastmlp.fit_many`, each net with data of its own, float32; the nets were made before. The parameters are the
-same bits on one thread and on two. "Two processes" is the control: the two fits in two processes that share nothing.
+Seconds of `fastmlp.fit_many`, each net with data of its own, float32; the nets were made before. The parameters are
+the same bits on one thread and on two. "Two processes" is the control: the two fits in two processes that share
+nothing.
 
 {run.circumstances(command)}
 """

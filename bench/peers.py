@@ -1,4 +1,4 @@
-"""fastmlp against its peers: first equal, then timed; tables and two pictures into bench/results/, named by the build.
+"""fastmlp against its peers: first equal, then timed; tables and two pictures into bench/results/, named by build.
 
     make peers            some ten minutes; the first time longer, for all peers are installed and torch compiles
     make peers QUICK=1    shows that all of it works and computes the same, and writes nothing
@@ -14,10 +14,10 @@ ratios within one run mean something.
 
 A process is bound to as many cores as it may have threads, all libraries' to the same ones: JAX heeds nothing else.
 The others are told the number besides, by environment variables and ONNX Runtime by a session option, lest several
-threads share a core. Each answer is checked against the CPU time of its process: a library that was allowed n threads and used
-more ends the run. Pools wait for more work by spinning, which is left as each library has it, since it is good for
-its next call; but a process answers only once its CPU time stands still, so that nobody's pool spins while another
-library is timed.
+threads share a core. Each answer is checked against the CPU time of its process: a library that was allowed n
+threads and used more ends the run. Pools wait for more work by spinning, which is left as each library has it, since
+it is good for its next call; but a process answers only once its CPU time stands still, so that nobody's pool spins
+while another library is timed.
 """
 
 import argparse
@@ -260,13 +260,14 @@ anything was timed and once again afterwards, all libraries were found to comput
 outputs, and loss and parameters after an epoch. GFLOP/s is fastmlp's, of the matrix products alone over the whole
 time; "of sgemm" divides it by NumPy's rate for the product of two 1024 × 1024 matrices in the same run: {rates}.
 
-A training step is one of an epoch of {EPOCHS[4]:,} or {EPOCHS[0]:,} samples, gathered on the way, or one of many with all
-samples as the batch; fastmlp's is `MLP.fit`, which shuffles besides, in the order that the others are given. By one
-call it is `MLP.step`, and scikit-learn's `partial_fit`. Every peer is in its best form: torch with fused Adam, torch.compile with
-the whole step as one graph, JAX with the whole epoch as one compiled scan, ONNX Runtime with bound buffers,
-scikit-learn's `fit` without checks; NumPy is `fastmlp.reference`. Peers keep inputs and outputs in arrays of their
-own; fastmlp's prediction is `MLP.predict`, NumPy arrays in and out, both checked. How it is timed is told in
-[bench/peers.py](../peers.py), and what exactly runs in [bench/peers_libraries.py](../peers_libraries.py).
+A training step is one of an epoch of {EPOCHS[4]:,} or {EPOCHS[0]:,} samples, gathered on the way, or one of many
+with all samples as the batch; fastmlp's is `MLP.fit`, which shuffles besides, in the order that the others are
+given. By one call it is `MLP.step`, and scikit-learn's `partial_fit`. Every peer is in its best form: torch with
+fused Adam, torch.compile with the whole step as one graph, JAX with the whole epoch as one compiled scan, ONNX
+Runtime with bound buffers, scikit-learn's `fit` without checks; NumPy is `fastmlp.reference`. Peers keep inputs and
+outputs in arrays of their own; fastmlp's prediction is `MLP.predict`, NumPy arrays in and out, both checked. How it
+is timed is told in [bench/peers.py](../peers.py), and what exactly runs in
+[bench/peers_libraries.py](../peers_libraries.py).
 
 {run.circumstances(command)}
 - {versions}

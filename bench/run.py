@@ -1,7 +1,7 @@
 """Runs the benchmarks and prints tables: fastmlp against NumPy, with the ratio, on one thread.
 
-    python bench/run.py            some minutes; every build in both precisions, also into bench/results/numpy-*.md, named by
-                                   the best one
+    python bench/run.py            some minutes; every build in both precisions, also into bench/results/numpy-*.md,
+                                   which is named by the best of them
     python bench/run.py --quick    some seconds; one build in float32: shows that all of it works and computes the
                                    same, and writes nothing
 

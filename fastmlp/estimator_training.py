@@ -75,7 +75,7 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
             factors = None
             if mlp.schedule is not None:
                 factors = rate_schedules.factors(mlp.schedule, epoch_number, 1, epochs, steps)
-            if mlp.shuffle:
+            if mlp.shuffle and order is not None:
                 places = np.arange(rows)  # what sklearn.utils.shuffle does, without a fifth of the time of a fit
                 mlp._random_state.shuffle(places)
                 order = order[places]

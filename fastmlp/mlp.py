@@ -715,8 +715,8 @@ class MLP:
 
         Notes
         -----
-        Ctrl-C raises KeyboardInterrupt between two steps and leaves the weights of the last one. Rows that are drawn for
-        validation are the same in the next call with as many rows.
+        Ctrl-C raises KeyboardInterrupt between two steps and leaves the weights of the last one. Rows that are drawn
+        for validation are the same in the next call with as many rows.
         """
         plan = self._plan(
             X, y, epochs, batch_size, optimizer, shuffle, sample_weight, validation, patience, tol, schedule,
@@ -884,9 +884,8 @@ class MLP:
         """
         gradient: Any = flat_gradient
         shape = self._network.parameters.shape
-        if type(gradient) is not np.ndarray or gradient.dtype != self.dtype or gradient.shape != shape:
-            gradient = checks.shaped("flat_gradient", gradient, shape, self.dtype)
-        elif not (gradient.flags.carray and self._network.is_finite(gradient)):
+        ready = type(gradient) is np.ndarray and gradient.dtype == self.dtype and gradient.shape == shape
+        if not (ready and gradient.flags.carray and self._network.is_finite(gradient)):
             gradient = checks.shaped("flat_gradient", gradient, shape, self.dtype)
         method = self._checked_optimizer(optimizer)
         self._check_parameters()

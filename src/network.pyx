@@ -3,9 +3,9 @@
 
 This is the compiled twin of reference.Network: the same constructor, methods and meaning. It is compiled once for
 every (instruction set, precision); builds.py chooses. It trusts its arguments: shapes, dtypes, contiguity and
-finiteness are checked by mlp.py. The exceptions are `forward` and `ready`, which answer None to what they cannot take
-as it is, so that a caller with ready arrays pays for no check in Python. Not here: the order of the passes through all
-layers (schedules.pxd), the loop over epochs (epochs.pxd).
+finiteness are checked by mlp.py. The exceptions are `forward` and `ready`, which answer None to what they cannot
+take as it is, so that a caller with ready arrays pays for no check in Python. Not here: the order of the passes
+through all layers (schedules.pxd), the loop over epochs (epochs.pxd).
 """
 cimport numpy as np
 import numpy

@@ -204,7 +204,8 @@ def test_the_core_draws_again_what_the_formula_draws_again():
     # Among 400,000 rows some twenty draws are unfair.
     m, seed = 400_000, formulas.seed_of_epoch(2**63 + 5, 3)
     bounds = np.arange(1, m + 1, dtype=np.uint64)
-    hashes = formulas._mixed(formulas._mixed(np.array([seed], np.uint64)) + (bounds - np.uint64(1)) * formulas._GOLDEN)
+    key = formulas._mixed(np.array([seed], np.uint64))
+    hashes = formulas._mixed(key + (bounds - np.uint64(1)) * formulas._GOLDEN)
     assert (formulas.numbers_below(bounds, hashes) != (hashes >> np.uint64(32)) * bounds >> np.uint64(32)).sum() > 5
     for build in COMPILED:
         network = builds.network("float32", build)((1, 1), ("identity",), "half_squared_error")

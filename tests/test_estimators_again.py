@@ -205,7 +205,7 @@ def test_partial_fit_of_arrays_that_are_ready_is_that_of_any_others(dtype, monke
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
     for bad, words in (
         ((X, np.where(y == y[3], np.nan, y)), "NaN"), ((X[:, :2], y), "features"), ((X, y[:5]), "inconsistent"),
-        ((np.where(X == X[2, 1], np.inf, X), y), "infinity"),
+        ((np.where(X[2, 1] == X, np.inf, X), y), "infinity"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=words):
             models[0].partial_fit(*bad)

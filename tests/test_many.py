@@ -116,7 +116,8 @@ def test_ctrl_c_ends_all_fits_in_the_middle_of_an_epoch():
         except KeyboardInterrupt:
             print(time.perf_counter() - began)
     """
-    done = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=True, timeout=60)
+    command = [sys.executable, "-c", dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert float(done.stdout) < 20  # an epoch takes minutes
 
 
