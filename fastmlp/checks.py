@@ -60,6 +60,7 @@ def number(
 ) -> float:
     """A finite number with above < number, least <= number, number < below, number <= most."""
     problem: type[Exception] = TypeError
+    value = math.nan
     if type(given) is float or (isinstance(given, Real) and not isinstance(given, bool)):
         problem = ValueError
         try:
@@ -70,7 +71,8 @@ def number(
             return value
     bounds = (("> ", above), (">= ", least), ("< ", below), ("<= ", most))
     expected = " and ".join(sign + f"{bound:g}" for sign, bound in bounds if math.isfinite(bound))
-    expected = f"a number {expected}" if expected else "a finite number"
+    finite = problem is TypeError or math.isfinite(value)
+    expected = f"a {'' if finite else 'finite '}number {expected}" if expected else "a finite number"
     raise problem(f"{name} is {given!r}; expected {expected}")
 
 

@@ -309,7 +309,8 @@ class _EstimatorCallbacks(FitCallbacks):
             if self._scorer is None:
                 mlp.validation_scores_ = mlp.best_validation_score_ = None
         line = as_progress(mlp.progress, mlp.max_iter)  # after all that may fail, as a bar shows at once
-        super().__init__(mlp, partial(mlp._go_on_with, self._cache), began, mlp.max_time, calls, batch_calls, line)
+        go_on = partial(mlp._go_on_with, self._cache)
+        super().__init__(mlp, lambda: None, go_on, began, mlp.max_time, calls, batch_calls, line)
 
     def _as_the_net_sees(self, X: Any, y: Array, weight: Array | None = None) -> tuple[Any, Array, Array | None]:
         dtype = self._network.dtype

@@ -8,7 +8,7 @@ from __future__ import annotations  # numpy.random is first imported when it is 
 import math
 import warnings
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -687,7 +687,8 @@ class MLP:
         max_time : float, optional
             Seconds after which training ends, within an epoch if need be; > 0.
         callbacks : callable or iterable of callables
-            Called as callback(net, history) after each epoch; a true answer stops.
+            Called as callback(net, history) after each epoch; a true answer stops. They may use the net, copy it, and
+            train it.
         batch_callbacks : callable or iterable of callables
             The same after each step, whose loss is `history.batch_loss`; a true answer stops at once. A step in
             Python costs more than a small one of the core.
@@ -764,7 +765,8 @@ class MLP:
         if schedule is not None:  # whether it is one
             schedules.factors(schedule, 0, 1, epochs, steps.per_epoch(n_rows))
         line = None if progress is False else as_progress(progress, epochs)
-        watch = FitCallbacks(self, self._check_parameters, began, seconds, calls, batch_calls, line)
+        before, after = partial(self._show, run), partial(self._look_at, run)
+        watch = FitCallbacks(self, before, after, began, seconds, calls, batch_calls, line)
         return Plan(data, rows, steps, run, epochs, n_threads, schedule, watch, patience is None)
 
     def _train(self, plan: Plan) -> History:
@@ -784,6 +786,15 @@ class MLP:
                 stacklevel=3,
             )
         return history
+
+    def _show(self, run: Run) -> None:
+        """Be what a copy goes on from in the middle of a fit."""
+        self._epochs = run.number
+
+    def _look_at(self, run: Run) -> None:
+        """Look at what callbacks have left, which may have trained the net."""
+        self._check_parameters()
+        run.number = self._epochs
 
     def _split(self, data: Data, n_validation: int, shuffle: bool) -> tuple[Data, Array | None, Any]:
         """The data with the weights of those that are trained with, their rows, and what `Run.validation` takes."""
@@ -1075,7 +1086,7 @@ class MLP:
     def rate_factors(self, given: Sequence[tuple[float, float]]) -> None:
         each = []
         for i, pair in enumerate(self._one_a_layer("rate_factors", given)):
-            factors = checks.sequence(f"rate_factors[{i}]", pair)
+            factors = list(pair) if isinstance(pair, Sequence) and not isinstance(pair, str) else []
             if len(factors) != 2:
                 raise ValueError(f"rate_factors[{i}] is {pair!r}; expected two numbers, for weights and biases")
             both = [checks.number(f"rate_factors[{i}][{j}]", factor, least=0) for j, factor in enumerate(factors)]

@@ -154,7 +154,11 @@ def is_elementwise(given: ScheduleName | Schedule) -> bool:
 def factors(given: ScheduleName | Schedule, epoch: int, n: int, epochs: int, steps: int) -> Array:
     """The factors of the steps of n of the epochs, from `epoch` on, each at its middle, by a schedule or its name."""
     progress = (epoch * steps + np.arange(n * steps) + 0.5) / (epochs * steps)
-    answer = np.asarray(_schedule(given)(progress), dtype=np.float64)
+    came = _schedule(given)(progress)
+    try:
+        answer = np.asarray(came, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"schedule gave {came!r}; expected {len(progress)} numbers, one for each step") from None
     if answer.shape != progress.shape:
         raise ValueError(f"schedule gave shape {answer.shape} for {len(progress)} steps; expected {progress.shape}")
     if not (np.isfinite(answer) & (answer >= 0)).all():

@@ -48,13 +48,14 @@ def callbacks(name: str, given: Any) -> list[Callback]:
 class FitCallbacks:
     """Callbacks and deadline of a fit, its progress line, and the History that they are shown.
 
-    Callbacks get `model`, and may change it: `after_callbacks` is called when they have answered. Time is up
-    `seconds` after `began`.
+    Callbacks get `model`, and may change it: `before_callbacks` is called before they are asked, `after_callbacks` when
+    they have answered. Time is up `seconds` after `began`.
     """
 
     def __init__(
         self,
         model: Any,
+        before_callbacks: Callable[[], None],
         after_callbacks: Callable[[], None],
         began: float,
         seconds: float | None,
@@ -62,7 +63,8 @@ class FitCallbacks:
         batch_calls: list[Callback],
         progress: Progress | Bar | None,
     ) -> None:
-        self._model, self._after_callbacks, self._began = model, after_callbacks, began
+        self._model, self._began = model, began
+        self._before_callbacks, self._after_callbacks = before_callbacks, after_callbacks
         self._batch_calls, self._progress = batch_calls, progress
         self.calls = calls
         self.deadline = math.inf if seconds is None else began + seconds
@@ -77,6 +79,7 @@ class FitCallbacks:
         """Whether any of these callbacks answers true; all of them are called."""
         if not calls:
             return False
+        self._before_callbacks()
         answers = [bool(call(self._model, self.history)) for call in calls]
         self._after_callbacks()
         return any(answers)

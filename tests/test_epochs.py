@@ -244,8 +244,6 @@ def test_fit_goes_on_as_if_it_had_never_ended(options, dropout):
 
 
 def test_a_pickle_and_a_copy_go_on_in_the_same_order():
-    import pickle
-
     X, y = line_data(m=30)
     net = small_net(dropout=0.2)
     net.fit(X, y, epochs=3, batch_size=4)
@@ -407,3 +405,27 @@ def test_a_pickle_of_a_net_that_had_a_generator_can_be_read():
     other.__setstate__(state)
     assert other.parameters.tobytes() == net.parameters.tobytes()
     assert other.fit(X, y, epochs=1).epochs == 1
+
+
+@pytest.mark.parametrize("again", [lambda net: net.copy(), lambda net: pickle.loads(pickle.dumps(net))])
+def test_a_copy_that_a_callback_makes_goes_on_as_the_net_does(again):
+    X, y = line_data(m=30)
+    net, copies = small_net(dropout=0.2), []
+    options = {"batch_size": 7, "validation": 0.2}
+    net.fit(X, y, epochs=4, callbacks=lambda net, history: copies.append(again(net)), **options)
+    for epochs, one in zip((3, 2, 1), copies, strict=False):
+        one.fit(X, y, epochs=epochs, **options)
+        assert one.parameters.tobytes() == net.parameters.tobytes()
+
+
+def test_a_callback_may_train_its_own_net():
+    X, y = line_data(m=30)
+    net = small_net()
+
+    def train(net, history):
+        net.step(X, y)
+        net.fit(X, y, epochs=2)
+
+    history = net.fit(X, y, epochs=3, callbacks=train)
+    assert history.epochs == 3
+    assert net._epochs == 9  # no order of samples comes twice
