@@ -48,8 +48,8 @@ def callbacks(name: str, given: Any) -> list[Callback]:
 class FitCallbacks:
     """Callbacks and deadline of a fit, its progress line, and the History that they are shown.
 
-    Callbacks get `model`, and may change it: `before_callbacks` is called before they are asked, `after_callbacks` when
-    they have answered. Time is up `seconds` after `began`.
+    Callbacks get `model`, and may change it: `before_callbacks` is called before they are asked, `after_callbacks`
+    when they have answered. Time is up `seconds` after `began`.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ business of test_stopping.py, callbacks after batches that of test_schedules.py.
 import functools
 import math
 import operator
+import pickle
 import subprocess
 import sys
 from collections import Counter
