@@ -1,4 +1,4 @@
-"""fastmlp's estimators against scikit-learn's own: first the same, then timed; into bench/results/estimators.md.
+"""fastmlp's estimators against scikit-learn's own: first the same, then timed; into bench/results, by build.
 
     make estimators            some nine minutes on two cores, and then learning.py, which it runs too
     make estimators QUICK=1    some seconds: shows that all of it works and computes the same, and writes nothing
@@ -35,6 +35,7 @@ import data
 import fastmlp
 import run
 import twins
+from fastmlp import builds
 from grid import in_turn
 
 LIBRARIES = {"scikit-learn": neural_network, "fastmlp": fastmlp}
@@ -291,7 +292,7 @@ def main():
     if quick:
         print(f"{max_iter} iterations, timed in haste; floors are for whole fits. This was not written to a file.")
         return
-    path = run.HERE / "results" / "estimators.md"
+    path = run.HERE / "results" / f"estimators-{builds.current()}.md"
     path.write_text(text)
     print(f"written to {os.path.relpath(path)}")
 
