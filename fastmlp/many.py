@@ -1,8 +1,8 @@
 """fit_many: several nets at once, one a thread. For one large net the core has threads of its own."""
 
-import math
 from collections.abc import Iterable
 from inspect import signature
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -99,35 +99,36 @@ def fit_many(
             raise ValueError(f"nets[{i}]: {problem}") from None
     if min(most, len(each)) <= 1:
         return [each[i]._train(plan(i)) for i in range(len(each))]
-    in_work: dict[int, Plan] = {}
-    over = False
+    in_work: set[int] = set()
+    over, looking = False, Lock()  # held to look at the two, or to change them
 
     def end_all() -> None:
         nonlocal over
-        over = True
-        for i, one in list(in_work.items()):
-            one.callbacks.deadline = -math.inf
-            each[i]._network.interrupt()
+        with looking:
+            over = True
+            for i in in_work:
+                each[i]._network.interrupt()
 
     def fit(i: int) -> History | None:
-        if over:
-            return None
-        in_work[i] = plan(i)
-        if over:  # meanwhile, and it did not reach this one
-            return None
+        with looking:
+            if over:
+                return None
+            in_work.add(i)
         try:
-            return each[i]._train(in_work[i])
+            return each[i]._train(plan(i))
         except BaseException:
             end_all()
             raise
         finally:
-            del in_work[i]
+            with looking:
+                in_work.remove(i)
+                each[i]._network.interrupt(False)
 
     from concurrent.futures import ThreadPoolExecutor  # slow to import
 
     with ThreadPoolExecutor(most) as pool:
-        fits = [pool.submit(fit, i) for i in range(len(each))]
         try:
+            fits = [pool.submit(fit, i) for i in range(len(each))]
             histories = [one.result() for one in fits]
         except BaseException:  # of a fit, or Ctrl-C
             end_all()

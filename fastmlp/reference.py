@@ -385,9 +385,9 @@ class Network:
         self._gradient[...] = gradient
         self._make_step(optimizer, optimizer.learning_rate, 0 if optimizer.decoupled else optimizer.weight_decay)
 
-    def interrupt(self) -> None:
-        """Let the epochs that another thread makes end as by the clock, after the step in work."""
-        self._interrupted = True
+    def interrupt(self, end: bool = True) -> None:
+        """Let epochs end as by the clock, after the step in work, which another thread makes; or no more of them."""
+        self._interrupted = end
 
     @_quietly
     def train(
@@ -423,7 +423,7 @@ class Network:
     ) -> None:
         """Whole epochs, or with run.one_step the next step, or the end of the epoch that has no more steps."""
         samples = len(X if rows is None else rows)
-        per_epoch, run.ended, self._interrupted = steps.per_epoch(samples), 0, False
+        per_epoch, run.ended = steps.per_epoch(samples), 0
         began = perf_counter()
         while run.ended < len(run.losses) and not run.stop:
             if run.step == 0:

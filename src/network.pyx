@@ -75,7 +75,7 @@ cdef class Network:
     cdef readonly tuple sizes
     cdef bint bias
     cdef int loss                       # the net's own; net.loss is that of a call
-    cdef bint interrupted               # whether the epoch in work is to be the last
+    cdef bint interrupted               # whether epochs are to end after a step
 
     dtype = numpy.dtype(numpy.float64 if REAL_IS_DOUBLE else numpy.float32)
 
@@ -515,9 +515,9 @@ cdef class Network:
         epochs.decoupled, epochs.l2 = optimizer.decoupled, l2
         return 0
 
-    def interrupt(self):
-        """Let the epochs that another thread makes end as by the clock, after the step in work."""
-        self.interrupted = True
+    def interrupt(self, bint end=True):
+        """Let epochs end as by the clock, after the step in work, which another thread makes; or no more of them."""
+        self.interrupted = end
 
     def train(self, X, targets, sample_weight, order, steps, int threads=1, run=None):
         """An epoch, or some steps of one, over the samples in `order` (m,), or as they stand if it is None.
@@ -536,7 +536,6 @@ cdef class Network:
         epochs.steps = (epochs.rows + epochs.batch_size - 1) // epochs.batch_size
         epochs.rates = <const double*> data(steps.rates)
         epochs.step, epochs.deadline, epochs.interrupted = steps.first, INFINITY, &self.interrupted
-        self.interrupted = False
         end = epochs.steps if steps.last is None else min(epochs.steps, <Py_ssize_t> steps.last)
         if run is not None:
             take_run(&epochs, run, order)

@@ -388,10 +388,13 @@ def test_another_thread_can_end_an_epoch(build):
     done = []
     worker = threading.Thread(target=lambda: done.append(net.fit(X, X[:, 0], epochs=1, batch_size=8)))
     worker.start()
-    while worker.is_alive():
-        time.sleep(0.01)
-        net._network.interrupt()
+    time.sleep(0.1)
+    net._network.interrupt()
+    worker.join()
     assert done[0].stop_reason == "time"
+    assert net.fit(X, X[:, 0], epochs=9, batch_size=8).stop_reason == "time"  # until it may go on
+    net._network.interrupt(False)
+    assert net.fit(X[:80], X[:80, 0], epochs=2, batch_size=8).stop_reason == "epochs"
 
 
 def test_a_pickle_of_a_net_that_had_a_generator_can_be_read():
