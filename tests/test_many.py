@@ -106,6 +106,7 @@ def test_ctrl_c_ends_all_fits_in_the_middle_of_an_epoch():
         import numpy as np, fastmlp
         nets = [fastmlp.MLP([30, 300, 300, 1], seed=seed) for seed in range(4)]
         X = np.random.default_rng(0).normal(size=(1_000_000, 30)).astype("f4")
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell in the background turns off
         def interrupt():
             time.sleep(1)
             os.kill(os.getpid(), signal.SIGINT)
