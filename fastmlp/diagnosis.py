@@ -575,22 +575,6 @@ def _classes(seen: _Seen) -> Iterator[Finding]:
         )
 
 
-# copies of the net, which share nothing with it, not even the generator
-
-
-def _first_layers(net: MLP, number: int) -> MLP:
-    """A net whose outputs are those of a layer."""
-    names = (*net.activation, net.output)
-    return _copy(net, number, activation=names[: number - 1], output=names[number - 1])
-
-
-def _copy(net: MLP, n_layers: int, **options: Any) -> MLP:
-    """A net with the parameters of the first layers."""
-    biases = net.biases[:n_layers] if net.bias else None
-    options |= {"negative_slope": net.negative_slope, "dtype": net.dtype, "seed": 0}
-    return type(net).from_parameters(net.weights[:n_layers], biases, **options)
-
-
 # units and gradients
 
 
@@ -634,7 +618,7 @@ def _dead(seen: _Seen) -> Iterator[Finding]:
         still = (np.abs(layer.derivative) <= DEAD_SLOPE) & (np.abs(layer.a) <= DEAD_SLOPE)
         dead, units = int(still.all(axis=0).sum()), still.shape[1]
         if dead:  # on all rows that were drawn, not only on those that were traced
-            a = _first_layers(seen.net, layer.number).predict(seen.x)
+            a = seen.net.activations(seen.x)[layer.number - 1]
             dead = int((still.all(axis=0) & (np.abs(a) <= DEAD_SLOPE).all(axis=0)).sum())
         if dead and dead >= (1 if is_output else DEAD_SHARE * units):
             yield Finding(
@@ -729,8 +713,9 @@ def _overflow(seen: _Seen) -> Iterator[Finding]:
         return
     net = seen.net
     where, what = None, f"values are finite, but the loss or its gradient leaves the range of {net.dtype}."
-    for number, name in enumerate((*net.activation, net.output), start=1):
-        if not np.isfinite(_first_layers(net, number).predict(seen.x)).all():
+    names = (*net.activation, net.output)
+    for number, (name, a) in enumerate(zip(names, net.activations(seen.x), strict=True), start=1):
+        if not np.isfinite(a).all():
             where, what = number, f"outputs of {name} leave the range of {net.dtype}."
             break
     yield Finding(
@@ -835,11 +820,8 @@ class _Probe:
         net, rate = self._net, self.rate(factor)
         if not np.finfo(net.dtype).tiny <= rate <= np.finfo(net.dtype).max:
             return math.inf
-        probe = _copy(
-            net, len(net.sizes) - 1, activation=net.activation, output=net.output, loss=net.loss,
-            dropout=net.dropout, huber_delta=net.huber_delta, quantile=net.quantile,
-        )  # fmt: skip
-        probe.trainable, probe.rate_factors = net.trainable, net.rate_factors
+        probe = net.copy()
+        probe._network.reset_optimizer()
         history = probe.fit(
             *self._data, sample_weight=self._weight, epochs=self._epochs, batch_size=self._batch_size, shuffle=False,
             optimizer=replace(self._optimizer, learning_rate=rate),

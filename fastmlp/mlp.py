@@ -865,7 +865,8 @@ class MLP:
         if self._drops:
             seed, self._epochs = formulas.seed_of_epoch(self._seed, self._epochs), self._epochs + 1
         steps = Steps(len(x), method, 0.0, None, seed)
-        loss: float = self._network.train(x, targets, w, None, steps, get_num_threads())  # type: ignore[assignment]
+        loss = self._network.train(x, targets, w, None, steps, get_num_threads())
+        assert loss is not None  # as it is without a Run
         if not math.isfinite(loss):
             self._warn_of_overflow("no step was made: the loss")
         elif not self._network.is_finite():

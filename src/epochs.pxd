@@ -24,7 +24,7 @@ cdef extern from *:
     """
     const double LOOK_EVERY     # seconds after which the caller gets to see the end of an epoch, and others the net
 
-cdef enum Stop:             # why there are no more epochs; fastmlp/training.py has their names
+cdef enum Stop:             # why there are no more epochs; `stop_names` is what Python calls them
     GOES_ON
     PATIENCE
     DIVERGED

@@ -193,7 +193,11 @@ def test_partial_fit_of_arrays_that_are_ready_is_that_of_any_others(dtype, monke
         model.partial_fit(X, y)
     looks = []
     validate = neural_network.MLPRegressor._validate_input
-    watched = lambda *a, **k: looks.append(1) or validate(*a, **k)  # noqa: E731
+
+    def watched(*arguments, **options):
+        looks.append(1)
+        return validate(*arguments, **options)
+
     monkeypatch.setattr(neural_network.MLPRegressor, "_validate_input", watched)
     for _ in range(3):
         models[0].partial_fit(X, y)
