@@ -47,6 +47,17 @@ __all__ = [
 ]
 
 
+def _needed() -> str:
+    """What pip is to install for the estimators: the range of scikit-learn is that of the package's extra."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        rows = [line.partition(";") for line in requires("fastmlp") or []]
+    except PackageNotFoundError:  # used from its sources
+        rows = []
+    return next((what.strip() for what, _, extra in rows if "sklearn" in extra), "scikit-learn")
+
+
 def __getattr__(name: str) -> Any:
     """What is imported when somebody asks for it: what training does not need, and scikit-learn's estimators."""
     if name in ("graph", "plot"):
@@ -56,5 +67,5 @@ def __getattr__(name: str) -> Any:
     try:
         from fastmlp import estimators
     except ModuleNotFoundError as missing:
-        raise ImportError(f"fastmlp.{name} needs scikit-learn ({missing}): pip install fastmlp[sklearn]") from missing
+        raise ImportError(f"fastmlp.{name} needs scikit-learn ({missing}): pip install '{_needed()}'") from missing
     return getattr(estimators, name)

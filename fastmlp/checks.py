@@ -101,6 +101,8 @@ def numeric(name: str, given: object, of_text: str = "") -> np.ndarray:
         raise TypeError(f"{name} is a masked array with masked elements; expected numbers throughout")
     try:
         array = np.asarray(given)
+        if array.dtype == object and _is_nullable(given):
+            array = given.to_numpy(dtype=np.float64, na_value=np.nan)  # type: ignore[attr-defined]
     except ValueError as problem:
         raise ValueError(f"{name} cannot be read as an array of numbers: {problem}") from None
     if array.dtype.kind not in "biuf":
@@ -111,6 +113,13 @@ def numeric(name: str, given: object, of_text: str = "") -> np.ndarray:
             hint = f"; a sparse {name} is for MLPClassifier and MLPRegressor, else toarray() makes it dense"
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (float, integer or boolean){hint}")
     return array
+
+
+def _is_nullable(given: object) -> bool:
+    """Whether this is a frame or a column of pandas, all of it numbers, some of which may be missing."""
+    dtypes = getattr(given, "dtypes", ())
+    each = list(dtypes) if np.ndim(dtypes) else [dtypes]
+    return hasattr(given, "to_numpy") and all(getattr(dtype, "kind", "O") in "biuf" for dtype in each)
 
 
 _BLOCK = 1 << 20  # elements that are looked at together: a large X in a file does not move into memory
@@ -165,6 +174,8 @@ def targets(
 ) -> np.ndarray:
     """Targets (m, n_out) of dtype, or class labels (m,) as int64 where the output is softmax."""
     array = numeric(name, given, LABELS_OF_TEXT)
+    if output == "softmax" and array.shape == (rows, 1):
+        array = array[:, 0]  # a column of labels, as a frame has it
     if output == "softmax" and array.ndim == 1:
         expected = f"expected integer labels 0 to {n_out - 1}, shape ({rows},), or targets of shape ({rows}, {n_out})"
         if array.shape != (rows,):

@@ -1,145 +1,177 @@
-"""What the estimators share: scikit-learn's MLP with fastmlp's core below it.
+"""What both estimators are: their net, scaling, prediction, and what surrounds a fit.
 
-They are subclasses of scikit-learn's own. Its parameters and their checks, labels, tags, metadata routing and the
-attributes of a fitted estimator are inherited, so that they are the same by construction; what takes the time is
-replaced: training (estimator_training.py) and the forward pass.
+They stand on scikit-learn's public developer interface. Its rules of training are kept in estimator_training.py, its
+parameters in estimator_parameters.py.
 
-`coefs_` and `intercepts_` are views of a Network's parameters. The Network is made when it is needed, and again when
-somebody has put other arrays there; it is no part of what is pickled, but the state of its optimizer is.
+`coefs_` and `intercepts_` are views of a Network's parameters. The public attributes are what counts: a Network is
+made of them when it is needed, and again when they are no longer what it was made of. It is no part of what is
+pickled, but the state of its optimizer is.
 """
 
-import operator
-from collections.abc import Iterable
+import copy
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, is_classifier
-from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, is_classifier
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastmlp import builds, checks, formulas
-from fastmlp import schedules as rate_schedules
+from fastmlp import builds, checks, estimator_data, formulas
 from fastmlp.architecture import Architecture
-from fastmlp.estimator_training import fit_by_batches, fit_by_lbfgs
+from fastmlp.estimator_parameters import Parameters, check_parameters
+from fastmlp.estimator_training import Task, Validation, fit_by_batches, fit_by_lbfgs, non_finite
 from fastmlp.formulas import Array
 from fastmlp.layout import layer_views
-from fastmlp.sparse import by_rows, checked, dense
+from fastmlp.messages import warn
+from fastmlp.sparse import checked, dense
 from fastmlp.threads import threads as as_threads
 
 # scikit-learn's names where they differ from fastmlp's.
 ACTIVATIONS = {"logistic": "sigmoid", "exp": "exponential"}
 # The loss of the net by the estimator's; that of a classifier belongs to its output.
-LOSSES = {"squared_error": "half_squared_error"}
+LOSSES = {"squared_error": "half_squared_error", "log_loss": None}
+# What is made of an estimator's attributes and is no part of its state.
+_CACHES = "_network_cache", "_own_generator", "_columns"
 
 
 class NetworkCache(NamedTuple):
-    """The Network that holds the weights of an estimator, and what it was made for."""
+    """The Network that holds the weights of an estimator, and what it was made of."""
 
     views: tuple[Array, ...] = ()  # coefs_ and intercepts_, while nobody has put others there
-    architecture: Any = None
-    description: Any = None  # what it was made of: to compare is faster than to check again
-    build: str = ""
+    description: Any = None
     network: Any = None
 
 
 EMPTY = NetworkCache()
 
-_number = Interval(Real, 0, None, closed="left")
-_positive = Interval(Real, 0, None, closed="neither")
-_count = Interval(Integral, 1, None, closed="left")
+_fits: set[tuple[int, int]] = set()  # (process, estimator) of those in work
+_fits_lock = threading.Lock()
 
 
-class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultilayerPerceptron):
-    """What both estimators have instead of scikit-learn's loops, and what they have beyond it."""
+@contextmanager
+def _one_fit(estimator: Any) -> Iterator[None]:
+    """One fit of an estimator at a time: a second one would train the weights of the first."""
+    me = os.getpid(), id(estimator)
+    with _fits_lock:
+        if me in _fits:
+            raise RuntimeError("this estimator is in the middle of a fit; two threads cannot fit one estimator")
+        _fits.add(me)
+    try:
+        yield
+    finally:
+        _fits.discard(me)
 
-    solver: str
-    loss: Any
+
+def _has_steps(estimator: Any) -> bool:
+    if estimator.solver == "lbfgs":
+        raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
+    return True
+
+
+class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, Parameters):
+    """What both estimators have."""
+
+    classes_: Array
+    loss_curve_: list[float]
     coefs_: list[Array]
     intercepts_: list[Array]
     out_activation_: Any
+    n_outputs_: int
     x_scaler_: Any
     y_scaler_: Any
 
-    _parameter_constraints = BaseMultilayerPerceptron._parameter_constraints | {
-        "activation": [StrOptions({*formulas.ACTIVATIONS, "logistic"}), "array-like"],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam", "adamw", "rmsprop"})],
-        "n_layers": [_count, None],
-        "width": [_count, None],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "l1": [_number],
-        "weight_decay": [_number, None],
-        "clip_norm": [_positive, None],
-        "schedule": [StrOptions(set(rate_schedules.SCHEDULES)), callable, None],
-        "max_time": [_positive, None],
-        "callbacks": [callable, "array-like", None],
-        "batch_callbacks": [callable, "array-like", None],
-        "progress": ["boolean", StrOptions({"tqdm"})],
-        "eval_metric": [str, callable, None],
-        "scale": [StrOptions({"standard", "quantile"}), None],
-        "initial_weights": ["array-like", None],
-        "n_threads": [_count, None],
-    }
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "coefs_" in self.__dict__
 
     # the net
 
-    def _description(self) -> dict[str, Any]:
-        """The arguments of the net's Architecture but for its sizes and dtype, in fastmlp's names."""
-        loss: str = getattr(self, "loss", "")
+    def _description(self) -> tuple[Any, ...]:
+        """Whatever a Network is made of besides weights."""
         activation, dropout = self.activation, self.dropout
-        several = () if isinstance(activation, str) else tuple(ACTIVATIONS.get(name, name) for name in activation)
-        return {
-            "activations": ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else several,
-            "output": ACTIVATIONS.get(self.out_activation_, self.out_activation_),
-            "loss": None if is_classifier(self) else LOSSES.get(loss, loss),
-            "dropout": dropout if isinstance(dropout, Real) else tuple(dropout),
-            **{name: getattr(self, name) for name in formulas.LOSS_PARAMETERS.get(loss, ())},
-        }
+        return (
+            activation if isinstance(activation, str) else tuple(map(str, activation)),
+            dropout if isinstance(dropout, Real) else tuple(dropout),
+            self.out_activation_,
+            self.loss,
+            self.missing_targets,
+            builds.current(),
+            *[getattr(self, name) for name in formulas.LOSS_PARAMETERS.get(self.loss, ())],
+        )
 
-    def _network(self, train: bool = False) -> Any:
-        """The Network of the present weights; to `train`, of the present parameters, too."""
+    def _network(self) -> Any:
+        """The Network of the present weights and parameters."""
         given = (*self.coefs_, *self.intercepts_)
-        cache = self.__dict__.get("_network_cache", EMPTY)
-        fits = len(cache.views) == len(given) and all(a is b for a, b in zip(cache.views, given, strict=True))
-        if fits and not train:
-            return cache.network
+        cache: NetworkCache = self.__dict__.get("_network_cache", EMPTY)
         description = self._description()
-        if fits and (cache.description, cache.build) == (description, builds.current()):
+        if (
+            description == cache.description
+            and len(given) == len(cache.views)
+            and all(a is b for a, b in zip(cache.views, given, strict=True))
+        ):
             return cache.network
-        sizes = self._sizes(given, self.n_layers_ - 1)
-        architecture = Architecture.of(sizes, dtype=given[0].dtype, **description)
-        network = architecture.network(builds.network(architecture.dtype.name))
-        going_on = cache.network is not None and "_optimizer" in self.__dict__
-        moments = cache.network.optimizer_state if going_on else self._moments
+        arrays = [np.asarray(array) for array in given]
+        single = all(array.dtype == np.float32 for array in arrays)
+        network = self._new_network(self._sizes(arrays), np.float32 if single else np.float64)
+        if cache.network is not None:
+            moments = cache.network.optimizer_state if "_optimizer" in self.__dict__ else None
+        else:
+            moments = self.__dict__.get("_moments")
         if moments is not None and len(moments[2]) == network.parameters.size:
             network.optimizer_state = moments
         weights, biases = layer_views(network.parameters, network.sizes, True)
-        for view, array in zip((*weights, *biases), given, strict=True):
+        for view, array in zip((*weights, *biases), arrays, strict=True):
             view[...] = array
-        self._publish(network, architecture, description)
+        self._publish(network, description)
         return network
 
-    def _sizes(self, given: tuple[Array, ...], depth: int) -> tuple[int, ...]:
+    def _new_network(self, sizes: tuple[int, ...], dtype: Any) -> Any:
+        activation, dropout, output, loss, missing, _, *numbers = self._description()
+        several = () if isinstance(activation, str) else tuple(ACTIVATIONS.get(name, name) for name in activation)
+        architecture = Architecture.of(
+            sizes,
+            activations=ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else several,
+            output=ACTIVATIONS.get(output, output),
+            loss=LOSSES.get(loss, loss),
+            dropout=dropout,
+            dtype=np.dtype(dtype),
+            **dict(zip(formulas.LOSS_PARAMETERS.get(loss, ()), numbers, strict=True)),
+        )
+        network = architecture.network(builds.network(architecture.dtype.name))
+        network.masked = missing == "mask"
+        return network
+
+    def _sizes(self, arrays: list[Array]) -> tuple[int, ...]:
         """Sizes of the layers of these weights and biases, which fit each other, the features and the outputs."""
-        shapes = [np.shape(array) for array in given]
-        ends = [shape[-1] if shape else 0 for shape in shapes[depth:]]
-        sizes = (self.n_features_in_, *ends)
-        expected = [*pairwise(sizes), *((n,) for n in ends)]
-        if len(given) != 2 * depth or shapes != expected or sizes[-1] != self.n_outputs_:
+        depth = self.__dict__.get("n_layers_", len(self.coefs_) + 1) - 1
+        shapes = [array.shape for array in arrays]
+        first = shapes[0][0] if shapes and len(shapes[0]) == 2 else 0
+        n_in: Any = self.__dict__.get("n_features_in_", first)
+        sizes = (n_in, *[shape[-1] if shape else 0 for shape in shapes[depth:]])
+        expected = [*pairwise(sizes), *((n,) for n in sizes[1:])]
+        if depth < 1 or shapes != expected or sizes[-1] != self.__dict__.get("n_outputs_", sizes[-1]):
             raise ValueError(
                 f"coefs_ and intercepts_ have shapes {shapes}; expected {depth} layers that fit each other, from "
-                f"{self.n_features_in_} features to {self.n_outputs_} outputs"
+                f"{sizes[0]} features to {self.__dict__.get('n_outputs_', sizes[-1])} outputs"
             )
         return sizes
 
-    def _publish(self, network: Any, architecture: Architecture, description: dict[str, Any]) -> None:
+    def _publish(self, network: Any, description: tuple[Any, ...]) -> None:
         """Make the weights views of a Network that holds them already, at once: other threads may be predicting."""
         weights, biases = layer_views(network.parameters, network.sizes, True)
-        cache = NetworkCache((*weights, *biases), architecture, description, builds.current(), network)
+        cache = NetworkCache((*weights, *biases), description, network)
         self.__dict__.update(coefs_=weights, intercepts_=biases, _network_cache=cache, _moments=None)
 
     def _go_on_with(self, cache: NetworkCache) -> None:
@@ -147,94 +179,153 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
         present = self._network()
         if present is not cache.network:
             cache.network.parameters[...] = present.parameters
-            self._publish(cache.network, cache.architecture, cache.description)
+            self._publish(cache.network, cache.description)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        state.pop("_own_generator", None)
-        cache = state.pop("_network_cache", EMPTY)
+        cache: NetworkCache = state.get("_network_cache", EMPTY)
         if cache.network is not None and "_optimizer" in state:
             state["_moments"] = cache.network.optimizer_state
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self.__dict__.update(_network_cache=EMPTY, _moments=state.get("_moments"))
+        return {name: value for name, value in state.items() if name not in _CACHES}
 
     # training
-
-    def _check_solver(self) -> bool:
-        if self.solver == "lbfgs":
-            raise AttributeError("partial_fit needs a solver that goes batch by batch; lbfgs does not")
-        return True
 
     def _hidden(self) -> list[int]:
         """Sizes of the hidden layers: hidden_layer_sizes, or n_layers of `width`."""
         if self.n_layers is not None or self.width is not None:
             return [100 if self.width is None else int(self.width)] * (1 if self.n_layers is None else self.n_layers)
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        given = self.hidden_layer_sizes
+        sizes = list(given) if isinstance(given, Iterable) else [given]
+        for size in sizes:
+            whole = isinstance(size, Integral) or (isinstance(size, Real) and float(size).is_integer())
+            if isinstance(size, (bool, np.bool_)) or not whole:
+                raise TypeError(f"hidden_layer_sizes is {given!r} with {size!r} in it; expected whole numbers > 0")
         if any(size <= 0 for size in sizes):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return [operator.index(size) for size in sizes]
+        return [int(size) for size in sizes]
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        eval_set: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
+        """Train.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Numbers.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the samples, >= 0.
+        eval_set : (X, y), optional
+            Data to measure after each epoch: the loss goes to `validation_curve_`, eval_metric to
+            `validation_scores_`. The fit ends with the weights that were best by eval_metric, or else by that loss;
+            with early_stopping it is this set that decides, and no rows of X are split off.
+        X_val, y_val, sample_weight_val : array-like, optional
+            The same, with weights; under these names pipelines and metadata routing carry it.
+
+        Returns
+        -------
+        object
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument cannot be used, and then the estimator is as it was; if training diverges without any good
+            weights.
+        RuntimeError
+            If another thread is fitting this estimator.
+        """
+        return self._fit(X, y, sample_weight, (eval_set, X_val, y_val, sample_weight_val))
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False, eval_set: Any = None
-    ) -> "CompiledMLP":
-        before = self.__dict__.copy()
-        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        try:
-            self._fit_anew_or_on(X, y, sample_weight, incremental, eval_set, first)
-        except BaseException:
-            curve = self.__dict__.get("loss_curve_")
-            if first and (not curve or curve is before.get("loss_curve_")):  # no epoch was made: all is as it was
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any, Any] = (None, None, None, None),
+        *,
+        incremental: bool = False,
+        classes: Any = None,
+    ) -> Any:
+        check_parameters(self)
+        with _one_fit(self):
+            before = self.__dict__.copy()
+            try:
+                task = self._task(X, y, sample_weight, validation, incremental, classes)
+            except BaseException:
                 self.__dict__ = before
-            raise
+                raise
+            network, epochs = self._network(), len(self.loss_curve_)
+            parameters = network.parameters.copy()
+            try:
+                (fit_by_lbfgs if self.solver == "lbfgs" else fit_by_batches)(self, task)
+                if not self._network().is_finite():
+                    raise non_finite("The weights are not finite.")
+            except Exception:
+                if len(self.loss_curve_) == epochs:  # no epoch was made: all is as it was
+                    network.parameters[...] = parameters
+                    self.__dict__ = before
+                raise
         return self
 
-    def _fit_anew_or_on(
-        self, X: Any, y: Any, sample_weight: Any, incremental: bool, eval_set: Any, first: bool
-    ) -> None:
+    def _task(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any, Any],
+        incremental: bool,
+        classes: Any,
+    ) -> Task:
+        """What there is to train with; the net is made or, to go on with it, looked at."""
         hidden = self._hidden()
-        X, y = self._validate_input(X, y, incremental, reset=first)
+        given = estimator_data.validation_data(*validation)
+        goes_on = "coefs_" in self.__dict__ and (self.warm_start or incremental)
+        X, y = self._read(X, y, incremental, not goes_on, classes)
         X = checked(X)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
-        sample_weight = self._weighted(y, sample_weight, incremental)
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
-        fitted = None if first else [np.size(b) for b in self.intercepts_]
-        if fitted not in (None, [*hidden, y.shape[1]]):
-            raise ValueError(
-                f"the hidden layers are to have {hidden} neurons and y has {y.shape[1]} outputs; the layers of the "
-                f"fitted net, with which warm_start and partial_fit go on, have {fitted}"
-            )
-        self.n_outputs_ = y.shape[1]
+        w = estimator_data.sample_weights("sample_weight", sample_weight, X.shape[0])
+        w = self._with_class_weights(y, w, incremental)
+        if w is not None:
+            w = estimator_data.weights_in_range(w)
+        outputs = self._outputs_for(y)
+        if goes_on:
+            fitted = [np.size(b) for b in self.intercepts_]
+            if fitted != [*hidden, outputs]:
+                raise ValueError(
+                    f"the hidden layers are to have {hidden} neurons and y has {outputs} outputs; the layers of the "
+                    f"fitted net, with which warm_start and partial_fit go on, have {fitted}"
+                )
+        self.n_outputs_ = outputs
         self._random_state = self._generator()
-        X, y = self._scaled(X, y, first)
-        if first:
-            self._initialize(y, [X.shape[1], *hidden, self.n_outputs_], X.dtype)
-        if eval_set is not None:
-            eval_set = self._read_eval_set(eval_set)
-        if self.solver == "lbfgs":
-            fit_by_lbfgs(self, X, y, sample_weight, eval_set)
+        X, y = self._fit_scalers(X, y, goes_on, incremental)
+        if goes_on:
+            for name, value in self._nothing_learned().items():  # where the attributes were put in by hand
+                self.__dict__.setdefault(name, value)
         else:
-            fit_by_batches(self, X, y, sample_weight, incremental, eval_set)
-        if not self._network().is_finite():
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to "
-                "be preprocessed."
-            )
+            self._initialize([X.shape[1], *hidden, outputs], X.dtype)
+        return Task(X, y, w, incremental, None if given is None else self._read_validation(*given))
 
-    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        """X and y, looked at; where `partial_fit` goes on with arrays that are ready, by the core alone."""
-        if not reset and "feature_names_in_" not in self.__dict__ and self._are_ready(X, y):
-            return X, y
-        looked_at: tuple[Any, Any] = super()._validate_input(X, y, incremental, reset)
-        return looked_at
+    def _read(self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Any]:
+        """X and y: numbers (n,) or rows (n, n_outputs), or the numbers of labels (n,)."""
+        raise NotImplementedError
 
-    def _are_ready(self, X: Any, y: Any) -> bool:
-        """Whether these are what scikit-learn's look at them would give back."""
-        return False
+    def _outputs_for(self, y: Array) -> int:
+        """How many outputs a net has for this y."""
+        return 1 if y.ndim == 1 else y.shape[1]
+
+    def _with_class_weights(self, y: Array, w: Array | None, incremental: bool) -> Array | None:
+        """The sample weights, times those of the classes."""
+        return w
 
     def _generator(self) -> np.random.RandomState:
         """The generator that random_state stands for; one of our own begins again, for a new one takes 90 us."""
@@ -248,30 +339,42 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             own.seed(self.random_state)
         return own
 
-    def _weighted(self, y: Array, sample_weight: Array | None, incremental: bool) -> Array | None:
-        """The sample weights, times those of the classes."""
-        return sample_weight
-
-    def _initialize(self, y: Array, layer_units: list[int], dtype: np.dtype[Any]) -> None:
-        solver, self.solver = self.solver, "lbfgs" if self.solver == "lbfgs" else "adam"
-        try:
-            super()._initialize(y, layer_units, dtype)  # which knows its own two stochastic solvers
-        finally:
-            self.solver = solver
-        self.validation_curve_: list[float] = []
-        if self.solver == "lbfgs":
-            self.loss_curve_: list[float] = []
-            self.validation_scores_ = self.best_validation_score_ = None
-        self.__dict__.update(_network_cache=EMPTY, _moments=None)
+    def _initialize(self, sizes: list[int], dtype: np.dtype[Any]) -> None:
+        """A net as scikit-learn draws it (Glorot and Bengio 2010), and nothing learned so far."""
+        self.n_layers_ = len(sizes)
+        network = self._new_network(tuple(sizes), dtype)
+        factor = 2.0 if isinstance(self.activation, str) and self.activation == "logistic" else 6.0
+        for W, b in zip(*layer_views(network.parameters, network.sizes, True), strict=True):
+            bound = np.sqrt(factor / sum(W.shape))
+            W[...] = self._random_state.uniform(-bound, bound, W.shape)
+            b[...] = self._random_state.uniform(-bound, bound, b.shape)
+        self._publish(network, self._description())
+        self.__dict__.update(self._nothing_learned())
+        for name in ("_optimizer", "_best_parameters"):
+            self.__dict__.pop(name, None)
         if self.initial_weights is not None:
-            self._set_weights(*self._read_initial_weights())
+            for view, array in zip((*self.coefs_, *self.intercepts_), self._read_initial_weights(), strict=True):
+                view[...] = array
 
-    def _read_initial_weights(self) -> tuple[list[Array], list[Array]]:
-        """(coefs, intercepts) of the shapes of this net."""
+    def _nothing_learned(self) -> dict[str, Any]:
+        """What training keeps record in, before it begins."""
+        return {
+            "n_iter_": 0,
+            "t_": 0,
+            "loss_curve_": [],
+            "validation_curve_": [],
+            "best_loss_": None,
+            "validation_scores_": None,
+            "best_validation_score_": None,
+            "_no_improvement_count": 0,
+        }
+
+    def _read_initial_weights(self) -> list[Array]:
+        """The coefs and intercepts, of the shapes of this net."""
         given = list(self.initial_weights)
         if len(given) != 2:
             raise ValueError(f"initial_weights has {len(given)} elements; expected (coefs, intercepts)")
-        lists = []
+        both = []
         for name, arrays, places in zip(("coefs", "intercepts"), given, (self.coefs_, self.intercepts_), strict=True):
             arrays = [np.asarray(array, places[0].dtype) for array in arrays]
             shapes = [array.shape for array in arrays], [place.shape for place in places]
@@ -279,101 +382,166 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
                 raise ValueError(f"{name} of initial_weights has shapes {shapes[0]}; expected {shapes[1]}")
             if not all(np.isfinite(array).all() for array in arrays):
                 raise ValueError(f"{name} of initial_weights has numbers that are not finite")
-            lists.append(arrays)
-        return lists[0], lists[1]
+            both += arrays
+        return both
 
-    def _weights(self) -> tuple[list[Array], list[Array]]:
-        """Copies of the weights."""
-        return [W.copy() for W in self.coefs_], [b.copy() for b in self.intercepts_]
+    def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
+        """Targets as the core takes them: numbers of labels for softmax, else rows."""
+        if self.out_activation_ == "softmax" and y.ndim == 1:
+            return y
+        if self.out_activation_ == "exp" and np.nanmin(y) < 0:
+            raise ValueError(f"y has the negative value {np.nanmin(y)}; loss='poisson' expects y >= 0")
+        with np.errstate(over="ignore"):
+            targets: Array = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        if np.isinf(targets).any():
+            raise ValueError(f"y has numbers beyond the range of {dtype}; scale it, as by scale='standard'")
+        return targets
 
-    def _set_weights(self, coefs: list[Array], intercepts: list[Array]) -> None:
-        for view, array in zip((*self.coefs_, *self.intercepts_), (*coefs, *intercepts), strict=True):
-            view[...] = array
+    def _read_validation(self, X: Any, y: Any, w: Any) -> Validation:
+        """Data to measure on, as given, for a metric, and as the net sees it, for its loss."""
+        x, targets = self._read_like_fit(X, y)
+        x = checked(x)
+        weights = estimator_data.sample_weights("sample_weight_val", w, x.shape[0])
+        outputs = self._outputs_for(targets)
+        if outputs != self.n_outputs_:
+            raise ValueError(f"y of eval_set has {outputs} outputs; y of fit has {self.n_outputs_}")
+        in_range = None if weights is None else estimator_data.weights_in_range(weights)
+        return Validation(self._scaled(x), self._scaled_targets(targets), in_range, (X, y, weights))
 
-    def _scaled(self, X: Any, y: Array, first: bool) -> tuple[Any, Array]:
-        """X and the targets of a regression as `scale` wants them, by scalers that the first call fits."""
+    def _read_like_fit(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Data to measure on: see `_read`."""
+        raise NotImplementedError
+
+    # scaling
+
+    def _fit_scalers(self, X: Any, y: Array, goes_on: bool, incremental: bool) -> tuple[Any, Array]:
+        """X and y as `scale` wants them, by scalers that are fitted here, or updated by partial_fit."""
         if self.scale is None:
             for name in ("x_scaler_", "y_scaler_"):
                 self.__dict__.pop(name, None)
             return X, y
+        if incremental and self.scale == "quantile":
+            raise ValueError("scale is 'quantile', which partial_fit cannot learn part by part; expected 'standard'")
         X = dense(X)
-        if first or not hasattr(self, "x_scaler_"):
-            self.x_scaler_ = self._scaler(X).fit(X)
-            self.y_scaler_ = None
+        present: tuple[Any, Any] = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
+        if not goes_on or present[0] is None:
+            present = self._new_scaler(X), None
             if not is_classifier(self) and self.loss != "poisson":
-                self.y_scaler_ = self._scaler(y).fit(y)
-        return self.x_scaler_.transform(X), y if self.y_scaler_ is None else self.y_scaler_.transform(y)
+                present = present[0], self._new_scaler(y)
+        elif not incremental:
+            return self._scaled(X), self._scaled_targets(y)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scalers = [
+                scaler if scaler is None else _fitted(scaler, of.reshape(len(of), -1), incremental)
+                for scaler, of in zip(present, (X, y), strict=True)
+            ]
+        self.x_scaler_, self.y_scaler_ = scalers
+        return self._scaled(X), self._scaled_targets(y)
 
-    def _scaler(self, array: Any) -> Any:
+    def _new_scaler(self, array: Array) -> Any:
         if self.scale == "standard":
-            scaler = StandardScaler()
-        else:
-            scaler = QuantileTransformer(
-                n_quantiles=min(1000, array.shape[0]),
-                output_distribution="normal",
-                random_state=self._random_state.randint(2**31 - 1),
-            )
-        return scaler.set_output(transform="default")
+            return StandardScaler().set_output(transform="default")
+        return QuantileTransformer(
+            n_quantiles=min(1000, array.shape[0]),
+            output_distribution="normal",
+            random_state=self._random_state.randint(2**31 - 1),
+        ).set_output(transform="default")
 
-    def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
-        """Targets as the core takes them: labels for softmax, else rows."""
-        if self.out_activation_ == "softmax":
-            labels: Array = y.argmax(axis=1).astype(np.int64)
-            return labels
-        if self.out_activation_ == "exp" and y.min() < 0:
-            raise ValueError(f"y has the negative value {y.min()}; loss='poisson' expects y >= 0")
-        return np.ascontiguousarray(y, dtype)
+    def _scaled(self, X: Any) -> Any:
+        """X as the net sees it."""
+        scaler = self.__dict__.get("x_scaler_")
+        return X if scaler is None else _transformed("X", scaler, dense(X))
 
-    def _read_eval_set(self, eval_set: Any) -> tuple[Any, Array, Any, Any]:
-        """(X, y) as given, for a metric, and as the net sees them, for its loss."""
-        if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
-            raise ValueError("eval_set is not a pair; expected (X, y)")
-        x, y = validate_data(
-            self, *eval_set, accept_sparse=["csr", "csc"], multi_output=True, reset=False,
-            dtype=(np.float64, np.float32), y_numeric=not is_classifier(self),
-        )  # fmt: skip
-        if is_classifier(self):
-            unknown = np.setdiff1d(y, self.classes_ if y.ndim == 1 else y)
-            if len(unknown):
-                raise ValueError(f"y of eval_set has classes {unknown.tolist()}, which y of fit has not")
-            y = self._label_binarizer.transform(y)
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
-        if y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y of eval_set has {y.shape[1]} outputs; y of fit has {self.n_outputs_}")
-        return (*eval_set, *self._scaled(checked(x), y, False))
+    def _scaled_targets(self, y: Array) -> Array:
+        scaler = self.__dict__.get("y_scaler_")
+        return y if scaler is None else _transformed("y", scaler, y.reshape(len(y), -1))
 
     # prediction
 
-    def _inputs(self, X: Any) -> Any:
-        """X, looked at and scaled."""
-        X = checked(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False))
-        if not hasattr(self, "x_scaler_"):
+    def _outputs(self, X: Any, logits: bool = False) -> Array:
+        """The outputs for X, in the units of y; or what the output activation would have made them of."""
+        if "coefs_" not in self.__dict__:
+            check_is_fitted(self)
+        network, threads = self._network(), as_threads(self.n_threads)
+        outputs: Array | None = None
+        array = self._ready(X)
+        if array is not None:
+            outputs = network.forward(array, None, threads, False, logits)
+        if outputs is not None and outputs.ndim == 2:
+            if "feature_names_in_" in self.__dict__ and not hasattr(X, "columns"):
+                name = type(self).__name__
+                warn(f"X does not have valid feature names, but {name} was fitted with feature names")
+        else:  # X needs a closer look
+            x = self._inputs(X, network)
+            outputs = network.forward(x, None, threads, True, logits)
+            self._look_at("outputs", outputs)
+        scaler = self.__dict__.get("y_scaler_")
+        if scaler is None or logits:
+            return outputs
+        outputs = outputs.astype(np.float64)
+        if type(scaler) is StandardScaler:
+            outputs *= scaler.scale_
+            outputs += scaler.mean_
+            return outputs
+        unscaled: Array = scaler.inverse_transform(outputs)
+        return unscaled
+
+    def _ready(self, X: Any) -> Any:
+        """An array or a list that may be what the core takes, scaled; None if X must be looked at by scikit-learn."""
+        if type(X) is not np.ndarray and type(X) is not list:
+            named = "feature_names_in_" in self.__dict__ and hasattr(X, "to_numpy") and hasattr(X, "columns")
+            if not named or not self._knows(X.columns):
+                return None
+            X = X.to_numpy()
+        scaler = self.__dict__.get("x_scaler_")
+        if scaler is None:
             return X
-        return self.x_scaler_.transform(dense(X))
-
-    def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Array:
-        """Outputs of all samples; with `check_input`, X is looked at and scaled, and outputs are scaled back."""
-        if check_input:
-            X = self._inputs(X)
-        network = self._network()
-        outputs: Array = network.forward(by_rows(X, network), None, as_threads(self.n_threads), True)
-        if check_input and getattr(self, "y_scaler_", None) is not None:
-            return np.asarray(self.y_scaler_.inverse_transform(outputs), outputs.dtype)
-        return outputs
-
-    def _outputs(self, X: Any) -> Array | None:
-        """The outputs for an array that the core can read as it stands; None if X must be looked at first."""
-        if type(X) is not np.ndarray or X.ndim != 2 or "feature_names_in_" in self.__dict__:
+        if type(scaler) is not StandardScaler:
             return None
-        if self.__dict__.get("_network_cache", EMPTY) is EMPTY or "x_scaler_" in self.__dict__:
+        try:
+            X = np.asarray(X)
+        except ValueError:  # rows of different lengths
             return None
-        outputs: Array | None = self._network().forward(X, None, as_threads(self.n_threads))
-        return outputs
+        if X.dtype.kind not in "biuf" or X.ndim != 2 or X.shape[1] != len(scaler.mean_):
+            return None
+        return _standardised(scaler, X)
+
+    def _knows(self, columns: Any) -> bool:
+        """Whether these columns of a frame were seen before, or have the names of those of `fit`."""
+        seen = self.__dict__.get("_columns")
+        if seen is not None and (columns is seen or (hasattr(columns, "is_") and columns.is_(seen))):
+            return True
+        if list(columns) != list(self.feature_names_in_):
+            return False
+        self._columns = columns
+        return True
+
+    def _inputs(self, X: Any, network: Any) -> Any:
+        """X, looked at and scaled, as the core takes it."""
+        estimator_data.refuse_dates("X", X)
+        X = checked(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False))
+        columns, expected = X.shape[1], network.sizes[0]
+        if columns != expected:
+            name = type(self).__name__
+            raise ValueError(f"X has {columns} features, but {name} is expecting {expected} features as input.")
+        return estimator_data.as_the_core_reads(self._scaled(X), network, self._name_of_X())
+
+    def _name_of_X(self) -> str:
+        return "X" if self.scale is None else f"X, scaled as scale={self.scale!r} says,"
+
+    def _look_at(self, what: str, array: Array) -> None:
+        """Warn if results of finite inputs left the range of their dtype."""
+        if checks.all_finite(array):
+            return
+        if not self._network().is_finite():
+            raise ValueError("coefs_ or intercepts_ contain NaN or infinity; expected finite weights and biases")
+        advice = "scaled inputs, as by scale='standard', or a fit on float64 may help"
+        warn(f"{what} left the range of {array.dtype}; {advice}", RuntimeWarning)
 
     @property
     def _n_features_out(self) -> int:
         """Columns of the last `transform`, whose names scikit-learn makes."""
-        if self.n_layers_ == 2:
+        if len(self.coefs_) == 1:
             raise ValueError("this net has no hidden layer, so that there is nothing to name")
         return len(self.intercepts_[self._transformed_layer])
 
@@ -399,15 +567,17 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             If there is no such layer.
         """
         check_is_fitted(self)
-        hidden = self.n_layers_ - 2
+        network = self._network()
+        hidden = len(self.coefs_) - 1
         at = checks.layer(layer, hidden)
         if at == hidden - 1:
             self.__dict__.pop("_transformed_layer", None)
         else:
             self._transformed_layer = at
-        X = self._inputs(X)
-        network = self._network()
-        activations: list[Array] = network.activations_of(by_rows(X, network), at, at + 1, as_threads(self.n_threads))
+        activations: list[Array] = network.activations_of(
+            self._inputs(X, network), at, at + 1, as_threads(self.n_threads)
+        )
+        self._look_at("activations", activations[0])
         return activations[0]
 
     def input_gradient(self, X: Any) -> Array:
@@ -430,14 +600,42 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMultila
             With scale="quantile", whose steps have no gradient.
         """
         check_is_fitted(self)
-        if isinstance(getattr(self, "x_scaler_", None), QuantileTransformer):
+        x_scaler, y_scaler = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
+        if isinstance(x_scaler, QuantileTransformer):
             raise ValueError("scale is 'quantile', which has no gradient; expected 'standard' or None")
-        X = self._inputs(X)
         network = self._network()
-        gradients = np.empty((X.shape[0], self.n_outputs_, X.shape[1]), network.dtype)
-        network.jacobian(by_rows(X, network), gradients, as_threads(self.n_threads))
-        if getattr(self, "x_scaler_", None) is not None and self.x_scaler_.scale_ is not None:
-            gradients /= self.x_scaler_.scale_
-        if getattr(self, "y_scaler_", None) is not None and self.y_scaler_.scale_ is not None:
-            gradients *= self.y_scaler_.scale_[:, None]
-        return gradients[:, 0] if self.n_outputs_ == 1 else gradients
+        X = self._inputs(X, network)
+        gradients = np.empty((X.shape[0], network.sizes[-1], X.shape[1]), network.dtype)
+        network.jacobian(X, gradients, as_threads(self.n_threads))
+        if x_scaler is not None:
+            gradients /= x_scaler.scale_
+        if y_scaler is not None:
+            gradients = gradients * y_scaler.scale_[:, None]
+        self._look_at("the gradient", gradients)
+        return gradients[:, 0] if gradients.shape[1] == 1 else gradients
+
+
+def _fitted(scaler: Any, array: Array, incremental: bool) -> Any:
+    """A scaler that knows this data, too; the given one stays what it is."""
+    return copy.deepcopy(scaler).partial_fit(array) if incremental else scaler.fit(array)
+
+
+def _standardised(scaler: StandardScaler, X: Array) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled: Array = (X - scaler.mean_) / scaler.scale_
+    return scaled
+
+
+def _transformed(name: str, scaler: Any, array: Array) -> Array:
+    """What a scaler makes of an array, in its precision; an error if that is beyond it."""
+    standard = type(scaler) is StandardScaler
+    scaled: Array = _standardised(scaler, array) if standard else scaler.transform(array)
+    if not np.isfinite(scaled).all() and not np.isnan(array).any():
+        raise ValueError(
+            f"scale={'standard'!r} overflows: {name} has values up to {np.abs(array).max():.3g}, whose mean and "
+            f"variance leave the range of float64; scale {name} before"
+        )
+    return scaled.astype(array.dtype if array.dtype.kind == "f" else np.float64, copy=False)
+
+
+partial_fit_available = available_if(_has_steps)

@@ -5,11 +5,11 @@ walk the same way. Here too is what is noted and shown after an epoch, and who m
 """
 
 import math
-import warnings
+from dataclasses import dataclass
 from functools import partial
 from numbers import Real
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.optimize
@@ -17,57 +17,120 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
-from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
-from sklearn.utils.optimize import _check_optimize_result
 
 from fastmlp import schedules as rate_schedules
-from fastmlp.formulas import Array
+from fastmlp.estimator_data import as_the_core_reads
+from fastmlp.formulas import LOSS_PARAMETERS, Array
 from fastmlp.history import Callback
 from fastmlp.layout import layer_views
+from fastmlp.messages import warn
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop, Steps
 from fastmlp.progress import progress as as_progress
-from fastmlp.sparse import by_rows
 from fastmlp.threads import threads as as_threads
-from fastmlp.training import FitCallbacks, run_epoch
+from fastmlp.training import FitCallbacks, hint_at_the_scale, run_epoch
 from fastmlp.training import callbacks as as_callbacks
 
-# Targets from which on a regression that has not learned is told to scale them.
-LARGE = 100
-# What lbfgs cannot take, by its value for "off".
-STOCHASTIC_ONLY = {"dropout": 0.0, "clip_norm": None, "l1": 0.0, "schedule": None, "batch_callbacks": None}
+# What a solver cannot take, by its value for "off".
+_NOT_OF: dict[str, dict[str, Any]] = {
+    "lbfgs": {
+        "dropout": 0.0, "clip_norm": None, "l1": 0.0, "schedule": None, "batch_callbacks": None, "weight_decay": None
+    },
+    "sgd": {"weight_decay": None},
+    "adam": {"weight_decay": None},
+}  # fmt: skip
 
 
-def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incremental: bool, eval_set: Any) -> None:
+class Validation(NamedTuple):
+    """Data to measure on after each epoch."""
+
+    X: Any  # scaled
+    y: Array  # scaled; numbers of labels for softmax
+    w: Array | None
+    given: tuple[Any, Any, Array | None] | None  # (X, y, sample_weight) as the user has them, for a metric
+
+
+class Task(NamedTuple):
+    """What an estimator is to train with; X and y are scaled, and an eval_set is given or not."""
+
+    X: Any
+    y: Array  # (n,) or (n, n_outputs); numbers of labels (n,)
+    w: Array | None
+    incremental: bool
+    eval_set: Validation | None
+
+
+@dataclass
+class LearningRate:
+    """The learning rate of the next epoch, by scikit-learn's rules."""
+
+    learning_rate: float
+    start: float
+    how: str  # the parameter learning_rate; "constant" but for sgd
+    power_t: float
+
+    def iteration_ends(self, samples: int) -> None:
+        """After an epoch, and so many samples since the first one."""
+        if self.how == "invscaling":
+            self.learning_rate = float(self.start) / (samples + 1) ** self.power_t
+
+    def is_over(self, message: str, verbose: Any) -> bool:
+        """Whether to stop, as nothing has improved; an adaptive learning rate shrinks instead."""
+        shrinks = self.how == "adaptive" and self.learning_rate > 1e-6
+        what = "Stopping."
+        if shrinks:
+            self.learning_rate /= 5.0
+            what = f"Setting learning rate to {self.learning_rate:f}"
+        elif self.how == "adaptive":
+            what = "Learning rate too small. Stopping."
+        if verbose:
+            print(message, what)
+        return not shrinks
+
+
+def non_finite(what: str) -> ValueError:
+    """The error of a fit that has diverged."""
+    return ValueError(
+        "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+        f"preprocessed. {what} X or y may need scaling, or learning_rate_init is too large."
+    )
+
+
+def fit_by_batches(mlp: Any, task: Task) -> None:
     """Epochs of gradient descent, with scikit-learn's rules for the learning rate and for the end."""
+    incremental = task.incremental
     if mlp.early_stopping and incremental:
-        raise ValueError("early_stopping is True, which partial_fit cannot do: it makes one pass and never stops")
+        raise ValueError("partial_fit does not support early_stopping=True: it makes one pass and never stops")
     if mlp.schedule is not None and incremental:
         raise ValueError("schedule is given, which partial_fit cannot follow: it does not know the end of the run")
-    network = mlp._network(train=True)
-    going_on = hasattr(mlp, "_optimizer") and mlp._state_of == mlp.solver and (incremental or mlp.warm_start)
+    _check_that_the_solver_has_all(mlp)
+    network = mlp._network()
+    going_on = "_optimizer" in mlp.__dict__ and mlp._state_of == mlp.solver and (incremental or mlp.warm_start)
     if not going_on:
         network.reset_optimizer()
         mlp._state_of = mlp.solver
     if not (incremental and going_on):
-        mlp._optimizer = _learning_rate(mlp)
-    order, validation = None, None
-    if mlp.early_stopping and eval_set is None:
-        order, validation = _split(mlp, X, y, sample_weight)
-    x = by_rows(X, network)
-    w = None if sample_weight is None else np.ascontiguousarray(sample_weight, network.dtype)
-    data = x, mlp._targets(y, network.dtype), w
-    _check_that_it_fits(network, *data[:2])
+        how = mlp.learning_rate if mlp.solver == "sgd" else "constant"
+        mlp._optimizer = LearningRate(mlp.learning_rate_init, mlp.learning_rate_init, how, mlp.power_t)
+    order, held_out = None, None
+    if mlp.early_stopping and task.eval_set is None:
+        order, held_out = _split(mlp, task)
+    x = as_the_core_reads(task.X, network, mlp._name_of_X())
+    w = None if task.w is None else np.ascontiguousarray(task.w, network.dtype)
+    data = x, mlp._targets(task.y, network.dtype), w
     rows = len(x if order is None else order)
     size = min(200, rows) if mlp.batch_size == "auto" else mlp.batch_size
     if size > rows:
-        warnings.warn(f"batch_size is {size}, more than the {rows} samples: it is clipped to them", stacklevel=5)
+        warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped. "
+            f"batch_size is {size}, and there are {rows} samples"
+        )
         size = rows
     epochs, steps = 1 if incremental else mlp.max_iter, -(-rows // size)
     n_threads = as_threads(mlp.n_threads)
     if order is None and mlp.shuffle:
         order = np.arange(rows)
     drops = bool(np.any(mlp.dropout))
-    callbacks = _EstimatorCallbacks(mlp, network, validation, eval_set, n_threads, incremental)
+    callbacks = _EstimatorCallbacks(mlp, network, held_out, task.eval_set, n_threads, incremental)
     watched = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
     mlp.n_iter_, method, rate = 0, None, 0.0
     try:
@@ -89,12 +152,11 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
                 int(mlp._random_state.randint(2**31 - 1)) if drops else 0,
             )
             epoch = run_epoch(network, data, order, epoch_steps, n_threads, callbacks)
-            if not (math.isfinite(epoch.loss) and math.isfinite(epoch.loss_by_rows)):
-                raise ValueError(
-                    f"Solver produced non-finite loss {epoch.loss} in iteration {mlp.n_iter_ + 1}. X or y may "
-                    "have large values and need scaling, or learning_rate_init is too large."
-                )
             mlp.n_iter_ += 1
+            if not (math.isfinite(epoch.loss) and math.isfinite(epoch.loss_by_rows)):
+                lost = epoch.loss_by_rows if math.isfinite(epoch.loss) else epoch.loss
+                callbacks.take_divergence(lost)
+                break
             mlp.t_ += rows
             loss = _as_scikit_learn_counts(mlp, epoch.loss_by_rows, epoch.penalty_by_rows)
             callbacks.after_epoch(loss, rows)
@@ -107,46 +169,30 @@ def fit_by_batches(mlp: Any, X: Any, y: Array, sample_weight: Array | None, incr
             if callbacks.is_over() or incremental:
                 break
             if mlp.n_iter_ == mlp.max_iter and watched:
-                warnings.warn(
+                warn(
                     f"Stochastic Optimizer: Maximum iterations ({mlp.max_iter}) reached and the optimization "
                     "hasn't converged yet.",
                     ConvergenceWarning,
-                    stacklevel=5,
                 )
-    except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=5)
     finally:
         callbacks.close()
-    if mlp.early_stopping or eval_set is not None:
-        mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
+    callbacks.take_best()
     if mlp.n_iter_ > 0 and not incremental:
-        _look_at_the_result(mlp, y if validation is None else y[order])
+        _hint(mlp, task)
 
 
-def _check_that_it_fits(network: Any, x: Any, targets: Array) -> None:
-    """The core trusts these shapes, and another thread, or a callback, may have changed the estimator meanwhile."""
-    n_out = network.sizes[-1] if targets.ndim == 1 else targets.shape[1]
-    if (x.shape[1], n_out) != (network.sizes[0], network.sizes[-1]) or len(targets) != len(x):
-        raise RuntimeError("the estimator was changed while it was fitted; two threads cannot fit one estimator")
-
-
-def _learning_rate(mlp: Any) -> AdamOptimizer | SGDOptimizer:
-    """scikit-learn's own optimizer, for its schedule of the learning rate; it gets no parameters to change."""
-    if mlp.solver == "sgd":
-        return SGDOptimizer(
-            [],
-            mlp.learning_rate_init,
-            mlp.learning_rate,
-            mlp.momentum,
-            mlp.nesterovs_momentum,
-            mlp.power_t,
-        )
-    return AdamOptimizer([], mlp.learning_rate_init, mlp.beta_1, mlp.beta_2, mlp.epsilon)
+def _check_that_the_solver_has_all(mlp: Any) -> None:
+    """An option that a solver has not would be ignored."""
+    for name, off in _NOT_OF.get(mlp.solver, {}).items():
+        given = getattr(mlp, name)
+        if given != off if name != "dropout" else np.any(given):
+            rest = "adamw and rmsprop" if name == "weight_decay" else "sgd, adam, adamw and rmsprop"
+            raise ValueError(f"{name} is {given!r}, which solver={mlp.solver!r} has not; it goes with {rest}")
 
 
 def _step(mlp: Any) -> Any:
     """The optimizer of the core, with the present learning rate."""
-    rate = mlp._optimizer.learning_rate if mlp.solver == "sgd" else mlp._optimizer.learning_rate_init
+    rate = mlp._optimizer.learning_rate
     betas = {"beta_1": mlp.beta_1, "beta_2": mlp.beta_2, "epsilon": mlp.epsilon}
     both = {"l1": mlp.l1, "clip_norm": mlp.clip_norm}
     if mlp.solver == "sgd":
@@ -169,29 +215,32 @@ def _change_rate(mlp: Any, network: Any, before: float) -> None:
 
 
 def _is_over(mlp: Any) -> bool:
-    """Whether to stop, as nothing has improved; an adaptive learning rate shrinks instead."""
     what = "Validation score" if mlp.early_stopping else "Training loss"
     message = f"{what} did not improve more than tol={mlp.tol:f} for {mlp.n_iter_no_change} consecutive epochs."
-    if mlp._optimizer.trigger_stopping(message, mlp.verbose):
+    if mlp._optimizer.is_over(message, mlp.verbose):
         return True
     mlp._no_improvement_count = 0
     return False
 
 
-def _split(mlp: Any, X: Any, y: Array, sample_weight: Array | None) -> tuple[Array, tuple[Any, ...]]:
-    """The rows to train on, and (X, y, sample_weight) to validate on with the labels that a score takes."""
+def _split(mlp: Any, task: Task) -> tuple[Array, Validation]:
+    """The rows to train on, and the others to validate on."""
+    X, y, w = task.X, task.y, task.w
     rows, held_out = train_test_split(
         np.arange(X.shape[0]),
         random_state=mlp._random_state,
         test_size=mlp.validation_fraction,
-        stratify=y if is_classifier(mlp) and mlp.n_outputs_ == 1 else None,
+        stratify=mlp._strata(y),
     )
     if len(held_out) < 2:
         raise ValueError(
-            f"validation_fraction is {mlp.validation_fraction} of {X.shape[0]} samples: the validation set has "
-            "fewer than 2; give a larger fraction or more data"
+            "The validation set is too small. Increase 'validation_fraction' or the size of your dataset. "
+            f"validation_fraction is {mlp.validation_fraction} of {X.shape[0]} samples; expected 2 at least"
         )
-    return rows, (X[held_out], y[held_out], None if sample_weight is None else sample_weight[held_out])
+    for name, part in (("train on", rows), ("validate on", held_out)):
+        if w is not None and not w[part].any():
+            raise ValueError(f"sample_weight is zero for every row to {name}; expected at least one weight > 0")
+    return rows, Validation(X[held_out], y[held_out], None if w is None else w[held_out], None)
 
 
 def _as_scikit_learn_counts(mlp: Any, loss: float, penalty: float) -> float:
@@ -201,36 +250,32 @@ def _as_scikit_learn_counts(mlp: Any, loss: float, penalty: float) -> float:
     return float((loss - penalty) / mlp.n_outputs_ + penalty)
 
 
-def _look_at_the_result(mlp: Any, y: Array) -> None:
-    """Say so if a regression ends worse than the mean of y, as one on large targets does."""
-    if mlp.loss != "squared_error" or np.abs(y).max() < LARGE:
+def _hint(mlp: Any, task: Task) -> None:
+    """Say so if a regression ends no better than a constant, because of what scale y has."""
+    if is_classifier(mlp) or mlp.__dict__.get("y_scaler_") is not None:
         return
-    if mlp.loss_ > 0.5 * np.var(y, axis=0).mean() > 0:
-        warnings.warn(
-            f"the loss of {mlp.loss_:.3g} is worse than that of the mean of y. y lies between {y.min():.3g} and "
-            f"{y.max():.3g}: scale it, with scale='standard' or sklearn.compose.TransformedTargetRegressor",
-            ConvergenceWarning,
-            stacklevel=6,
-        )
+    loss = "half_squared_error" if mlp.loss == "squared_error" else mlp.loss
+    parameters = [getattr(mlp, name) for name in LOSS_PARAMETERS.get(loss, ())]
+    advice = "scale it, with scale='standard' or sklearn.compose.TransformedTargetRegressor"
+    reached = mlp.loss_ * (mlp.n_outputs_ if mlp.out_activation_ == "identity" else 1)
+    hint_at_the_scale(loss, parameters, reached, task.y, task.w, advice, ConvergenceWarning)
 
 
-def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_set: Any) -> None:
+def fit_by_lbfgs(mlp: Any, task: Task) -> None:
     """The L-BFGS-B of scipy on the compiled loss and gradient, in float64 whatever X is, as scipy's steps are."""
-    for name, off in STOCHASTIC_ONLY.items():
-        if getattr(mlp, name) != off:
-            raise ValueError(
-                f"{name} is {getattr(mlp, name)!r}, which solver='lbfgs' has not; it goes with sgd, adam ..."
-            )
-    dtype = mlp.coefs_[0].dtype
-    mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
-    mlp.intercepts_ = [b.astype(np.float64) for b in mlp.intercepts_]
-    network = mlp._network(train=True)
-    x, targets = by_rows(X, network), mlp._targets(y, network.dtype)
-    w = None if sample_weight is None else np.ascontiguousarray(sample_weight, network.dtype)
-    _check_that_it_fits(network, x, targets)
+    _check_that_the_solver_has_all(mlp)
+    dtype = mlp._network().dtype
+    if dtype != np.float64:
+        mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
+        mlp.intercepts_ = [b.astype(np.float64) for b in mlp.intercepts_]
+    network = mlp._network()
+    x = as_the_core_reads(task.X, network, mlp._name_of_X())
+    targets = mlp._targets(task.y, network.dtype)
+    w = None if task.w is None else np.ascontiguousarray(task.w, network.dtype)
     total = len(x) if w is None else float(w.sum())
     n_threads = as_threads(mlp.n_threads)
-    callbacks = _EstimatorCallbacks(mlp, network, None, eval_set, n_threads)
+    callbacks = _EstimatorCallbacks(mlp, network, None, task.eval_set, n_threads)
+    accepted = network.parameters.copy()  # those of the last iteration
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
         network.parameters[...] = theta
@@ -244,7 +289,7 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
         return _as_scikit_learn_counts(mlp, loss + penalty, penalty), gradient
 
     def after_iteration(intermediate_result: Any) -> None:
-        network.parameters[...] = intermediate_result.x
+        network.parameters[...] = accepted[...] = intermediate_result.x
         mlp.n_iter_ += 1
         callbacks.after_epoch(float(intermediate_result.fun), len(x))
         if mlp._no_improvement_count > mlp.n_iter_no_change:
@@ -262,27 +307,46 @@ def fit_by_lbfgs(mlp: Any, X: Any, y: Array, sample_weight: Array | None, eval_s
             options={"maxfun": mlp.max_fun, "maxiter": mlp.max_iter, "gtol": mlp.tol},
             callback=after_iteration,
         )
-        if callbacks.history.stop_reason == "epochs":
-            _check_optimize_result("lbfgs", found, mlp.max_iter)
         mlp.n_iter_ = min(found.nit, mlp.max_iter)
-        mlp.loss_ = found.fun
-        network.parameters[...] = found.x
-        if eval_set is not None:
-            mlp._set_weights(mlp._best_coefs, mlp._best_intercepts)
+        accepted[...] = found.x
+        if math.isfinite(found.fun):
+            mlp.loss_ = found.fun
+        else:
+            callbacks.take_divergence(found.fun)
+        if callbacks.history.stop_reason == "epochs" and found.status != 0:
+            _warn_of_lbfgs(mlp, found)
     finally:
+        network.parameters[...] = accepted
         callbacks.close()
         if dtype != network.dtype:
             mlp.coefs_ = [W.astype(dtype) for W in mlp.coefs_]
             mlp.intercepts_ = [b.astype(dtype) for b in mlp.intercepts_]
             mlp._network()
-    _look_at_the_result(mlp, y)
+    callbacks.take_best()
+    _hint(mlp, task)
+
+
+def _warn_of_lbfgs(mlp: Any, found: Any) -> None:
+    rest = "\nYou might also want to scale the data, with scale='standard'"
+    more = f"\nIncrease the number of iterations to improve the convergence (max_iter={mlp.max_iter})."
+    warn(
+        f"lbfgs failed to converge after {mlp.n_iter_} iteration(s) (status={found.status}):\n{found.message}\n"
+        f"{more if mlp.n_iter_ == mlp.max_iter else ''}{rest}",
+        ConvergenceWarning,
+    )
 
 
 class _EstimatorCallbacks(FitCallbacks):
     """What is noted after an epoch besides: curves, scores, the best weights."""
 
     def __init__(
-        self, mlp: Any, network: Any, validation: Any, eval_set: Any, n_threads: int, incremental: bool = False
+        self,
+        mlp: Any,
+        network: Any,
+        held_out: Validation | None,
+        eval_set: Validation | None,
+        n_threads: int,
+        incremental: bool = False,
     ) -> None:
         self._mlp, self._network, self._n_threads = mlp, network, n_threads
         self._cache = mlp._network_cache
@@ -293,29 +357,33 @@ class _EstimatorCallbacks(FitCallbacks):
             self._scorer = check_scoring(mlp, scoring=mlp.eval_metric)
             if eval_set is None:
                 raise ValueError(f"eval_metric is {mlp.eval_metric!r} without eval_set=(X, y) in fit")
-        self._validation_rows: Any = None
-        self._validation: Any = None
-        self._eval_set: Any = None
-        if validation is not None:
-            labels = validation[1]
-            if is_classifier(mlp):
-                labels = mlp._label_binarizer.inverse_transform(labels)
-            self._validation_rows = validation[0], labels, validation[2]
-            self._validation = self._as_the_net_sees(*validation)
-        if eval_set is not None:
-            self._eval_set = eval_set[:2]
-            self._validation = self._as_the_net_sees(*eval_set[2:])
-            self._best: float | None = None
+        self._given = None if eval_set is None else eval_set.given
+        self._validation: tuple[Any, Array, Array | None] | None = None
+        if held_out is not None or eval_set is not None:
+            of = held_out or eval_set
+            assert of is not None
+            w = None if of.w is None else np.ascontiguousarray(of.w, network.dtype)
+            x = as_the_core_reads(of.X, network, mlp._name_of_X())
+            self._validation = x, mlp._targets(of.y, network.dtype), w
+        self._held_out = held_out
+        self._best: float | None = None
+        if held_out is not None:
+            if mlp.validation_scores_ is None:  # an earlier fit had none
+                mlp.validation_scores_ = []
+            if mlp.best_validation_score_ is None:
+                mlp.best_validation_score_ = -math.inf
+            if "_best_parameters" in mlp.__dict__ and mlp._best_parameters.size != network.parameters.size:
+                del mlp._best_parameters
+        elif eval_set is not None:
             if self._scorer is None:
                 mlp.validation_scores_ = mlp.best_validation_score_ = None
+            elif mlp.validation_scores_ is None:
+                mlp.validation_scores_ = []
+        if held_out is None and mlp.solver != "lbfgs" and mlp.best_loss_ is None and not mlp.early_stopping:
+            mlp.best_loss_ = math.inf
         line = as_progress(mlp.progress, mlp.max_iter)  # after all that may fail, as a bar shows at once
         go_on = partial(mlp._go_on_with, self._cache)
         super().__init__(mlp, lambda: None, go_on, began, mlp.max_time, calls, batch_calls, line)
-
-    def _as_the_net_sees(self, X: Any, y: Array, weight: Array | None = None) -> tuple[Any, Array, Array | None]:
-        dtype = self._network.dtype
-        w = None if weight is None else np.ascontiguousarray(weight, dtype)
-        return by_rows(X, self._network), self._mlp._targets(y, dtype), w
 
     def after_epoch(self, loss: float, samples: int) -> None:
         """Take the loss of an epoch, or of an iteration of lbfgs."""
@@ -329,36 +397,95 @@ class _EstimatorCallbacks(FitCallbacks):
             loss = _as_scikit_learn_counts(mlp, self._network.evaluate(*self._validation, self._n_threads), 0.0)
             for curve in (mlp.validation_curve_, self.history.validation_loss):
                 curve.append(loss)
-        if self._eval_set is not None:
+        if self._given is not None:
             self._compare()
+        elif self._held_out is not None:
+            self._score()
         elif mlp.solver != "lbfgs":
-            mlp._update_no_improvement_count(mlp.early_stopping, *(self._validation_rows or (None, None, None)))
+            self._watch_the_loss()
         self.show(samples)
+
+    def _watch_the_loss(self) -> None:
+        mlp, loss = self._mlp, self.history.loss[-1]
+        waits = loss > mlp.best_loss_ - mlp.tol
+        mlp._no_improvement_count = mlp._no_improvement_count + 1 if waits else 0
+        mlp.best_loss_ = min(mlp.best_loss_, loss)
+
+    def _score(self) -> None:
+        """Whether the weights are the best so far on the rows that were held back."""
+        mlp = self._mlp
+        assert self._validation is not None
+        assert self._held_out is not None
+        if mlp._stops_by_loss():
+            score = -self.history.validation_loss[-1]
+        else:
+            outputs = self._network.forward(self._validation[0], None, self._n_threads, True)
+            score = math.nan
+            if np.isfinite(outputs).all():
+                with np.errstate(over="ignore"):
+                    score = mlp._score_of(outputs, self._held_out.y, self._held_out.w)
+        self._take_score(score)
+        if mlp.verbose:
+            print(f"Validation score: {score:f}")
+
+    def _take_score(self, score: float) -> None:
+        mlp = self._mlp
+        mlp.validation_scores_.append(score)
+        waits = score < mlp.best_validation_score_ + mlp.tol
+        mlp._no_improvement_count = mlp._no_improvement_count + 1 if waits else 0
+        if score > mlp.best_validation_score_:
+            mlp.best_validation_score_ = score
+            mlp._best_parameters = self._network.parameters.copy()
 
     def _compare(self) -> None:
         """Whether the weights are the best so far by the metric, or else by the loss, on eval_set."""
         mlp = self._mlp
         score, what = -self.history.validation_loss[-1], "the loss on eval_set"
         if self._scorer is not None:
-            score, what = self._scorer(mlp, *self._eval_set), f"eval_metric {mlp.eval_metric!r}"
-            self._mlp._go_on_with(self._cache)
-            if mlp.validation_scores_ is None:
-                mlp.validation_scores_ = []
+            assert self._given is not None
+            X, y, w = self._given
+            score = self._scorer(mlp, X, y) if w is None else self._scorer(mlp, X, y, sample_weight=w)
+            what = f"eval_metric {mlp.eval_metric!r}"
+            mlp._go_on_with(self._cache)
             if not isinstance(score, Real):
                 raise TypeError(f"eval_metric gave {score!r}; expected a number")
             mlp.validation_scores_.append(score)
-        if not math.isfinite(score):
+        if not math.isfinite(score) and (self._best is None or self._scorer is not None):
             raise ValueError(f"{what} is {score} after iteration {mlp.n_iter_}: it cannot say which weights are best")
         if mlp.early_stopping:
             waits = self._best is not None and score < self._best + mlp.tol
             mlp._no_improvement_count = mlp._no_improvement_count + 1 if waits else 0
         elif mlp.solver != "lbfgs":
-            mlp._update_no_improvement_count(False, None, None, None)
+            self._watch_the_loss()
         if self._best is None or score > self._best:
-            self._best = score
+            self._best = float(score)
             if self._scorer is not None:
                 mlp.best_validation_score_ = score
-            mlp._best_coefs, mlp._best_intercepts = mlp._weights()
+            mlp._best_parameters = self._network.parameters.copy()
+
+    def take_divergence(self, loss: float) -> None:
+        """A loss that is not finite: an error, or a warning where there are good weights to end with."""
+        mlp, network = self._mlp, self._network
+        good = self._best is not None or (self._held_out is not None and "_best_parameters" in mlp.__dict__)
+        what = f"The loss was {loss} in iteration {mlp.n_iter_}."
+        if not good:
+            raise non_finite(what)
+        if self._held_out is not None:
+            mlp.validation_scores_.append(math.nan)
+        self.history.stop_reason = "diverged"
+        network.reset_optimizer()
+        warn(
+            f"training diverged. {what} The estimator ends with the weights that were best; X or y may need scaling, "
+            "or learning_rate_init is too large",
+            ConvergenceWarning,
+        )
+
+    def take_best(self) -> None:
+        """End with the weights that were best on data to validate on."""
+        mlp = self._mlp
+        if self._validation is not None and "_best_parameters" in mlp.__dict__:
+            network = mlp._network()
+            network.parameters[...] = mlp._best_parameters
 
     def is_over(self) -> bool:
         """Whether a callback or the clock ends the fit."""

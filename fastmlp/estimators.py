@@ -1,80 +1,63 @@
 """MLPClassifier and MLPRegressor: scikit-learn's estimators of these names, on fastmlp's core.
 
 How they differ from scikit-learn's is in docs/coming-from-scikit-learn.md; what they share, in estimator_base.py.
+Here is what a task makes different: labels and probabilities of the one, numbers of the other.
 """
 
-from numbers import Real
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn import neural_network
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from scipy.sparse import csr_matrix, issparse
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-from fastmlp.estimator_base import CompiledMLP
+from fastmlp import estimator_data
+from fastmlp.estimator_base import CompiledMLP, partial_fit_available
+from fastmlp.estimator_parameters import ClassifierParameters, RegressorParameters, documented
 from fastmlp.formulas import Array
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
-
-def _set(estimator: CompiledMLP, arguments: dict[str, Any]) -> None:
-    """Keep the arguments of a constructor under their names, as scikit-learn wants it."""
-    estimator.__dict__.update({name: value for name, value in arguments.items() if name != "self"})
+_ROUNDED = 1e-3  # how far from 1 the sum of a row of probabilities may be, as of float16 or of printed ones
 
 
-class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):
+@documented
+@dataclass(eq=False, repr=False)
+class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
     """scikit-learn's MLPClassifier on fastmlp's core: the same results with the same parameters, faster, and more.
 
     Parameters
     ----------
-    hidden_layer_sizes, ..., max_fun
-        As in `sklearn.neural_network.MLPClassifier` 1.9, with the same defaults. activation is one name or one for
-        each hidden layer, of fastmlp's besides; solver may be adamw or rmsprop, too.
-    class_weight : dict or "balanced", default=None
-        Weights of the classes, multiplied into sample_weight; "balanced" is inverse to how often a class occurs.
-    n_layers, width : int, default=None
-        Instead of hidden_layer_sizes: so many hidden layers (1) of so many neurons (100), two numbers for a tuner.
-    dropout : float or list of float, default=0.0
-        Share of each hidden layer's activations that training drops, in [0, 1): one number, or one a layer.
-    l1 : float, default=0.0
-        l1 * sign(W) is added to the gradient of the weights.
-    weight_decay : float, default=None
-        Of the solvers adamw (None: 0.01) and rmsprop (0), beside alpha, which is a part of the loss.
-    clip_norm : float, default=None
-        The norm that the gradient of a batch has at most.
-    schedule : {"constant", "cosine", "step", "one_cycle"} or callable, default=None
-        By what factor the learning rate of each step is multiplied over max_iter epochs: see `fastmlp.schedules`. All
-        of them are gone through, unless early_stopping ends them; partial_fit takes none.
-    max_time : float, default=None
-        Seconds after which training ends.
-    callbacks, batch_callbacks : callable or list of callable, default=None
-        Called as callback(estimator, history) after each epoch (iteration of lbfgs), and after each batch, with the
-        `fastmlp.History` so far; a true answer stops.
-    progress : bool or "tqdm", default=False
-        Whether to show a line on standard error, or a bar of tqdm where it is installed.
-    eval_metric : str or callable, default=None
-        Any scorer of scikit-learn, to be computed on the eval_set of `fit` after each epoch.
-    scale : {"standard", "quantile"}, default=None
-        How `fit` scales X, and prediction alike: to mean 0 and variance 1, or to a normal distribution. A
-        sparse X becomes dense by it.
-    initial_weights : (list of ndarray, list of ndarray), default=None
-        coefs and intercepts to start from.
-    n_threads : int, default=None
-        Threads at most; None for `fastmlp.get_num_threads()`. The results are the same.
+    {parameters}
 
     Attributes
     ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    coefs_, intercepts_ : list of ndarray
+        Weights (n_in, n_out) and biases (n_out,) of each layer: what is written into them counts.
+    out_activation_ : str
+        "softmax" for three classes or more, "logistic" for two and for several labels.
+    n_features_in_, n_outputs_, n_layers_ : int
+        Columns of X; outputs of the net: 1 for two classes; layers, that of the inputs included.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, where they are strings.
+    n_iter_, t_ : int
+        Epochs or iterations of the last fit; samples that training has seen.
+    loss_, best_loss_ : float
+        The loss of the last epoch, and the least; best_loss_ is None with early_stopping.
     loss_curve_, validation_curve_ : list of float
         The training loss of each epoch, and the loss on eval_set or on the rows that early stopping holds back.
     validation_scores_ : list of float
         The scores that early stopping or eval_metric computed; None without.
-    coefs_, intercepts_ : list of ndarray
-        Weights (n_in, n_out) and biases (n_out,) of each layer: what is written into them counts.
+    best_validation_score_ : float
+        The best of them; None without.
     x_scaler_ : transformer
         The fitted scaler of `scale`.
-
-    All others are those of scikit-learn.
 
     Examples
     --------
@@ -85,60 +68,25 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):
     [0, 1, 1, 0]
     """
 
-    _parameter_constraints = (
-        neural_network.MLPClassifier._parameter_constraints
-        | CompiledMLP._parameter_constraints
-        | {"class_weight": [dict, StrOptions({"balanced"}), None]}
-    )
+    loss: ClassVar[str] = "log_loss"
 
-    def __init__(
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def fit(
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        eval_set: Any = None,
         *,
-        solver: Any = "adam",
-        alpha: Any = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: Any = "constant",
-        learning_rate_init: Any = 0.001,
-        power_t: Any = 0.5,
-        max_iter: Any = 200,
-        shuffle: Any = True,
-        random_state: Any = None,
-        tol: Any = 1e-4,
-        verbose: Any = False,
-        warm_start: Any = False,
-        momentum: Any = 0.9,
-        nesterovs_momentum: Any = True,
-        early_stopping: Any = False,
-        validation_fraction: Any = 0.1,
-        beta_1: Any = 0.9,
-        beta_2: Any = 0.999,
-        epsilon: Any = 1e-8,
-        n_iter_no_change: Any = 10,
-        max_fun: Any = 15000,
-        class_weight: Any = None,
-        n_layers: Any = None,
-        width: Any = None,
-        dropout: Any = 0.0,
-        l1: Any = 0.0,
-        weight_decay: Any = None,
-        clip_norm: Any = None,
-        schedule: Any = None,
-        max_time: Any = None,
-        callbacks: Any = None,
-        batch_callbacks: Any = None,
-        progress: Any = False,
-        eval_metric: Any = None,
-        scale: Any = None,
-        initial_weights: Any = None,
-        n_threads: Any = None,
-    ) -> None:
-        _set(self, locals())
-        self.loss = "log_loss"
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> "MLPClassifier":
+        classes: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "MLPClassifier":
         """Train.
 
         Parameters
@@ -146,34 +94,194 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, or 0 and 1 for each of several labels.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the samples.
-        eval_set : (X, y), optional
-            Data to measure after each epoch: the loss goes to `validation_curve_`, eval_metric to
-            `validation_scores_`. The fit ends with the weights that were best by eval_metric, or else by that loss;
-            with early_stopping it is this set that decides, and no rows of X are split off.
+            Class labels, or 0 and 1 for each of several labels; with `classes`, (n_samples, n_classes) are
+            probabilities.
+        sample_weight, eval_set, X_val, y_val, sample_weight_val
+            As for `MLPRegressor.fit`.
+        classes : array-like of shape (n_classes,), optional
+            All labels, of which y need not have each; or those that the columns of probabilities belong to.
+
+        Returns
+        -------
+        MLPClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError, RuntimeError
+            As for `MLPRegressor.fit`.
+        """
+        self._fit(X, y, sample_weight, (eval_set, X_val, y_val, sample_weight_val), classes=classes)
+        return self
+
+    @partial_fit_available
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> "MLPClassifier":
+        """Train on, for one epoch over these samples.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        classes : array-like of shape (n_classes,), optional
+            All labels: wanted by the first call, of which y need not have each.
 
         Returns
         -------
         MLPClassifier
             Itself.
         """
-        self._fit(X, y, sample_weight, False, eval_set)
+        self._fit(X, y, sample_weight, incremental=True, classes=classes)
         return self
 
-    def _weighted(self, y: Array, sample_weight: Array | None, incremental: bool) -> Array | None:
-        if self.class_weight is None:
-            return sample_weight
-        if incremental and self.class_weight == "balanced":
+    # labels
+
+    def _read(self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Any]:
+        anew = "classes_" not in self.__dict__ or not (self.warm_start or incremental)
+        if incremental and anew and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        changed = not anew and classes is not None and not np.array_equal(self.classes_, unique_labels(classes))
+        if incremental and changed:
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
+            )
+        X, y = self._read_both(X, y, reset)
+        if y.ndim == 2 and not issparse(y) and self._are_probabilities(y, incremental, anew, classes):
+            return X, self._read_probabilities(y, classes, anew)
+        if self.missing_targets is None:
+            check_classification_targets(y)
+        several = y.ndim == 2
+        if anew:
+            known = np.arange(y.shape[1]) if several else unique_labels(y)
+            self.classes_ = known if classes is None else unique_labels(classes)
+            self.out_activation_ = "softmax" if not several and len(self.classes_) > 2 else "logistic"
+            self._sparse_labels = issparse(y)
+        return X, self._coded(y, self.warm_start and not anew)
+
+    def _read_both(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        masked = self.missing_targets == "mask"
+        if y is not None and not masked:
+            estimator_data.refuse_missing(y)
+        X, y = estimator_data.read(self, X, y, reset, masked and np.ndim(y) == 2)
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _coded(self, y: Any, all_classes: bool) -> Array:
+        """The places of labels in `classes_` (n,), or 0 and 1 (n, n_outputs) for several labels."""
+        if y.ndim == 2:
+            return self._several(y)
+        labels = unique_labels(y)
+        if all_classes and set(labels) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {self.classes_}, `y` has {labels}"
+            )
+        try:
+            unknown = np.setdiff1d(labels, self.classes_, assume_unique=True)
+        except TypeError:  # labels that cannot be compared
+            unknown = labels
+        if len(unknown):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {labels}."
+            )
+        codes: Array = np.searchsorted(self.classes_, y)
+        return codes.astype(np.int64, copy=False)
+
+    def _several(self, y: Any) -> Array:
+        values = np.unique(y.data if issparse(y) else y)
+        values = values[~np.isnan(values.astype(float))]
+        if not np.isin(values, (0, 1)).all():
+            raise ValueError(
+                f"y has {y.shape[1]} columns, one for each label, with values {values[:5].tolist()}; expected 0 and 1"
+            )
+        rows: Array = y.toarray() if issparse(y) else y
+        return rows if rows.dtype.kind == "f" else rows.astype(bool)
+
+    def _are_probabilities(self, y: Array, incremental: bool, anew: bool, classes: Any) -> bool:
+        """Whether rows are probabilities of classes, and not so many labels."""
+        if not anew:
+            return self._has_one_label() and y.shape[1] == len(self.classes_) > 1
+        if classes is None:
+            return False
+        return not incremental or type_of_target(y) == "continuous-multioutput"
+
+    def _has_one_label(self) -> bool:
+        return bool(self.out_activation_ == "softmax" or self.n_outputs_ == 1)
+
+    def _read_probabilities(self, y: Array, classes: Any, anew: bool) -> Array:
+        """Rows of probabilities, in the order of `classes_`; of two classes, that of the second."""
+        given = self.classes_ if classes is None else np.asarray(classes)
+        if given.ndim != 1 or len(np.unique(given)) != len(given) or len(given) != y.shape[1]:
+            raise ValueError(f"classes is {classes!r}, and y has {y.shape[1]} columns; expected a label for each")
+        if self.class_weight is not None:
+            raise ValueError("class_weight is given, and y has probabilities; expected weights in sample_weight")
+        bad = (y < 0).any(axis=1) | (abs(y.sum(axis=1, dtype=np.float64) - 1) > _ROUNDED)
+        if bad.any():
+            at = int(np.argmax(bad))
+            raise ValueError(f"y[{at}] is {y[at].tolist()}; expected probabilities, which are >= 0 and sum to 1")
+        if anew:
+            self.classes_ = np.sort(given)
+            self.out_activation_ = "softmax" if len(given) > 2 else "logistic"
+            self._sparse_labels = False
+        y = y[:, np.argsort(given)].astype(np.float64)
+        return y if self.out_activation_ == "softmax" else y[:, 1:]
+
+    def _outputs_for(self, y: Array) -> int:
+        return len(self.classes_) if self.out_activation_ == "softmax" else super()._outputs_for(y)
+
+    def _read_like_fit(self, X: Any, y: Any) -> tuple[Any, Any]:
+        X, y = self._read_both(X, y, False)
+        if y.ndim == 2 and self._are_probabilities(y, True, False, None):
+            return X, self._read_probabilities(y, None, False)
+        try:
+            return X, self._coded(y, False)
+        except ValueError as problem:
+            raise ValueError(f"y of eval_set does not go with y of fit: {problem}") from None
+
+    def _with_class_weights(self, y: Array, w: Array | None, incremental: bool) -> Array | None:
+        given = self.class_weight
+        if given is None:
+            return w
+        if incremental and isinstance(given, str):
             raise ValueError("class_weight is 'balanced', which partial_fit cannot know; expected a dict")
-        weight, labels = self.class_weight, self._label_binarizer.inverse_transform(y)
-        if incremental:  # where not all classes need be among the rows
-            weight = {label: weight.get(label, 1.0) for label in np.unique(labels)}
-        weight = np.asarray(compute_sample_weight(weight, labels), np.float64)
+        several, per_label = y.ndim == 2, not isinstance(given, (str, dict))
+        if several and isinstance(given, dict):
+            raise ValueError(
+                "For multi-output, class_weight should be a list of dicts, or the string 'balanced'. class_weight is "
+                f"{given!r}, and y has {y.shape[1]} labels; expected a list of so many dicts such as {{0: 1, 1: 5}}"
+            )
+        if per_label and (not several or len(list(given)) != y.shape[1]):
+            raise ValueError(f"class_weight is {given!r}; expected a dict, or, for several labels, one for each")
+        labels = y.astype(int) if several else self.classes_[y]
+        if incremental and not per_label:  # where not all classes need be among the rows
+            given = {label: given.get(label, 1.0) for label in np.unique(labels)}
+        weight = np.asarray(compute_sample_weight(given, labels), np.float64)
         if not np.isfinite(weight).all() or weight.min() < 0 or weight.max() == 0:
             raise ValueError(f"class_weight is {self.class_weight!r}; expected weights >= 0, not all of them 0")
-        return np.asarray(weight if sample_weight is None else weight * sample_weight)
+        return weight if w is None else estimator_data.not_negative("sample_weight", weight * w)
+
+    def _strata(self, y: Array) -> Array | None:
+        """The labels that early stopping holds back in proportion; None if it does not."""
+        if y.ndim == 2:
+            return None
+        if self.out_activation_ == "softmax":
+            held_out = int(np.ceil(self.validation_fraction * len(y)))
+            counts = np.bincount(y)
+            if counts[counts > 0].min() < 2 or np.count_nonzero(counts) > min(held_out, len(y) - held_out):
+                return None
+        strata: Array = self.classes_[y]
+        return strata
+
+    def _stops_by_loss(self) -> bool:
+        return bool(self.missing_targets == "mask")
+
+    def _score_of(self, outputs: Array, y: Array, w: Array | None) -> float:
+        """The accuracy."""
+        if self.out_activation_ == "softmax":
+            right = outputs.argmax(axis=1) == (y if y.ndim == 1 else y.argmax(axis=1))
+        else:
+            right = ((outputs > 0.5) == (y.reshape(outputs.shape) > 0.5)).all(axis=1)
+        return float(np.average(right, weights=w))
+
+    # prediction
 
     def predict(self, X: Any) -> Any:
         """Class labels.
@@ -188,13 +296,13 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):
         ndarray of shape (n_samples,), or (n_samples, n_classes) of 0 and 1 for several labels, sparse if y was
         """
         outputs = self._outputs(X)
-        if outputs is None:
-            return super().predict(X)
         if self.out_activation_ == "softmax":
             return self.classes_.take(outputs.argmax(axis=1))
-        if self.n_outputs_ == 1 and len(self.classes_) == 2:
-            return self.classes_.take((outputs.ravel() > 0.5).astype(np.intp))
-        return self._label_binarizer.inverse_transform(outputs)
+        yes = outputs > 0.5
+        if outputs.shape[1] == 1 and len(self.classes_) <= 2:
+            return self.classes_.take(yes.ravel().astype(np.intp), mode="clip")
+        labels = yes.astype(int)
+        return csr_matrix(labels) if self.__dict__.get("_sparse_labels") else labels
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of the classes, in the order of `classes_`.
@@ -207,69 +315,76 @@ class MLPClassifier(CompiledMLP, neural_network.MLPClassifier):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+            Of several labels, that each one holds.
         """
         outputs = self._outputs(X)
-        if outputs is None:
-            return np.asarray(super().predict_proba(X))
-        return outputs if self.n_outputs_ > 1 else np.hstack((1 - outputs, outputs))
+        if outputs.shape[1] > 1:
+            return outputs
+        if len(self.classes_) == 1:
+            return np.ones_like(outputs)
+        return np.hstack((1 - outputs, outputs))
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithms of the probabilities, from the last layer's net input: finite where that is.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        z = self._outputs(X, logits=True)
+        if self.out_activation_ == "softmax":
+            z = z - z.max(axis=1, keepdims=True)
+            logarithms: Array = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+            return logarithms
+        p = self.predict_proba(X)
+        if p.shape != z.shape:  # those of the other class, too
+            z = np.hstack((-z, z))
+        if len(self.classes_) == 1:
+            return np.zeros_like(p)
+        below = z < 0  # above, log(p) loses nothing
+        return np.where(below, z - np.log1p(np.exp(np.where(below, z, 0))), np.log(np.where(below, 1, p)))
+
+    def decision_function(self, X: Any) -> Array:
+        """The net input of the last layer, from which the probabilities are made; for calibration, for example.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) for two classes, positive for the second; else (n_samples, n_classes)
+        """
+        z = self._outputs(X, logits=True)
+        return z.ravel() if z.shape[1] == 1 else z
 
 
-class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):
+@documented
+@dataclass(eq=False, repr=False)
+class MLPRegressor(RegressorMixin, CompiledMLP, RegressorParameters):
     """scikit-learn's MLPRegressor on fastmlp's core: the same results with the same parameters, faster, and more.
 
     Parameters
     ----------
-    loss : str, default="squared_error"
-        squared_error or poisson as in scikit-learn, or absolute_error, huber, log_cosh or quantile.
-    hidden_layer_sizes, ..., max_fun
-        As in `sklearn.neural_network.MLPRegressor` 1.9, with the same defaults. activation is one name or one for
-        each hidden layer, of fastmlp's besides; solver may be adamw or rmsprop, too.
-    quantile : float, default=0.5
-        Which quantile loss="quantile" estimates, between 0 and 1.
-    huber_delta : float, default=1.0
-        From which error on loss="huber" is linear.
-    n_layers, width : int, default=None
-        Instead of hidden_layer_sizes: so many hidden layers (1) of so many neurons (100), two numbers for a tuner.
-    dropout : float or list of float, default=0.0
-        Share of each hidden layer's activations that training drops, in [0, 1): one number, or one a layer.
-    l1 : float, default=0.0
-        l1 * sign(W) is added to the gradient of the weights.
-    weight_decay : float, default=None
-        Of the solvers adamw (None: 0.01) and rmsprop (0), beside alpha, which is a part of the loss.
-    clip_norm : float, default=None
-        The norm that the gradient of a batch has at most.
-    schedule : {"constant", "cosine", "step", "one_cycle"} or callable, default=None
-        By what factor the learning rate of each step is multiplied over max_iter epochs: see `fastmlp.schedules`. All
-        of them are gone through, unless early_stopping ends them; partial_fit takes none.
-    max_time : float, default=None
-        Seconds after which training ends.
-    callbacks, batch_callbacks : callable or list of callable, default=None
-        Called as callback(estimator, history) after each epoch (iteration of lbfgs), and after each batch, with the
-        `fastmlp.History` so far; a true answer stops.
-    progress : bool or "tqdm", default=False
-        Whether to show a line on standard error, or a bar of tqdm where it is installed.
-    eval_metric : str or callable, default=None
-        Any scorer of scikit-learn, to be computed on the eval_set of `fit` after each epoch.
-    scale : {"standard", "quantile"}, default=None
-        How `fit` scales X and y, and prediction alike and back: to mean 0 and variance 1, or to a normal
-        distribution. y is left as it is with loss="poisson". A sparse X becomes dense by it.
-    initial_weights : (list of ndarray, list of ndarray), default=None
-        coefs and intercepts to start from.
-    n_threads : int, default=None
-        Threads at most; None for `fastmlp.get_num_threads()`. The results are the same.
+    {parameters}
 
     Attributes
     ----------
-    loss_curve_, validation_curve_ : list of float
-        The training loss of each epoch, and the loss on eval_set or on the rows that early stopping holds back.
-    validation_scores_ : list of float
-        The scores that early stopping or eval_metric computed; None without.
     coefs_, intercepts_ : list of ndarray
         Weights (n_in, n_out) and biases (n_out,) of each layer: what is written into them counts.
+    out_activation_ : str
+        "identity", or "exp" for loss="poisson".
     x_scaler_, y_scaler_ : transformer
         The fitted scalers of `scale`.
-
-    All others are those of scikit-learn.
+    n_features_in_, n_outputs_, n_layers_, feature_names_in_, n_iter_, t_, loss_, best_loss_, loss_curve_, \
+validation_curve_, validation_scores_, best_validation_score_
+        As for `MLPClassifier`.
 
     Examples
     --------
@@ -280,91 +395,60 @@ class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):
     [0.0, 1.0, 1.0, 0.0]
     """
 
-    _parameter_constraints = (
-        neural_network.MLPRegressor._parameter_constraints
-        | CompiledMLP._parameter_constraints
-        | {
-            "loss": [StrOptions({"squared_error", "poisson", "absolute_error", "huber", "log_cosh", "quantile"})],
-            "quantile": [Interval(Real, 0, 1, closed="neither")],
-            "huber_delta": [Interval(Real, 0, None, closed="neither")],
-        }
-    )
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = self.loss == "poisson"
+        return tags
 
-    def __init__(
-        self,
-        loss: Any = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        solver: Any = "adam",
-        alpha: Any = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: Any = "constant",
-        learning_rate_init: Any = 0.001,
-        power_t: Any = 0.5,
-        max_iter: Any = 200,
-        shuffle: Any = True,
-        random_state: Any = None,
-        tol: Any = 1e-4,
-        verbose: Any = False,
-        warm_start: Any = False,
-        momentum: Any = 0.9,
-        nesterovs_momentum: Any = True,
-        early_stopping: Any = False,
-        validation_fraction: Any = 0.1,
-        beta_1: Any = 0.9,
-        beta_2: Any = 0.999,
-        epsilon: Any = 1e-8,
-        n_iter_no_change: Any = 10,
-        max_fun: Any = 15000,
-        quantile: Any = 0.5,
-        huber_delta: Any = 1.0,
-        n_layers: Any = None,
-        width: Any = None,
-        dropout: Any = 0.0,
-        l1: Any = 0.0,
-        weight_decay: Any = None,
-        clip_norm: Any = None,
-        schedule: Any = None,
-        max_time: Any = None,
-        callbacks: Any = None,
-        batch_callbacks: Any = None,
-        progress: Any = False,
-        eval_metric: Any = None,
-        scale: Any = None,
-        initial_weights: Any = None,
-        n_threads: Any = None,
-    ) -> None:
-        _set(self, locals())
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> "MLPRegressor":
-        """Train.
+    @partial_fit_available
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":
+        """Train on, for one epoch over these samples.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Numbers to predict.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the samples.
-        eval_set : (X, y), optional
-            As for `MLPClassifier.fit`.
+        X, y, sample_weight
+            As for `fit`.
 
         Returns
         -------
         MLPRegressor
             Itself.
         """
-        self._fit(X, y, sample_weight, False, eval_set)
+        self._fit(X, y, sample_weight, incremental=True)
         return self
 
+    def _read(self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Any]:
+        self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
+        if not reset and "feature_names_in_" not in self.__dict__ and self._are_ready(X, y):
+            return X, y
+        return self._read_both("y", X, y, reset)
+
     def _are_ready(self, X: Any, y: Any) -> bool:
+        """Whether scikit-learn's look at them would give them back, as the core knows in a hundredth of the time."""
         network = self._network()
         if type(X) is not np.ndarray or type(y) is not np.ndarray or not X.dtype == y.dtype == network.dtype:
             return False
-        return X.ndim == 2 and y.shape == X.shape[:1] and self.n_outputs_ == 1 and network.ready(X, y) is not None
+        return X.ndim == 2 and y.shape == X.shape[:1] and network.sizes[-1] == 1 and network.ready(X, y) is not None
+
+    def _read_both(self, name: str, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        masked = self.missing_targets == "mask"
+        if y is not None:
+            y = estimator_data.numbers(name, y, masked)
+        X, y = estimator_data.read(self, X, y, reset, masked and np.ndim(y) == 2)
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _read_like_fit(self, X: Any, y: Any) -> tuple[Any, Any]:
+        return self._read_both("y of eval_set", X, y, False)
+
+    def _strata(self, y: Array) -> None:
+        return None
+
+    def _stops_by_loss(self) -> bool:
+        return bool(self.loss != "squared_error" or self.missing_targets == "mask")
+
+    def _score_of(self, outputs: Array, y: Array, w: Array | None) -> float:
+        """R²."""
+        return float(r2_score(y.reshape(outputs.shape), outputs, sample_weight=w))
 
     def predict(self, X: Any) -> Array:
         """Predicted numbers.
@@ -377,8 +461,7 @@ class MLPRegressor(CompiledMLP, neural_network.MLPRegressor):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the precision of the net, and in float64 where `scale` scales y.
         """
         outputs = self._outputs(X)
-        if outputs is None:
-            return np.asarray(super().predict(X))
-        return outputs if self.n_outputs_ > 1 else outputs.ravel()
+        return outputs if outputs.shape[1] > 1 else outputs.ravel()

@@ -6,7 +6,6 @@ Layers are numbered 1..L as in docs/architecture.md: A^0 = X, Z^l = A^(l-1) W^l 
 from __future__ import annotations  # numpy.random is first imported when it is used: it takes 15 ms
 
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -22,6 +21,7 @@ from fastmlp.architecture import Architecture
 from fastmlp.formulas import ActivationName, Array, LossName, OutputName
 from fastmlp.history import Callback, History
 from fastmlp.initializers import DEFAULTS, INITIALIZERS, InitializerName
+from fastmlp.messages import warn
 from fastmlp.optimizers import Optimizer, OptimizerName, Steps
 from fastmlp.optimizers import optimizer as as_optimizer
 from fastmlp.progress import progress as as_progress
@@ -30,7 +30,7 @@ from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
 from fastmlp.trace import Trace
 from fastmlp.trace import trace as _trace
-from fastmlp.training import Data, FitCallbacks, Plan, Run, split_rows, train
+from fastmlp.training import Data, FitCallbacks, Plan, Run, hint_at_the_scale, split_rows, train
 from fastmlp.training import callbacks as as_callbacks
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fastmlp.explanation import Explanation
 
 
+EPOCHS_BEFORE_A_HINT = 10  # of a fit; a shorter one is a part of somebody's own loop, where microseconds count
 MAX_SHUFFLED = 2**32 - 1  # rows, whose numbers the core draws
 
 
@@ -381,12 +382,8 @@ class MLP:
                 outputs = out
         return outputs
 
-    def _warn_of_overflow(self, what: str, stacklevel: int = 3) -> None:
-        warnings.warn(
-            f"{what} left the range of {self.dtype}; scaled inputs or dtype='float64' may help",
-            RuntimeWarning,
-            stacklevel=stacklevel,
-        )
+    def _warn_of_overflow(self, what: str) -> None:
+        warn(f"{what} left the range of {self.dtype}; scaled inputs or dtype='float64' may help", RuntimeWarning)
 
     def classify(self, X: ArrayLike, threshold: float = 0.5) -> Array:
         """Class labels.
@@ -518,7 +515,7 @@ class MLP:
         flat, inputs = np.empty(self.n_parameters, self.dtype), np.empty(x.shape, self.dtype)
         loss = of(x, targets, w, flat, inputs, get_num_threads())
         if not (math.isfinite(loss) and self._network.is_finite(flat) and self._network.is_finite(inputs)):
-            self._warn_of_overflow("the loss or its gradient", 4)
+            self._warn_of_overflow("the loss or its gradient")
         weights, biases = self._network.views(flat)
         return Gradient(loss, weights, biases, inputs[0] if single else inputs, flat)
 
@@ -779,12 +776,18 @@ class MLP:
             self._epochs = run.number
         if run.stop == "diverged":
             kept_weights = "its best weights so far" if run.best_loss < math.inf else "the last finite weights"
-            warnings.warn(
+            warn(
                 f"training diverged at epoch {history.epochs + 1} (loss {run.diverged_loss}): the net keeps "
                 f"{kept_weights}; a smaller learning rate or scaled inputs may help",
                 RuntimeWarning,
-                stacklevel=3,
             )
+        elif history.epochs >= EPOCHS_BEFORE_A_HINT and self.output == "identity":
+            _, targets, w = plan.data
+            rows = slice(None) if plan.rows is None else plan.rows
+            reached, parameters = min(history.loss), list(self._architecture.loss_parameters.values())
+            advice = "divide it by that, or use MLPRegressor with scale='standard'"
+            weights = None if w is None else w[rows]
+            hint_at_the_scale(self.loss, parameters, reached, targets[rows], weights, advice, RuntimeWarning)
         return history
 
     def _show(self, run: Run) -> None:
@@ -1007,7 +1010,7 @@ class MLP:
         arrays = self._network.activations_of(x, first, end, get_num_threads())
         if not all(map(self._network.is_finite, arrays)):
             self._check_parameters()
-            self._warn_of_overflow("activations", 4)
+            self._warn_of_overflow("activations")
         return arrays if np.ndim(X) == 2 else [array[0] for array in arrays]
 
     def jacobian(self, X: ArrayLike) -> Array:

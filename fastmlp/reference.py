@@ -145,6 +145,7 @@ class Network:
         # The mean loss of the last epoch in which a batch counts by its rows, not by their weights; and its penalty.
         self.loss_by_rows = self.penalty_by_rows = 0.0
         self._interrupted = False
+        self.masked = False  # whether a target that is NaN adds nothing to the loss; not with softmax
         self.reset_optimizer()
 
     def views(self, flat: Array) -> tuple[list[Array], list[Array]]:
@@ -215,14 +216,18 @@ class Network:
         return LOSSES[self.loss].value(a, y, *self.loss_parameters)
 
     def _loss_sum(self, z: Array, a: Array, y: Array, w: Array | None) -> float:
-        costs = self._loss_terms(z, a, y).sum(axis=1)
+        costs = self._known(self._loss_terms(z, a, y), y).sum(axis=1)
         return float((costs if w is None else costs * w).sum(dtype=np.float64))
 
     def _output_delta(self, z: Array, a: Array, y: Array) -> Array:
         name = self.activations[-1]
         if (name, self.loss) in CANONICAL:
-            return CANONICAL[name, self.loss].delta(a, y)
-        return self._through_output(LOSSES[self.loss].gradient(a, y, *self.loss_parameters), z, a)
+            return self._known(CANONICAL[name, self.loss].delta(a, y), y)
+        return self._known(self._through_output(LOSSES[self.loss].gradient(a, y, *self.loss_parameters), z, a), y)
+
+    def _known(self, terms: Array, y: Array) -> Array:
+        """Terms (m, n_L), without those of targets that are missing."""
+        return np.where(np.isnan(y), terms.dtype.type(0), terms) if self.masked else terms
 
     def _through_output(self, gradient_a: Array, z: Array, a: Array) -> Array:
         """dc/dz of the output layer from dc/da."""
@@ -289,18 +294,20 @@ class Network:
             inputs[...] = self.layers[0].backward_input(delta, self.weights[0])
 
     @_quietly
-    def forward(self, X: Any, out: Any = None, threads: int = 1, checked: bool = False) -> Array | None:
+    def forward(
+        self, X: Any, out: Any = None, threads: int = 1, checked: bool = False, logits: bool = False
+    ) -> Array | None:
         """Outputs (m, n_L) of X (m, n_0), or (n_L,) of (n_0,), into `out` if given.
 
         X and out are looked at: None says that one of them cannot be used as it stands, or, unless they were
-        `checked` before, that X or the outputs are not finite.
+        `checked` before, that X or the outputs are not finite. With `logits`, Z of the last layer.
         """
         if checked:
             X = _dense(X)
         if not self._usable(X, self.sizes[0]) or len(X) == 0 or not (checked or np.isfinite(X).all()):
             return None
         x: Array = X
-        for layer, name in enumerate(self.activations):
+        for layer, name in enumerate((*self.activations[:-1], "identity" if logits else self.activations[-1])):
             x = self._activate(name, self._net_input(layer, x))
         if not (checked or np.isfinite(x).all()):
             return None

@@ -7,16 +7,17 @@ them goes on with. The estimators make one epoch a call (`run_epoch`), for sciki
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastmlp import schedules
+from fastmlp import formulas, schedules
 from fastmlp.formulas import Array
 from fastmlp.history import Callback, History
+from fastmlp.messages import warn
 from fastmlp.optimizers import Steps
 from fastmlp.progress import Bar, Progress
 from fastmlp.schedules import Schedule, ScheduleName
@@ -228,6 +229,38 @@ def run_epoch(
             reason = "time"
             break
     return Epoch(total / total_weight, total_by_rows / total_rows, total_penalty / total_rows, reason)
+
+
+_SMALL, _LARGE = 0.1, 100  # the standard deviation of targets, and their size, which the usual rates are not made for
+_HARDLY = 0.8  # of the loss of the best constant: above it, a fit has hardly learned
+
+
+def hint_at_the_scale(
+    loss: str,
+    parameters: Sequence[float],
+    reached: float,
+    y: Array,
+    w: Array | None,
+    advice: str,
+    category: type[Warning],
+) -> None:
+    """Warn if a regression reached hardly less than the loss of a constant, as one does on large or small targets."""
+    y = np.asarray(y, np.float64).reshape(len(y), -1)
+    spread, largest = y.std(axis=0), np.abs(y).max()
+    if not (largest > _LARGE or (0 < spread.min() < _SMALL)):  # NaN, of targets that are missing, is neither
+        return
+    if loss in ("quantile", "absolute_error"):
+        constant = np.quantile(y, parameters[0] if loss == "quantile" else 0.5, axis=0)
+    else:
+        constant = np.average(y, axis=0, weights=w)
+    constants = np.broadcast_to(constant, y.shape)
+    of_constant = np.average(formulas.LOSSES[loss].value(constants, y, *parameters).sum(axis=1), weights=w)
+    if reached > _HARDLY * of_constant and (of_constant > 0 or reached > 1e-3 * largest):
+        warn(
+            f"the fit ends with a loss of {reached:.3g}, and the best constant has {of_constant:.3g}. y lies between "
+            f"{y.min():.3g} and {y.max():.3g}, with a standard deviation of {spread.mean():.3g}: {advice}",
+            category,
+        )
 
 
 class Plan(NamedTuple):

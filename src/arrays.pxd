@@ -89,8 +89,12 @@ cdef inline np.ndarray as_reals(given):
     if x is None or usable(x):
         return x
     kind, n = np.PyArray_TYPE(x), np.PyArray_SIZE(x)
+    if n <= MAX_CONVERTED and not np.PyArray_IS_C_CONTIGUOUS(x):
+        x = np.PyArray_GETCONTIGUOUS(x)
     if n > MAX_CONVERTED or not np.PyArray_ISCARRAY_RO(x):
         return None
+    if usable(x):
+        return x
     if kind != np.NPY_DOUBLE and kind != np.NPY_FLOAT and kind != np.NPY_INT64:
         return None
     y = np.PyArray_EMPTY(np.PyArray_NDIM(x), np.PyArray_DIMS(x), REAL, 0)

@@ -79,6 +79,7 @@ cdef inline Outputs outputs_of_net(Net* net, const Part* part) noexcept nogil:
     outputs.parameters = net.loss_parameters
     outputs.a, outputs.z, outputs.log_sum = last.a + at, last.z + at, net.log_sum + part.row
     outputs.t = outputs.sample_weight = NULL
+    outputs.masked = net.masked and last.activation != SOFTMAX
     outputs.m, outputs.n = part.rows, last.n_out
     return outputs
 

@@ -42,6 +42,7 @@ cdef struct Outputs:        # of the output layer, for m samples: (m, n) by rows
     const real* t           # targets
     const real* log_sum     # (m,): of softmax
     const real* sample_weight   # (m,), or NULL for ones
+    bint masked             # whether a target that is NaN adds nothing to the loss
     Py_ssize_t m, n
 
 
@@ -58,6 +59,11 @@ cdef inline bint is_canonical(int loss, int output) noexcept nogil:
     return (
         (loss == BINARY_CROSS_ENTROPY and output == SIGMOID) or (loss == CROSS_ENTROPY and output == SOFTMAX)
         or (loss == POISSON and output == EXPONENTIAL))
+
+
+cdef inline bint is_missing(real t) noexcept nogil:
+    """Whether a target is NaN."""
+    return t != t
 
 
 cdef inline real at_least(real x, real least) noexcept nogil:
@@ -179,6 +185,10 @@ cdef inline void loss_forward(const Outputs* outputs, real* row_loss, real* cost
     else:
         for i in range(m * n):
             cost[i] = REAL_NAN
+    if outputs.masked:
+        for i in range(m * n):
+            if is_missing(t[i]):
+                cost[i] = 0
     if n == 1:
         memcpy(row_loss, cost, m * sizeof(real))
     else:
@@ -260,6 +270,10 @@ cdef inline void loss_backward(const Outputs* outputs, real* delta, real scale) 
             softmax_backward(delta, a, m, n)
         elif output != IDENTITY:
             activation_backward(output, delta, a, outputs.z, m * n, outputs.slope)
+    if outputs.masked:
+        for i in range(m * n):
+            if is_missing(t[i]):
+                delta[i] = 0
     if outputs.sample_weight == NULL:
         for i in range(m * n):
             delta[i] *= scale

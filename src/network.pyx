@@ -17,7 +17,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 from real cimport REAL_IS_DOUBLE, all_finite, flush_subnormals, real, restore_subnormals
-from activations cimport SOFTMAX, activation_names
+from activations cimport IDENTITY, SOFTMAX, activation_names
 from arrays cimport REAL, as_labels, as_reals, buffer, data, is_finite, overlap, usable, view
 from dense cimport PACK_MIN_ELEMENTS, dense_operations
 from epochs cimport Epochs, give_run, make_steps, prepare_step, run_epochs, take_run
@@ -75,6 +75,7 @@ cdef class Network:
     cdef readonly tuple sizes
     cdef bint bias
     cdef int loss                       # the net's own; net.loss is that of a call
+    cdef int output                     # the net's own activation of the last layer; a call may do without
     cdef bint interrupted               # whether epochs are to end after a step
 
     dtype = numpy.dtype(numpy.float64 if REAL_IS_DOUBLE else numpy.float32)
@@ -114,6 +115,7 @@ cdef class Network:
                 layer.dropped = <int32_t> (2.0**24 * <double> dropout[l])
                 layer.kept = <real> (1 / (1 - <double> dropout[l]))
             self.net.widest = max(self.net.widest, layer.n_in)
+        self.output = self.net.layers[self.net.depth - 1].activation
         self.starts_dense = kinds == () or kinds[0] == "dense"
         self.net.n_parameters = at
         self.net.work += self.net.n_weights
@@ -171,6 +173,17 @@ cdef class Network:
                 group.offset, group.rows * group.columns, group.decayed, group.rate_factor, group.trainable))
             group = self.group(len(groups))
         return tuple(groups)
+
+    @property
+    def masked(self):
+        """Whether a target that is NaN adds nothing to the loss; not with softmax."""
+        return self.net.masked
+
+    @masked.setter
+    def masked(self, bint masked):
+        self.acquire()
+        self.net.masked = masked
+        self.release()
 
     def set_group(self, Py_ssize_t number, double rate_factor=1, bint trainable=True):
         """The factor of a group's learning rate, and whether steps move it; `number` counts as `groups` does."""
@@ -273,7 +286,7 @@ cdef class Network:
         if x is None:
             return None
         rows = np.PyArray_DIM(x, 0)
-        if not derivative and self.net.layers[self.net.depth - 1].activation == SOFTMAX:
+        if not derivative and self.output == SOFTMAX:
             t = as_labels(y, rows, self.n_out)
             if t is not None:
                 return x, t
@@ -309,11 +322,12 @@ cdef class Network:
                     flat, layer.groups[BIASES].offset, 1, layer.groups[BIASES].rows * layer.n_out, 0))
         return weights, biases
 
-    def forward(self, X, out=None, int threads=1, bint checked=False):
+    def forward(self, X, out=None, int threads=1, bint checked=False, bint logits=False):
         """Outputs (m, n_out) of X (m, n_in), or (n_out,) of (n_in,), into `out` if given.
 
         X and out are looked at: None says that one of them cannot be used as it stands, or, unless they were
-        `checked` before, that X or the outputs are not finite. Only if it was, X may be compressed rows.
+        `checked` before, that X or the outputs are not finite. Only if it was, X may be compressed rows. With
+        `logits`, Z of the last layer.
         """
         cdef np.ndarray x = as_reals(X), y
         cdef np.npy_intp shape[2]
@@ -346,12 +360,15 @@ cdef class Network:
         try:
             self.use(X if x is None else x, None, None, None, threads, False)
             self.net.outputs = <real*> np.PyArray_DATA(y)
+            if logits:
+                self.net.layers[self.net.depth - 1].activation = IDENTITY
             if <double> rows * self.net.n_parameters < GIL_MAX_PRODUCTS:
                 self.predict(rows)
             else:
                 with nogil:
                     self.predict(rows)
         finally:
+            self.net.layers[self.net.depth - 1].activation = self.output
             self.release()
         if not (checked or all_finite(<const real*> np.PyArray_DATA(y), rows * self.n_out)):
             return None

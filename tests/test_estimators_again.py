@@ -12,11 +12,10 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from sklearn import neural_network
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
-from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp import MLPClassifier, MLPRegressor, estimator_data
 from problems import diabetes, flat, iris
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -192,13 +191,13 @@ def test_partial_fit_of_arrays_that_are_ready_is_that_of_any_others(dtype, monke
     for model in models:
         model.partial_fit(X, y)
     looks = []
-    validate = neural_network.MLPRegressor._validate_input
+    read = estimator_data.read
 
     def watched(*arguments, **options):
         looks.append(1)
-        return validate(*arguments, **options)
+        return read(*arguments, **options)
 
-    monkeypatch.setattr(neural_network.MLPRegressor, "_validate_input", watched)
+    monkeypatch.setattr(estimator_data, "read", watched)
     for _ in range(3):
         models[0].partial_fit(X, y)
     assert not looks

@@ -130,13 +130,14 @@ def test_scaling_inside_is_scaling_outside():
     assert model.predict(X).std() > 10
 
 
-def test_scaling_inside_goes_with_partial_fit_and_the_first_rows_set_it():
+def test_scaling_inside_goes_with_partial_fit_and_learns_from_all_rows():
     X, y = load_diabetes(return_X_y=True)
     model = MLPRegressor(scale="standard", random_state=0, learning_rate_init=0.01)
     for _ in range(60):
         for rows in (slice(0, 221), slice(221, None)):
             model.partial_fit(X[rows], y[rows])
-    np.testing.assert_allclose(model.y_scaler_.mean_, y[:221].mean())
+    np.testing.assert_allclose(model.y_scaler_.mean_, y.mean())
+    np.testing.assert_allclose(model.x_scaler_.var_, X.var(axis=0))
     assert model.score(X, y) > 0.5
 
 

@@ -1,0 +1,154 @@
+"""What is given to an estimator, looked at before anything is made of it: X, y, weights, data to validate on.
+
+scikit-learn's own `validate_data` comes first or after; here is what it lets pass, or says too late. Not here: what
+the labels of a classifier are called (estimators.py).
+"""
+
+import datetime
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.validation import check_array, check_consistent_length, validate_data
+
+from fastmlp import checks
+from fastmlp.formulas import Array
+from fastmlp.sparse import by_rows
+
+_SPARSE = ["csr", "csc"]
+_DTYPES = (np.float64, np.float32)
+# The largest weight of a sample up to which, and from which on, weights are taken as they are.
+_LARGEST_WEIGHTS = 1e-20, 1e20
+
+
+def refuse_dates(name: str, X: Any) -> None:
+    """Dates and durations have numbers, which nobody means when they are taken for them."""
+    dtypes = X.dtypes if hasattr(X, "dtypes") else [X.dtype if hasattr(X, "dtype") else np.asarray(X).dtype]
+    for i, dtype in enumerate(np.atleast_1d(np.asarray(dtypes, object))):
+        if getattr(dtype, "kind", "") in ("M", "m"):
+            where = f"column {X.columns[i]!r} of {name}" if hasattr(X, "columns") else name
+            raise ValueError(f"{where} has dtype {dtype}; expected numbers: a date as a number of days, for example")
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
+
+
+def refuse_missing(y: Any) -> None:
+    """None, NaN and pandas's NA in y."""
+    missing = False
+    if hasattr(y, "isna"):
+        missing = bool(np.any(y.isna()))
+    elif not issparse(y):
+        array = np.asarray(y)
+        missing = array.dtype.kind in ("O", "T") and any(map(_is_missing, array.ravel()))
+    if missing:
+        raise ValueError("Input y contains NaN. y has missing values; expected none")
+
+
+def numbers(name: str, y: Any, may_miss: bool) -> Array:
+    """The targets of a regression as an array of numbers."""
+    expected = "expected numbers (float, integer or boolean)"
+    if issparse(y):
+        raise TypeError(f"{name} is sparse; {expected}, dense: y.toarray() makes it so")
+    if not may_miss:
+        refuse_missing(y)
+    if hasattr(y, "dtype") or hasattr(y, "dtypes"):
+        refuse_dates(name, y)
+    array: Array = np.asarray(y)
+    if array.dtype.kind == "O":
+        for item in array.ravel():
+            if isinstance(item, (str, bytes, datetime.date, datetime.timedelta, np.datetime64, np.timedelta64)):
+                raise ValueError(f"{name} has dtype object and the element {item!r}; {expected}")
+        if may_miss:
+            array = np.where([[_is_missing(v) for v in row] for row in np.atleast_2d(array)], np.nan, array)
+        return array.astype(np.float64)
+    if array.dtype.kind not in "biufc":  # complex numbers are refused by scikit-learn
+        raise ValueError(f"{name} has dtype {array.dtype}; {expected}")
+    return array
+
+
+def read(estimator: Any, X: Any, y: Any, reset: bool, may_miss: bool) -> tuple[Any, Any]:
+    """X and y, which fit each other, as arrays or compressed rows; NaN in y if it `may_miss`."""
+    refuse_dates("X", X)
+    if not may_miss or y is None:
+        read_both: tuple[Any, Any] = validate_data(
+            estimator, X, y, accept_sparse=_SPARSE, multi_output=True, dtype=_DTYPES, reset=reset
+        )
+        return read_both
+    X = validate_data(estimator, X, accept_sparse=_SPARSE, dtype=_DTYPES, reset=reset)
+    y = check_array(y, ensure_2d=False, ensure_all_finite="allow-nan", dtype=np.float64, input_name="y")
+    check_consistent_length(X, y)
+    unknown = np.isnan(y).all(axis=0)
+    if unknown.any():
+        raise ValueError(f"Input y contains NaN. Column {int(np.argmax(unknown))} of y has nothing else")
+    return X, y
+
+
+def sample_weights(name: str, given: Any, rows: int) -> Array | None:
+    """Weights (rows,) of float64, none negative and not all zero; None for None."""
+    if given is None:
+        return None
+    w: Array = check_array(
+        np.full(rows, given) if isinstance(given, Real) else given, ensure_2d=False, dtype=np.float64, input_name=name
+    )
+    if w.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar. {name} has shape {w.shape}; expected ({rows},)")
+    if w.shape != (rows,):
+        raise ValueError(f"{name}.shape == {w.shape}, expected {(rows,)}!")
+    return not_negative(name, w)
+
+
+def not_negative(name: str, w: Array) -> Array:
+    """Weights that are finite, none negative, and not all zero."""
+    bad = ~(np.isfinite(w) & (w >= 0))
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise ValueError(f"Negative values in data passed to `{name}`. {name}[{at}] is {w[at]}; expected >= 0")
+    if not w.any():
+        raise ValueError(f"{name} is zero for every row; expected at least one weight > 0")
+    return w
+
+
+def weights_in_range(w: Array) -> Array:
+    """Weights as they are; where they leave the range of a float32, in the same ratio and 1 in the mean."""
+    largest = w.max()
+    if _LARGEST_WEIGHTS[0] <= largest <= _LARGEST_WEIGHTS[1]:
+        return w
+    w = w / largest
+    scaled: Array = w / w.mean()
+    return scaled
+
+
+def as_the_core_reads(X: Any, network: Any, name: str = "X") -> Any:
+    """X, an array or compressed rows, in the precision of the core, in which it must be finite, too."""
+    with np.errstate(over="ignore"):
+        x = by_rows(X, network)
+    given, cast = (X, x) if isinstance(X, np.ndarray) else (X.data, getattr(x, "values", x))
+    if X.dtype != network.dtype and not checks.all_finite(cast):
+        most, dtype = np.abs(given).max(), network.dtype
+        raise ValueError(f"{name} has the value {most:.4g}, infinity in {dtype}; scale X, or fit on float64")
+    return x
+
+
+def validation_data(eval_set: Any, X_val: Any, y_val: Any, sample_weight_val: Any) -> tuple[Any, Any, Any] | None:
+    """(X, y, sample_weight) of the arguments of `fit` that say what to measure on; None without."""
+    if eval_set is not None:
+        if X_val is not None or y_val is not None:
+            raise ValueError("eval_set is given, and X_val or y_val as well; expected one of the two")
+        pairs = isinstance(eval_set, (tuple, list)) and all(type(e) is tuple and len(e) == 2 for e in eval_set)
+        if isinstance(eval_set, (tuple, list)) and len(eval_set) == 1 and len(eval_set[0]) == 2:
+            eval_set = eval_set[0]
+        elif pairs and eval_set:
+            raise ValueError(f"eval_set has {len(eval_set)} pairs; expected one, (X, y), which decides what is best")
+        if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
+            raise ValueError("eval_set is not a pair; expected (X, y)")
+        X_val, y_val = eval_set
+    elif (X_val is None) != (y_val is None):
+        raise ValueError("one of X_val and y_val is given without the other; expected both, or none")
+    if X_val is None:
+        if sample_weight_val is not None:
+            raise ValueError("sample_weight_val is given without X_val and y_val, or eval_set")
+        return None
+    return X_val, y_val, sample_weight_val
