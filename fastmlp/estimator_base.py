@@ -11,11 +11,12 @@ pickled, but the state of its optimizer is.
 import copy
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from operator import is_
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, is_classifier
@@ -39,14 +40,16 @@ ACTIVATIONS = {"logistic": "sigmoid", "exp": "exponential"}
 # The loss of the net by the estimator's; that of a classifier belongs to its output.
 LOSSES = {"squared_error": "half_squared_error", "log_loss": None}
 # What is made of an estimator's attributes and is no part of its state.
-_CACHES = "_network_cache", "_own_generator", "_columns"
+_CACHES = "_network_cache", "_own_generator", "_columns", "_checked"
 
 
 class NetworkCache(NamedTuple):
     """The Network that holds the weights of an estimator, and what it was made of."""
 
     views: tuple[Array, ...] = ()  # coefs_ and intercepts_, while nobody has put others there
+    attributes: tuple[Any, ...] = ()  # the others, as they were found
     description: Any = None
+    build: str = ""
     network: Any = None
 
 
@@ -98,6 +101,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     # the net
 
+    _made_of: ClassVar[Callable[[Any], tuple[Any, ...]]]
+
     def _description(self) -> tuple[Any, ...]:
         """Whatever a Network is made of besides weights."""
         activation, dropout = self.activation, self.dropout
@@ -107,7 +112,6 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.out_activation_,
             self.loss,
             self.missing_targets,
-            builds.current(),
             *[getattr(self, name) for name in formulas.LOSS_PARAMETERS.get(self.loss, ())],
         )
 
@@ -115,12 +119,13 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """The Network of the present weights and parameters."""
         given = (*self.coefs_, *self.intercepts_)
         cache: NetworkCache = self.__dict__.get("_network_cache", EMPTY)
+        has_weights = len(given) == len(cache.views) and all(map(is_, given, cache.views))
+        attributes = self._made_of(self)
+        if has_weights and all(map(is_, attributes, cache.attributes)) and type(self.activation) is not list:
+            if cache.build == builds.current():
+                return cache.network
         description = self._description()
-        if (
-            description == cache.description
-            and len(given) == len(cache.views)
-            and all(a is b for a, b in zip(cache.views, given, strict=True))
-        ):
+        if has_weights and description == cache.description and cache.build == builds.current():
             return cache.network
         arrays = [np.asarray(array) for array in given]
         single = all(array.dtype == np.float32 for array in arrays)
@@ -134,11 +139,11 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         weights, biases = layer_views(network.parameters, network.sizes, True)
         for view, array in zip((*weights, *biases), arrays, strict=True):
             view[...] = array
-        self._publish(network, description)
+        self._publish(network)
         return network
 
     def _new_network(self, sizes: tuple[int, ...], dtype: Any) -> Any:
-        activation, dropout, output, loss, missing, _, *numbers = self._description()
+        activation, dropout, output, loss, missing, *numbers = self._description()
         several = () if isinstance(activation, str) else tuple(ACTIVATIONS.get(name, name) for name in activation)
         architecture = Architecture.of(
             sizes,
@@ -168,10 +173,17 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             )
         return sizes
 
-    def _publish(self, network: Any, description: tuple[Any, ...]) -> None:
-        """Make the weights views of a Network that holds them already, at once: other threads may be predicting."""
+    def _publish(self, network: Any, made_of: NetworkCache | None = None) -> None:
+        """Make the weights views of a Network that holds them already, at once: other threads may be predicting.
+
+        It is made of the present attributes, unless they have changed since then.
+        """
         weights, biases = layer_views(network.parameters, network.sizes, True)
-        cache = NetworkCache((*weights, *biases), description, network)
+        views = (*weights, *biases)
+        if made_of is None:
+            cache = NetworkCache(views, self._made_of(self), self._description(), builds.current(), network)
+        else:
+            cache = made_of._replace(views=views)
         self.__dict__.update(coefs_=weights, intercepts_=biases, _network_cache=cache, _moments=None)
 
     def _go_on_with(self, cache: NetworkCache) -> None:
@@ -179,7 +191,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         present = self._network()
         if present is not cache.network:
             cache.network.parameters[...] = present.parameters
-            self._publish(cache.network, cache.description)
+            self._publish(cache.network, cache)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -348,7 +360,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             bound = np.sqrt(factor / sum(W.shape))
             W[...] = self._random_state.uniform(-bound, bound, W.shape)
             b[...] = self._random_state.uniform(-bound, bound, b.shape)
-        self._publish(network, self._description())
+        self._publish(network)
         self.__dict__.update(self._nothing_learned())
         for name in ("_optimizer", "_best_parameters"):
             self.__dict__.pop(name, None)
@@ -463,39 +475,36 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if "coefs_" not in self.__dict__:
             check_is_fitted(self)
         network, threads = self._network(), as_threads(self.n_threads)
+        array = X if type(X) is np.ndarray or type(X) is list else self._array_of_a_known_frame(X)
+        x_scaler, y_scaler = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
+        if x_scaler is not None and array is not None:
+            array = self._scaled_row(x_scaler, array)
         outputs: Array | None = None
-        array = self._ready(X)
         if array is not None:
             outputs = network.forward(array, None, threads, False, logits)
-        if outputs is not None and outputs.ndim == 2:
-            if "feature_names_in_" in self.__dict__ and not hasattr(X, "columns"):
-                name = type(self).__name__
-                warn(f"X does not have valid feature names, but {name} was fitted with feature names")
-        else:  # X needs a closer look
-            x = self._inputs(X, network)
-            outputs = network.forward(x, None, threads, True, logits)
+        if outputs is None or outputs.ndim != 2:  # X needs a closer look
+            outputs = network.forward(self._inputs(X, network), None, threads, True, logits)
             self._look_at("outputs", outputs)
-        scaler = self.__dict__.get("y_scaler_")
-        if scaler is None or logits:
+        elif "feature_names_in_" in self.__dict__ and not hasattr(X, "columns"):
+            name = type(self).__name__
+            warn(f"X does not have valid feature names, but {name} was fitted with feature names")
+        if y_scaler is None or logits:
             return outputs
         outputs = outputs.astype(np.float64)
-        if type(scaler) is StandardScaler:
-            outputs *= scaler.scale_
-            outputs += scaler.mean_
+        if type(y_scaler) is StandardScaler:
+            outputs *= y_scaler.scale_
+            outputs += y_scaler.mean_
             return outputs
-        unscaled: Array = scaler.inverse_transform(outputs)
+        unscaled: Array = y_scaler.inverse_transform(outputs)
         return unscaled
 
-    def _ready(self, X: Any) -> Any:
-        """An array or a list that may be what the core takes, scaled; None if X must be looked at by scikit-learn."""
-        if type(X) is not np.ndarray and type(X) is not list:
-            named = "feature_names_in_" in self.__dict__ and hasattr(X, "to_numpy") and hasattr(X, "columns")
-            if not named or not self._knows(X.columns):
-                return None
-            X = X.to_numpy()
-        scaler = self.__dict__.get("x_scaler_")
-        if scaler is None:
-            return X
+    def _array_of_a_known_frame(self, X: Any) -> Array | None:
+        """The numbers of a frame that has the columns of `fit`; None of anything else."""
+        named = "feature_names_in_" in self.__dict__ and hasattr(X, "to_numpy") and hasattr(X, "columns")
+        return X.to_numpy() if named and self._knows(X.columns) else None
+
+    def _scaled_row(self, scaler: Any, X: Any) -> Array | None:
+        """An array or a list of numbers, scaled; None if that wants a closer look at it."""
         if type(scaler) is not StandardScaler:
             return None
         try:

@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cache
 from math import inf, isfinite
 from numbers import Integral, Real
+from operator import attrgetter, is_
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -239,20 +240,26 @@ class RegressorParameters:
 
 
 @cache
-def _rows(estimator: Any) -> tuple[tuple[str, tuple[Kind, ...]], ...]:
-    return tuple((row.name, row.metadata["kinds"]) for row in fields(estimator))
+def _rows(estimator: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[str, tuple[Kind, ...]], ...]]:
+    """What gets the values of all parameters of an estimator of this class, and their names and kinds."""
+    rows = tuple((row.name, row.metadata["kinds"]) for row in fields(estimator))
+    return attrgetter(*(name for name, _ in rows)), rows
 
 
 def check_parameters(estimator: Any) -> None:
     """Refuse what a parameter cannot be."""
-    for name, kinds in _rows(estimator.__class__):
-        value = getattr(estimator, name)
+    values_of, rows = _rows(estimator.__class__)
+    values, known = values_of(estimator), estimator.__dict__.get("_checked")
+    if known is not None and all(map(is_, values, known)):
+        return
+    for (name, kinds), value in zip(rows, values, strict=True):
         if not any(kind.accepts(value) for kind in kinds):
             *words, last = [kind.words for kind in kinds]
             expected = f"{', '.join(words)} or {last}" if words else last
             raise InvalidParameterError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be {expected}. Got {value!r} instead."
             )
+    estimator._checked = values
 
 
 Class = TypeVar("Class", bound=type)

@@ -5,6 +5,7 @@ Here is what a task makes different: labels and probabilities of the one, number
 """
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -69,6 +70,7 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
     """
 
     loss: ClassVar[str] = "log_loss"
+    _made_of = attrgetter("activation", "dropout", "out_activation_", "missing_targets")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -394,6 +396,10 @@ validation_curve_, validation_scores_, best_validation_score_
     >>> abs(model.predict(X).round(1)).tolist()
     [0.0, 1.0, 1.0, 0.0]
     """
+
+    _made_of = attrgetter(
+        "activation", "dropout", "out_activation_", "missing_targets", "loss", "quantile", "huber_delta"
+    )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
