@@ -11,7 +11,7 @@ pickled, but the state of its optimizer is.
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral, Real
@@ -101,7 +101,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     # the net
 
-    _made_of: ClassVar[Callable[[Any], tuple[Any, ...]]]
+    _made_of: ClassVar[Any]  # an attrgetter of what a Network is made of besides weights
 
     def _description(self) -> tuple[Any, ...]:
         """Whatever a Network is made of besides weights."""
@@ -121,11 +121,11 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         cache: NetworkCache = self.__dict__.get("_network_cache", EMPTY)
         has_weights = len(given) == len(cache.views) and all(map(is_, given, cache.views))
         attributes = self._made_of(self)
+        has_weights = has_weights and cache.build == builds.current()
         if has_weights and all(map(is_, attributes, cache.attributes)) and type(self.activation) is not list:
-            if cache.build == builds.current():
-                return cache.network
+            return cache.network
         description = self._description()
-        if has_weights and description == cache.description and cache.build == builds.current():
+        if has_weights and description == cache.description:
             return cache.network
         arrays = [np.asarray(array) for array in given]
         single = all(array.dtype == np.float32 for array in arrays)
