@@ -13,7 +13,7 @@ CORE := setup.py pyproject.toml $(wildcard src/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test bench grid many estimators peers docs lint cross build wheel-test clean
+.PHONY: help demo test oldest bench grid many estimators peers docs lint cross build wheel-test clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ demo: $(STAMPS)/build $(STAMPS)/plot  ## learn handwritten digits, race NumPy, d
 
 test: $(STAMPS)/build $(STAMPS)/test  ## run the tests; ARGS="-k xor" passes options to pytest
 	$(PY) -m pytest tests $(IN_PARALLEL) $(ARGS)
+
+# The oldest scikit-learn has an environment of its own, with the libraries of its time, and the core built in the tree.
+oldest: $(STAMPS)/build  ## test the estimators with the oldest scikit-learn that is supported
+	$(MAKE) VENV=.venv-oldest .venv-oldest/stamps/oldest
+	PYTHONPATH="$(CURDIR)" .venv-oldest/bin/python -m pytest tests/test_drop_in.py tests/test_estimators*.py $(IN_PARALLEL) $(ARGS)
 
 bench: $(STAMPS)/build $(STAMPS)/bench  ## compare with NumPy into bench/results; QUICK=1: the short form
 	$(PY) bench/run.py $(if $(QUICK),--quick) $(ARGS)
@@ -67,7 +72,7 @@ wheel-test: $(STAMPS)/wheel  ## build sdist and wheel, and test the wheel away f
 	cd "$$scratch" && venv/bin/python -m pytest --import-mode=importlib tests $(IN_PARALLEL)
 
 clean:  ## remove everything that the other targets made
-	rm -rf $(VENV) .venv-peers .data build dist docs/generated docs/gallery *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(VENV) .venv-peers .venv-oldest .data build dist docs/generated docs/gallery *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks
 	find fastmlp tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:

@@ -10,6 +10,7 @@ from functools import cache
 from math import inf, isfinite
 from numbers import Integral, Real
 from operator import attrgetter, is_
+from textwrap import fill
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -275,5 +276,5 @@ def documented(cls: Class) -> Class:
 def _described(row: Any) -> str:
     kinds = [kind.type for kind in row.metadata["kinds"] if kind is not _NONE]
     default = f'"{row.default}"' if isinstance(row.default, str) else row.default
-    lines = " ".join(row.metadata["does"].split())
-    return f"{row.name} : {row.metadata['type'] or ' or '.join(kinds)}, default={default}\n        {lines}"
+    does = fill(" ".join(row.metadata["does"].split()), 110, initial_indent=" " * 8, subsequent_indent=" " * 8)
+    return f"{row.name} : {row.metadata['type'] or ' or '.join(kinds)}, default={default}\n{does}"
