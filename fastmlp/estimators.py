@@ -20,6 +20,7 @@ from fastmlp import estimator_data
 from fastmlp.estimator_base import CompiledMLP, partial_fit_available
 from fastmlp.estimator_parameters import ClassifierParameters, RegressorParameters, documented
 from fastmlp.formulas import Array
+from fastmlp.onnx_converters import register_with_skl2onnx
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
@@ -471,3 +472,6 @@ validation_curve_, validation_scores_, best_validation_score_
         """
         outputs = self._outputs(X)
         return outputs if outputs.shape[1] > 1 else outputs.ravel()
+
+
+register_with_skl2onnx()
