@@ -8,7 +8,6 @@ made of them when it is needed, and again when they are no longer what it was ma
 pickled, but the state of its optimizer is.
 """
 
-import copy
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, is_classifier
-from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -28,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastmlp import builds, checks, estimator_data, formulas
 from fastmlp.architecture import Architecture
 from fastmlp.estimator_parameters import Parameters, check_parameters
+from fastmlp.estimator_scaling import Scaling, Standard, fitted, new_scaler, scaled, scaling
 from fastmlp.estimator_training import Task, Validation, fit_by_batches, fit_by_lbfgs, non_finite
 from fastmlp.formulas import Array
 from fastmlp.layout import layer_views
@@ -40,7 +39,7 @@ ACTIVATIONS = {"logistic": "sigmoid", "exp": "exponential"}
 # The loss of the net by the estimator's; that of a classifier belongs to its output.
 LOSSES = {"squared_error": "half_squared_error", "log_loss": None}
 # What is made of an estimator's attributes and is no part of its state.
-_CACHES = "_network_cache", "_own_generator", "_columns", "_checked"
+_CACHES = "_network_cache", "_own_generator", "_columns", "_checked", "_scaling_cache"
 
 
 class NetworkCache(NamedTuple):
@@ -435,38 +434,36 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if incremental and self.scale == "quantile":
             raise ValueError("scale is 'quantile', which partial_fit cannot learn part by part; expected 'standard'")
         X = dense(X)
-        present: tuple[Any, Any] = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
-        if not goes_on or present[0] is None:
-            present = self._new_scaler(X), None
-            if not is_classifier(self) and self.loss != "poisson":
-                present = present[0], self._new_scaler(y)
-        elif not incremental:
+        x_scaler, y_scaler = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
+        if goes_on and x_scaler is not None and not incremental:
             return self._scaled(X), self._scaled_targets(y)
-        with np.errstate(over="ignore", invalid="ignore"):
-            scalers = [
-                scaler if scaler is None else _fitted(scaler, of.reshape(len(of), -1), incremental)
-                for scaler, of in zip(present, (X, y), strict=True)
-            ]
-        self.x_scaler_, self.y_scaler_ = scalers
+        if not goes_on or x_scaler is None:
+            incremental, y_scaler = False, None
+            x_scaler = new_scaler(self.scale, len(X), self._random_state)
+            if not is_classifier(self) and self.loss != "poisson":
+                y_scaler = new_scaler(self.scale, len(X), self._random_state)
+        self.x_scaler_ = fitted(x_scaler, X, incremental)
+        self.y_scaler_ = None if y_scaler is None else fitted(y_scaler, y, incremental)
         return self._scaled(X), self._scaled_targets(y)
 
-    def _new_scaler(self, array: Array) -> Any:
-        if self.scale == "standard":
-            return StandardScaler().set_output(transform="default")
-        return QuantileTransformer(
-            n_quantiles=min(1000, array.shape[0]),
-            output_distribution="normal",
-            random_state=self._random_state.randint(2**31 - 1),
-        ).set_output(transform="default")
+    def _scalings(self) -> tuple[Scaling | None, Scaling | None]:
+        """How X and y are scaled, by the present scalers."""
+        if "x_scaler_" not in self.__dict__:
+            return None, None
+        scalers = self.x_scaler_, self.__dict__.get("y_scaler_")
+        known = self.__dict__.get("_scaling_cache")
+        if known is None or known[0][0] is not scalers[0] or known[0][1] is not scalers[1]:
+            known = self._scaling_cache = scalers, (scaling(scalers[0]), scaling(scalers[1]))
+        return known[1]
 
     def _scaled(self, X: Any) -> Any:
         """X as the net sees it."""
-        scaler = self.__dict__.get("x_scaler_")
-        return X if scaler is None else _transformed("X", scaler, dense(X))
+        by, _ = self._scalings()
+        return X if by is None else scaled("X", by, dense(X))
 
     def _scaled_targets(self, y: Array) -> Array:
-        scaler = self.__dict__.get("y_scaler_")
-        return y if scaler is None else _transformed("y", scaler, y.reshape(len(y), -1))
+        _, by = self._scalings()
+        return y if by is None else scaled("y", by, y)
 
     # prediction
 
@@ -476,9 +473,9 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             check_is_fitted(self)
         network, threads = self._network(), as_threads(self.n_threads)
         array = X if type(X) is np.ndarray or type(X) is list else self._array_of_a_known_frame(X)
-        x_scaler, y_scaler = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
-        if x_scaler is not None and array is not None:
-            array = self._scaled_row(x_scaler, array)
+        of_x, of_y = self._scalings()
+        if of_x is not None and array is not None:
+            array = _scaled_row(of_x, array)
         outputs: Array | None = None
         if array is not None:
             outputs = network.forward(array, None, threads, False, logits)
@@ -488,32 +485,12 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         elif "feature_names_in_" in self.__dict__ and not hasattr(X, "columns"):
             name = type(self).__name__
             warn(f"X does not have valid feature names, but {name} was fitted with feature names")
-        if y_scaler is None or logits:
-            return outputs
-        outputs = outputs.astype(np.float64)
-        if type(y_scaler) is StandardScaler:
-            outputs *= y_scaler.scale_
-            outputs += y_scaler.mean_
-            return outputs
-        unscaled: Array = y_scaler.inverse_transform(outputs)
-        return unscaled
+        return outputs if of_y is None or logits else of_y.undo(outputs.astype(np.float64))
 
     def _array_of_a_known_frame(self, X: Any) -> Array | None:
         """The numbers of a frame that has the columns of `fit`; None of anything else."""
         named = "feature_names_in_" in self.__dict__ and hasattr(X, "to_numpy") and hasattr(X, "columns")
         return X.to_numpy() if named and self._knows(X.columns) else None
-
-    def _scaled_row(self, scaler: Any, X: Any) -> Array | None:
-        """An array or a list of numbers, scaled; None if that wants a closer look at it."""
-        if type(scaler) is not StandardScaler:
-            return None
-        try:
-            X = np.asarray(X)
-        except ValueError:  # rows of different lengths
-            return None
-        if X.dtype.kind not in "biuf" or X.ndim != 2 or X.shape[1] != len(scaler.mean_):
-            return None
-        return _standardised(scaler, X)
 
     def _knows(self, columns: Any) -> bool:
         """Whether these columns of a frame were seen before, or have the names of those of `fit`."""
@@ -609,42 +586,30 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             With scale="quantile", whose steps have no gradient.
         """
         check_is_fitted(self)
-        x_scaler, y_scaler = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
-        if isinstance(x_scaler, QuantileTransformer):
+        of_x, of_y = self._scalings()
+        if not all(of is None or isinstance(of, Standard) for of in (of_x, of_y)):
             raise ValueError("scale is 'quantile', which has no gradient; expected 'standard' or None")
         network = self._network()
         X = self._inputs(X, network)
         gradients = np.empty((X.shape[0], network.sizes[-1], X.shape[1]), network.dtype)
         network.jacobian(X, gradients, as_threads(self.n_threads))
-        if x_scaler is not None:
-            gradients /= x_scaler.scale_
-        if y_scaler is not None:
-            gradients = gradients * y_scaler.scale_[:, None]
+        if of_x is not None:
+            gradients /= self.x_scaler_.scale_
+        if of_y is not None:
+            gradients = gradients * self.y_scaler_.scale_[:, None]
         self._look_at("the gradient", gradients)
         return gradients[:, 0] if gradients.shape[1] == 1 else gradients
 
 
-def _fitted(scaler: Any, array: Array, incremental: bool) -> Any:
-    """A scaler that knows this data, too; the given one stays what it is."""
-    return copy.deepcopy(scaler).partial_fit(array) if incremental else scaler.fit(array)
-
-
-def _standardised(scaler: StandardScaler, X: Array) -> Array:
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled: Array = (X - scaler.mean_) / scaler.scale_
-    return scaled
-
-
-def _transformed(name: str, scaler: Any, array: Array) -> Array:
-    """What a scaler makes of an array, in its precision; an error if that is beyond it."""
-    standard = type(scaler) is StandardScaler
-    scaled: Array = _standardised(scaler, array) if standard else scaler.transform(array)
-    if not np.isfinite(scaled).all() and not np.isnan(array).any():
-        raise ValueError(
-            f"scale={'standard'!r} overflows: {name} has values up to {np.abs(array).max():.3g}, whose mean and "
-            f"variance leave the range of float64; scale {name} before"
-        )
-    return scaled.astype(array.dtype if array.dtype.kind == "f" else np.float64, copy=False)
+def _scaled_row(by: Scaling, X: Any) -> Array | None:
+    """An array or a list of numbers, scaled; None if that wants a closer look at it."""
+    try:
+        X = np.asarray(X)
+    except ValueError:  # rows of different lengths
+        return None
+    if X.dtype.kind not in "iuf" or X.ndim != 2 or X.shape[1] != by.columns:
+        return None
+    return by.apply(X)
 
 
 partial_fit_available = available_if(_has_steps)

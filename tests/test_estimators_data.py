@@ -13,6 +13,7 @@ import pytest
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.class_weight import compute_sample_weight
 
 from fastmlp import MLPClassifier, MLPRegressor, estimator_training
@@ -445,3 +446,38 @@ def test_every_way_to_ask_for_a_row_gives_the_same(scale):
     for wrong in (X[0], X[0].tolist(), [[1.0], [1.0, 2.0]], X[:1, :2], [["a", "b", "c"]], X[:0]):
         with pytest.raises(ValueError, match=r".+"):
             model.predict(wrong)
+
+
+@pytest.mark.parametrize("scale", ["standard", "quantile"])
+@pytest.mark.parametrize("data", ["any", "ties", "constant"])
+def test_scaling_is_that_of_the_fitted_scalers(data, scale):
+    given = {"any": X, "ties": np.round(X), "constant": np.concatenate([X[:, :2], np.ones((60, 1))], axis=1)}[data]
+    model = regressor(scale=scale).fit(given, 1e3 * y)
+    asked = np.concatenate([given, given + 0.01, 10 * given, given - 1e-8])
+    A = model.x_scaler_.transform(asked)
+    A = np.maximum(A @ model.coefs_[0] + model.intercepts_[0], 0) @ model.coefs_[1] + model.intercepts_[1]
+    expected = model.y_scaler_.inverse_transform(A)[:, 0]
+    np.testing.assert_allclose(model.predict(asked), expected, rtol=1e-9)
+    np.testing.assert_allclose([model.predict(row[None])[0] for row in asked], expected, rtol=1e-9)
+    model.x_scaler_ = FunctionTransformer().fit(given)  # whatever somebody puts there counts
+    A = np.maximum(asked @ model.coefs_[0] + model.intercepts_[0], 0) @ model.coefs_[1] + model.intercepts_[1]
+    np.testing.assert_allclose(model.predict(asked), model.y_scaler_.inverse_transform(A)[:, 0], rtol=1e-9)
+
+
+def test_quantiles_do_not_go_with_partial_fit():
+    with pytest.raises(ValueError, match="scale is 'quantile', which partial_fit cannot learn"):
+        regressor(scale="quantile").partial_fit(X, y)
+    model = regressor(scale="quantile").fit(X, y)
+    with pytest.raises(ValueError, match="scale is 'quantile', which partial_fit cannot learn"):
+        model.partial_fit(X, y)
+    assert model.predict(X).shape == y.shape
+
+
+def test_a_first_part_without_spread_does_not_decide_for_ever():
+    model = regressor(scale="standard", learning_rate_init=0.01).partial_fit(X, np.full(60, 3.0))
+    before = model.x_scaler_
+    mean = before.mean_.copy()
+    for _ in range(200):
+        model.partial_fit(X + 1, y)
+    assert model.score(X + 1, y) > 0.8
+    assert np.array_equal(before.mean_, mean)

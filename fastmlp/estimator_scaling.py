@@ -1,0 +1,133 @@
+"""How an estimator scales X and y, and predictions back: a fitted scaler of scikit-learn, whose formulas are here.
+
+scikit-learn's own `transform` looks at its argument for as long as a net of 1,000 neurons takes to predict; here it
+was looked at. What comes out is the same but for the last bits. Not here: when a scaler is fitted
+(estimator_base.py).
+"""
+
+import copy
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from fastmlp.formulas import Array
+
+_EDGE = 1e-7  # what QuantileTransformer takes for the edge of its quantiles
+_LEAST, _MOST = ndtri(_EDGE - np.spacing(1)), ndtri(1 - (_EDGE - np.spacing(1)))
+
+
+class Standard:
+    """To mean 0 and standard deviation 1."""
+
+    def __init__(self, scaler: StandardScaler) -> None:
+        self._scaler = scaler
+        self.columns = len(scaler.mean_)
+
+    def apply(self, X: Array) -> Array:
+        """X (m, columns), scaled."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled: Array = (X - self._scaler.mean_) / self._scaler.scale_
+        return scaled
+
+    def undo(self, Y: Array) -> Array:
+        """What was scaled to Y (m, columns)."""
+        unscaled: Array = Y * self._scaler.scale_ + self._scaler.mean_
+        return unscaled
+
+
+class Normal:
+    """To a normal distribution: to its quantile at the level that a value has, by interpolation, among known ones."""
+
+    def __init__(self, scaler: QuantileTransformer) -> None:
+        self._levels = scaler.references_  # (n,) ascending
+        self._known = np.ascontiguousarray(scaler.quantiles_.T)  # (columns, n)
+        # Of a value that is known twice, the mean of its levels counts: seen from below, and from above.
+        self._has_twice = [bool((np.diff(known) == 0).any()) for known in self._known]
+        self._from_above = -self._levels[::-1], -np.ascontiguousarray(self._known[:, ::-1])
+        self._first, self._last = self._known[:, 0], self._known[:, -1]
+        self.columns = len(self._known)
+
+    def apply(self, X: Array) -> Array:
+        """X (m, columns), scaled."""
+        level = np.empty(X.shape)
+        for j in range(self.columns):
+            level[:, j] = np.interp(X[:, j], self._known[j], self._levels)
+            if self._has_twice[j]:
+                levels, known = self._from_above
+                level[:, j] = 0.5 * (level[:, j] - np.interp(-X[:, j], known[j], levels))
+        level[self._last < X + _EDGE] = 1
+        level[self._first > X - _EDGE] = 0
+        scaled: Array = ndtri(level)
+        np.maximum(scaled, _LEAST, out=scaled)
+        np.minimum(scaled, _MOST, out=scaled)
+        return scaled
+
+    def undo(self, Y: Array) -> Array:
+        """What was scaled to Y (m, columns)."""
+        level, unscaled = ndtr(Y), np.empty(Y.shape)
+        for j in range(self.columns):
+            unscaled[:, j] = np.interp(level[:, j], self._levels, self._known[j])
+        np.copyto(unscaled, self._last, where=level > 1 - _EDGE)
+        np.copyto(unscaled, self._first, where=level < _EDGE)
+        return unscaled
+
+
+class Other:
+    """Whatever a scaler does that somebody else has put there."""
+
+    columns = None
+
+    def __init__(self, scaler: Any) -> None:
+        self._scaler = scaler
+
+    def apply(self, X: Array) -> Array:
+        """X (m, columns), scaled."""
+        return np.asarray(self._scaler.transform(X))
+
+    def undo(self, Y: Array) -> Array:
+        """What was scaled to Y (m, columns)."""
+        return np.asarray(self._scaler.inverse_transform(Y))
+
+
+Scaling = Standard | Normal | Other
+
+
+def scaling(scaler: Any) -> Scaling | None:
+    """What a fitted scaler does; None without one."""
+    if scaler is None:
+        return None
+    if type(scaler) is StandardScaler and scaler.scale_ is not None and scaler.mean_ is not None:
+        return Standard(scaler)
+    if type(scaler) is QuantileTransformer and scaler.output_distribution == "normal":
+        return Normal(scaler)
+    return Other(scaler)
+
+
+def new_scaler(kind: str, rows: int, random_state: np.random.RandomState) -> Any:
+    """The scaler that a value of the parameter `scale` stands for."""
+    if kind == "standard":
+        return StandardScaler().set_output(transform="default")
+    return QuantileTransformer(
+        n_quantiles=min(1000, rows), output_distribution="normal", random_state=random_state.randint(2**31 - 1)
+    ).set_output(transform="default")
+
+
+def fitted(scaler: Any, array: Array, goes_on: bool) -> Any:
+    """A scaler that knows these rows, beside those that it has seen if it `goes_on`; the given one stays as it is."""
+    array = array.reshape(len(array), -1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return copy.deepcopy(scaler).partial_fit(array) if goes_on else scaler.fit(array)
+
+
+def scaled(name: str, by: Scaling, array: Array) -> Array:
+    """An array (m, columns) or (m,), scaled, in its own precision; an error where that is beyond it."""
+    array = array.reshape(len(array), -1)
+    result = by.apply(array)
+    if not np.isfinite(result).all() and not np.isnan(array).any():
+        raise ValueError(
+            f"scale='standard' overflows: {name} has values up to {np.abs(array).max():.3g}, whose mean and variance "
+            f"leave the range of float64; scale {name} before"
+        )
+    return result.astype(array.dtype if array.dtype.kind == "f" else np.float64, copy=False)
