@@ -110,7 +110,8 @@ def numeric(name: str, given: object, of_text: str = "") -> np.ndarray:
         if array.size and isinstance(array.flat[0], (str, bytes)):
             hint = of_text or hint
         if hasattr(given, "toarray"):
-            hint = f"; a sparse {name} is for MLPClassifier and MLPRegressor, else toarray() makes it dense"
+            takers = "; MLPClassifier and MLPRegressor take a sparse X" if name == "X" else ""
+            raise TypeError(f"{name} is sparse; expected a dense array, as {name}.toarray() makes it{takers}")
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (float, integer or boolean){hint}")
     return array
 

@@ -46,12 +46,12 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
         "softmax" for three classes or more, "logistic" for two and for several labels.
     n_features_in_, n_outputs_, n_layers_ : int
         Columns of X; outputs of the net: 1 for two classes; layers, that of the inputs included.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of X, where they are strings.
     n_iter_, t_ : int
         Epochs or iterations of the last fit; samples that training has seen.
     loss_, best_loss_ : float
-        The loss of the last epoch, and the least; best_loss_ is None with early_stopping.
+        The loss of the last epoch, and the least, which is None with early_stopping.
     loss_curve_, validation_curve_ : list of float
         The training loss of each epoch, and the loss on eval_set or on the rows that early stopping holds back.
     validation_scores_ : list of float

@@ -195,3 +195,47 @@ def test_the_perceptron_takes_odd_forms_too():
         other = fastmlp.Perceptron(max_epochs=20).fit(odd(QUARTERS[:6]), odd(SIGNS.astype(float)))
         assert other.weights.tobytes() == plain.weights.tobytes(), form
         assert (other.bias, list(other.mistakes)) == (plain.bias, list(plain.mistakes)), form
+
+
+def nullable(array):
+    columns = {f"column {j}": pd.array(array[:, j], dtype="Int64" if j == 1 else "Float64") for j in range(4)}
+    return pd.DataFrame(columns)
+
+
+def test_a_frame_of_nullable_columns_is_one_of_numbers():
+    frame = nullable(WHOLE)
+    targets = pd.Series(QUARTER_TARGETS[:, 0]).astype("Float64")
+    plain, odd = (fastmlp.MLP([4, 5, 1], seed=0) for _ in range(2))
+    assert plain.fit(WHOLE, QUARTER_TARGETS[:, 0], epochs=2).loss == odd.fit(frame, targets, epochs=2).loss
+    assert np.array_equal(plain.predict(WHOLE), odd.predict(frame))
+
+
+@pytest.mark.parametrize("use", ["predict", "fit", "evaluate"])
+def test_a_missing_element_of_a_frame_is_named_by_row_and_column(use):
+    frame = nullable(WHOLE)
+    frame.iloc[3, 2] = pd.NA
+    call = getattr(fastmlp.MLP([4, 5, 1], seed=0), use)
+    with pytest.raises(ValueError, match=r"X\[3, 2\] is nan; expected finite numbers"):
+        call(*((frame,) if use == "predict" else (frame, QUARTER_TARGETS[:, 0])))
+
+
+def test_strings_of_digits_in_a_frame_are_no_numbers():
+    with pytest.raises(TypeError, match="X has dtype"):
+        fastmlp.MLP([4, 5, 1]).predict(pd.DataFrame(WHOLE).astype(str))
+
+
+def test_a_column_of_labels_is_labels():
+    labels = np.arange(70) % 3
+    plain, odd = (fastmlp.MLP([4, 5, 3], output="softmax", seed=0) for _ in range(2))
+    history = plain.fit(QUARTERS, labels, epochs=2, validation=(QUARTERS, labels))
+    column = labels[:, None]
+    assert odd.fit(QUARTERS, column, epochs=2, validation=(QUARTERS, column)).loss == history.loss
+    assert odd.score(QUARTERS, column) == plain.score(QUARTERS, labels)
+    with pytest.raises(ValueError, match=r"y\[0\] is 0\.5"):
+        odd.fit(QUARTERS, column + 0.5)
+
+
+def test_a_perceptron_answers_in_the_labels_it_was_given():
+    gates = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    for labels in ([0, 0, 0, 1], [False, False, False, True], [0.0, 1.0, 1.0, 1.0], [-1, -1, -1, 1]):
+        assert fastmlp.Perceptron().fit(gates, labels).predict(gates).tolist() == labels

@@ -362,7 +362,9 @@ def test_a_network_takes_no_csr_that_was_not_checked():
 
 
 def test_an_mlp_says_who_takes_sparse_data():
-    with pytest.raises(TypeError, match="a sparse X is for MLPClassifier and MLPRegressor"):
+    with pytest.raises(
+        TypeError, match=r"X is sparse; expected a dense array.*MLPClassifier and MLPRegressor take a sparse X"
+    ):
         fastmlp.MLP((FEATURES, 1)).predict(samples())
 
 
