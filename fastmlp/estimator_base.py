@@ -18,15 +18,16 @@ from operator import is_
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import builds, checks, estimator_data, formulas
 from fastmlp.architecture import Architecture
-from fastmlp.estimator_parameters import Parameters, check_parameters
-from fastmlp.estimator_scaling import Scaling, Standard, fitted, new_scaler, scaled, scaling
+from fastmlp.estimator_parameters import ACTIVATIONS, LOSSES, Parameters, check_parameters
+from fastmlp.estimator_scaling import Scaling, Standard, fitted, kind_of, new_scaler, scaled, scaling
 from fastmlp.estimator_training import Task, Validation, fit_by_batches, fit_by_lbfgs, non_finite
 from fastmlp.formulas import Array
 from fastmlp.layout import layer_views
@@ -34,10 +35,6 @@ from fastmlp.messages import warn
 from fastmlp.sparse import checked, dense
 from fastmlp.threads import threads as as_threads
 
-# scikit-learn's names where they differ from fastmlp's.
-ACTIVATIONS = {"logistic": "sigmoid", "exp": "exponential"}
-# The loss of the net by the estimator's; that of a classifier belongs to its output.
-LOSSES = {"squared_error": "half_squared_error", "log_loss": None}
 # What is made of an estimator's attributes and is no part of its state.
 _CACHES = "_network_cache", "_own_generator", "_columns", "_checked", "_scaling_cache"
 
@@ -121,7 +118,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         has_weights = len(given) == len(cache.views) and all(map(is_, given, cache.views))
         attributes = self._made_of(self)
         has_weights = has_weights and cache.build == builds.current()
-        if has_weights and all(map(is_, attributes, cache.attributes)) and type(self.activation) is not list:
+        if has_weights and all(map(is_, attributes, cache.attributes)) and isinstance(self.activation, str):
             return cache.network
         description = self._description()
         if has_weights and description == cache.description:
@@ -142,16 +139,17 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return network
 
     def _new_network(self, sizes: tuple[int, ...], dtype: Any) -> Any:
-        activation, dropout, output, loss, missing, *numbers = self._description()
+        activation, dropout, output, given_loss, missing, *numbers = self._description()
+        output, loss = ACTIVATIONS.get(output, output), LOSSES.get(given_loss, given_loss)
         several = () if isinstance(activation, str) else tuple(ACTIVATIONS.get(name, name) for name in activation)
         architecture = Architecture.of(
             sizes,
             activations=ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else several,
-            output=ACTIVATIONS.get(output, output),
-            loss=LOSSES.get(loss, loss),
+            output=output,
+            loss=loss if formulas.is_defined(output, loss) else None,  # to predict, any will do
             dropout=dropout,
             dtype=np.dtype(dtype),
-            **dict(zip(formulas.LOSS_PARAMETERS.get(loss, ()), numbers, strict=True)),
+            **dict(zip(formulas.LOSS_PARAMETERS.get(given_loss, ()), numbers, strict=True)),
         )
         network = architecture.network(builds.network(architecture.dtype.name))
         network.masked = missing == "mask"
@@ -251,8 +249,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Raises
         ------
         ValueError, TypeError
-            If an argument cannot be used, and then the estimator is as it was; if training diverges without any good
-            weights.
+            If an argument cannot be used, or if training diverges without any good weights. The estimator is as it
+            was; after a divergence, an optimizer that went on starts afresh.
         RuntimeError
             If another thread is fitting this estimator.
         """
@@ -277,14 +275,16 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 self.__dict__ = before
                 raise
             network, epochs = self._network(), len(self.loss_curve_)
-            parameters = network.parameters.copy()
+            parameters = network.parameters.copy() if "coefs_" in before else None
             try:
                 (fit_by_lbfgs if self.solver == "lbfgs" else fit_by_batches)(self, task)
                 if not self._network().is_finite():
                     raise non_finite("The weights are not finite.")
             except Exception:
                 if len(self.loss_curve_) == epochs:  # no epoch was made: all is as it was
-                    network.parameters[...] = parameters
+                    if parameters is not None and not np.array_equal(network.parameters, parameters):
+                        network.parameters[...] = parameters
+                        network.reset_optimizer()  # whose state has seen what failed
                     self.__dict__ = before
                 raise
         return self
@@ -328,6 +328,24 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _read(self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Any]:
         """X and y: numbers (n,) or rows (n, n_outputs), or the numbers of labels (n,)."""
+        raise NotImplementedError
+
+    def _read_both(self, name: str, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        """X and y as arrays or compressed rows; a y of one column is (n,)."""
+        masked = self._is_masked(y)
+        y = y if y is None else self._looked_at(name, y, masked)
+        X, y = estimator_data.read(self, X, y, reset, masked)
+        return X, estimator_data.column(y)
+
+    def _is_masked(self, y: Any) -> bool:
+        """Whether NaN in this y is a target that is missing."""
+        several = getattr(y, "ndim", None) == 2 and y.shape[1] > 1
+        if y is None or self.missing_targets is None or issparse(y):
+            return False
+        return several or (not hasattr(y, "ndim") and np.ndim(y) == 2 and np.shape(y)[1] > 1)
+
+    def _looked_at(self, name: str, y: Any, masked: bool) -> Any:
+        """A y that was looked at before scikit-learn does."""
         raise NotImplementedError
 
     def _outputs_for(self, y: Array) -> int:
@@ -396,16 +414,16 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             both += arrays
         return both
 
-    def _targets(self, y: Array, dtype: np.dtype[Any]) -> Array:
+    def _targets(self, y: Array, dtype: np.dtype[Any], name: str = "y") -> Array:
         """Targets as the core takes them: numbers of labels for softmax, else rows."""
         if self.out_activation_ == "softmax" and y.ndim == 1:
             return y
         if self.out_activation_ == "exp" and np.nanmin(y) < 0:
-            raise ValueError(f"y has the negative value {np.nanmin(y)}; loss='poisson' expects y >= 0")
+            raise ValueError(f"{name} has the negative value {np.nanmin(y)}; loss='poisson' expects y >= 0")
         with np.errstate(over="ignore"):
             targets: Array = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
         if np.isinf(targets).any():
-            raise ValueError(f"y has numbers beyond the range of {dtype}; scale it, as by scale='standard'")
+            raise ValueError(f"{name} has numbers beyond the range of {dtype}; scale it, as by scale='standard'")
         return targets
 
     def _read_validation(self, X: Any, y: Any, w: Any) -> Validation:
@@ -427,6 +445,12 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _fit_scalers(self, X: Any, y: Array, goes_on: bool, incremental: bool) -> tuple[Any, Array]:
         """X and y as `scale` wants them, by scalers that are fitted here, or updated by partial_fit."""
+        x_scaler, y_scaler = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
+        if goes_on and x_scaler is not None and kind_of(x_scaler) != self.scale:
+            raise ValueError(
+                f"scale is {self.scale!r}, and the fitted net, with which warm_start and partial_fit go on, has seen "
+                f"X scaled by a {type(x_scaler).__name__}; expected the scale of its fit"
+            )
         if self.scale is None:
             for name in ("x_scaler_", "y_scaler_"):
                 self.__dict__.pop(name, None)
@@ -434,7 +458,6 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if incremental and self.scale == "quantile":
             raise ValueError("scale is 'quantile', which partial_fit cannot learn part by part; expected 'standard'")
         X = dense(X)
-        x_scaler, y_scaler = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
         if goes_on and x_scaler is not None and not incremental:
             return self._scaled(X), self._scaled_targets(y)
         if not goes_on or x_scaler is None:
@@ -442,8 +465,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             x_scaler = new_scaler(self.scale, len(X), self._random_state)
             if not is_classifier(self) and self.loss != "poisson":
                 y_scaler = new_scaler(self.scale, len(X), self._random_state)
-        self.x_scaler_ = fitted(x_scaler, X, incremental)
-        self.y_scaler_ = None if y_scaler is None else fitted(y_scaler, y, incremental)
+        self.x_scaler_ = fitted("X", x_scaler, X, incremental)
+        self.y_scaler_ = None if y_scaler is None else fitted("y", y_scaler, y, incremental)
         return self._scaled(X), self._scaled_targets(y)
 
     def _scalings(self) -> tuple[Scaling | None, Scaling | None]:
@@ -475,47 +498,50 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         array = X if type(X) is np.ndarray or type(X) is list else self._array_of_a_known_frame(X)
         of_x, of_y = self._scalings()
         if of_x is not None and array is not None:
-            array = _scaled_row(of_x, array)
+            array = _scaled_row(of_x, array, network.dtype)
         outputs: Array | None = None
         if array is not None:
             outputs = network.forward(array, None, threads, False, logits)
         if outputs is None or outputs.ndim != 2:  # X needs a closer look
             outputs = network.forward(self._inputs(X, network), None, threads, True, logits)
-            self._look_at("outputs", outputs)
-        elif "feature_names_in_" in self.__dict__ and not hasattr(X, "columns"):
-            name = type(self).__name__
-            warn(f"X does not have valid feature names, but {name} was fitted with feature names")
+            self._look_for_overflow("outputs", outputs)
+        elif ("feature_names_in_" in self.__dict__) != hasattr(X, "columns"):
+            estimator_data.warn_of_names(self, X)
         return outputs if of_y is None or logits else of_y.undo(outputs.astype(np.float64))
 
     def _array_of_a_known_frame(self, X: Any) -> Array | None:
-        """The numbers of a frame that has the columns of `fit`; None of anything else."""
-        named = "feature_names_in_" in self.__dict__ and hasattr(X, "to_numpy") and hasattr(X, "columns")
-        return X.to_numpy() if named and self._knows(X.columns) else None
+        """The numbers of a frame whose columns are those of `fit`, or have names that it did not have; else None."""
+        if not (hasattr(X, "to_numpy") and hasattr(X, "columns") and self._has_known_columns(X.columns)):
+            return None
+        array: Array = X.to_numpy()
+        return array
 
-    def _knows(self, columns: Any) -> bool:
-        """Whether these columns of a frame were seen before, or have the names of those of `fit`."""
-        seen = self.__dict__.get("_columns")
-        if seen is not None and (columns is seen or (hasattr(columns, "is_") and columns.is_(seen))):
+    def _has_known_columns(self, columns: Any) -> bool:
+        """Whether columns of a frame were seen before, or have the names of those of `fit`, where these have any."""
+        names = self.__dict__.get("feature_names_in_")
+        if names is None:
+            return len({isinstance(name, str) for name in columns}) == 1
+        seen, of_names = self.__dict__.get("_columns", (None, None))
+        if of_names is names and (columns is seen or (hasattr(columns, "is_") and columns.is_(seen))):
             return True
-        if list(columns) != list(self.feature_names_in_):
+        if list(columns) != list(names):
             return False
-        self._columns = columns
+        self._columns = columns, names
         return True
 
     def _inputs(self, X: Any, network: Any) -> Any:
         """X, looked at and scaled, as the core takes it."""
-        estimator_data.refuse_dates("X", X)
-        X = checked(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False))
+        X = checked(estimator_data.samples(self, X))
         columns, expected = X.shape[1], network.sizes[0]
-        if columns != expected:
+        if columns != expected:  # where nobody has said so: it is n_features_in_ else
             name = type(self).__name__
             raise ValueError(f"X has {columns} features, but {name} is expecting {expected} features as input.")
         return estimator_data.as_the_core_reads(self._scaled(X), network, self._name_of_X())
 
-    def _name_of_X(self) -> str:
-        return "X" if self.scale is None else f"X, scaled as scale={self.scale!r} says,"
+    def _name_of_X(self, of: str = "") -> str:
+        return f"X{of}" if self.scale is None else f"X{of}, scaled as scale={self.scale!r} says,"
 
-    def _look_at(self, what: str, array: Array) -> None:
+    def _look_for_overflow(self, what: str, array: Array) -> None:
         """Warn if results of finite inputs left the range of their dtype."""
         if checks.all_finite(array):
             return
@@ -563,7 +589,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         activations: list[Array] = network.activations_of(
             self._inputs(X, network), at, at + 1, as_threads(self.n_threads)
         )
-        self._look_at("activations", activations[0])
+        self._look_for_overflow("activations", activations[0])
         return activations[0]
 
     def input_gradient(self, X: Any) -> Array:
@@ -587,8 +613,12 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         check_is_fitted(self)
         of_x, of_y = self._scalings()
-        if not all(of is None or isinstance(of, Standard) for of in (of_x, of_y)):
-            raise ValueError("scale is 'quantile', which has no gradient; expected 'standard' or None")
+        for of in (of_x, of_y):
+            if not (of is None or isinstance(of, Standard)):
+                raise ValueError(
+                    f"scale is {self.scale!r}, and X or y is scaled by {of.name}, of which no gradient is known; "
+                    "expected 'standard' or None"
+                )
         network = self._network()
         X = self._inputs(X, network)
         gradients = np.empty((X.shape[0], network.sizes[-1], X.shape[1]), network.dtype)
@@ -597,19 +627,20 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             gradients /= self.x_scaler_.scale_
         if of_y is not None:
             gradients = gradients * self.y_scaler_.scale_[:, None]
-        self._look_at("the gradient", gradients)
+        self._look_for_overflow("the gradient", gradients)
         return gradients[:, 0] if gradients.shape[1] == 1 else gradients
 
 
-def _scaled_row(by: Scaling, X: Any) -> Array | None:
-    """An array or a list of numbers, scaled; None if that wants a closer look at it."""
+def _scaled_row(by: Scaling, X: Any, dtype: np.dtype[Any]) -> Array | None:
+    """An array or a list of numbers, scaled, in the precision of a net; None if that wants a closer look at it."""
     try:
         X = np.asarray(X)
     except ValueError:  # rows of different lengths
         return None
-    if X.dtype.kind not in "iuf" or X.ndim != 2 or X.shape[1] != by.columns:
+    if X.dtype.kind not in "biuf" or X.ndim != 2 or X.shape[1] != by.columns:
         return None
-    return by.apply(X)
+    with np.errstate(over="ignore"):
+        return by.apply(X).astype(dtype, copy=False)
 
 
 partial_fit_available = available_if(_has_steps)

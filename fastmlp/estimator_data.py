@@ -5,15 +5,18 @@ the labels of a classifier are called (estimators.py).
 """
 
 import datetime
-from numbers import Real
+from contextlib import suppress
+from numbers import Number, Real
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from fastmlp import checks
 from fastmlp.formulas import Array
+from fastmlp.messages import warn
 from fastmlp.sparse import by_rows
 
 _SPARSE = ["csr", "csc"]
@@ -22,13 +25,23 @@ _DTYPES = (np.float64, np.float32)
 _LARGEST_WEIGHTS = 1e-20, 1e20
 
 
+_DATES = (datetime.date, datetime.timedelta, np.datetime64, np.timedelta64)
+
+
 def refuse_dates(name: str, X: Any) -> None:
     """Dates and durations have numbers, which nobody means when they are taken for them."""
-    dtypes = X.dtypes if hasattr(X, "dtypes") else [X.dtype if hasattr(X, "dtype") else np.asarray(X).dtype]
+    dtypes = X.dtypes if hasattr(X, "dtypes") else X.dtype if hasattr(X, "dtype") else None
+    if dtypes is None:
+        with suppress(ValueError):  # rows of different lengths, of which scikit-learn will speak
+            dtypes = np.asarray(X).dtype
     for i, dtype in enumerate(np.atleast_1d(np.asarray(dtypes, object))):
         if getattr(dtype, "kind", "") in ("M", "m"):
             where = f"column {X.columns[i]!r} of {name}" if hasattr(X, "columns") else name
             raise ValueError(f"{where} has dtype {dtype}; expected numbers: a date as a number of days, for example")
+    if isinstance(X, np.ndarray) and X.dtype == object:
+        date = next((item for item in X.flat if isinstance(item, _DATES)), None)
+        if date is not None:
+            raise ValueError(f"{name} has the element {date!r}; expected numbers: not datetime, but a number of days")
 
 
 def _is_missing(value: Any) -> bool:
@@ -41,10 +54,18 @@ def refuse_missing(y: Any) -> None:
     if hasattr(y, "isna"):
         missing = bool(np.any(y.isna()))
     elif not issparse(y):
-        array = np.asarray(y)
-        missing = array.dtype.kind in ("O", "T") and any(map(_is_missing, array.ravel()))
+        array = _as_array("y", y)
+        missing = array.dtype.kind in ("O", "T") and any(map(_is_missing, array.flat))
     if missing:
         raise ValueError("Input y contains NaN. y has missing values; expected none")
+
+
+def _as_array(name: str, y: Any) -> Array:
+    try:
+        array: Array = np.asarray(y)
+    except ValueError as problem:
+        raise ValueError(f"{name} cannot be read as an array: {problem}") from None
+    return array
 
 
 def numbers(name: str, y: Any, may_miss: bool) -> Array:
@@ -56,34 +77,87 @@ def numbers(name: str, y: Any, may_miss: bool) -> Array:
         refuse_missing(y)
     if hasattr(y, "dtype") or hasattr(y, "dtypes"):
         refuse_dates(name, y)
-    array: Array = np.asarray(y)
+    array = _as_array(name, y)
     if array.dtype.kind == "O":
-        for item in array.ravel():
-            if isinstance(item, (str, bytes, datetime.date, datetime.timedelta, np.datetime64, np.timedelta64)):
+        for item in array.flat:
+            if not (isinstance(item, (Number, np.number, np.bool_)) or (may_miss and _is_missing(item))):
                 raise ValueError(f"{name} has dtype object and the element {item!r}; {expected}")
         if may_miss:
-            array = np.where([[_is_missing(v) for v in row] for row in np.atleast_2d(array)], np.nan, array)
+            array = np.array([[np.nan if _is_missing(item) else item for item in row] for row in array])
         return array.astype(np.float64)
     if array.dtype.kind not in "biufc":  # complex numbers are refused by scikit-learn
         raise ValueError(f"{name} has dtype {array.dtype}; {expected}")
     return array
 
 
+def warn_of_names(estimator: Any, X: Any) -> bool:
+    """Warn where either X has names of its columns, or the estimator knows some, and not both; whether it is so."""
+    kind, known = type(estimator).__name__, "feature_names_in_" in estimator.__dict__
+    named = hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns)
+    if known and not named:
+        warn(f"X does not have valid feature names, but {kind} was fitted with feature names")
+    elif named and not known:
+        warn(f"X has feature names, but {kind} was fitted without feature names")
+    return known != named
+
+
+def samples(estimator: Any, X: Any, **options: Any) -> Any:
+    """X as an array or compressed rows, for an estimator that knows how many columns it has, and their names."""
+    refuse_dates("X", X)
+    options = {"accept_sparse": _SPARSE, **options}
+    if not warn_of_names(estimator, X):
+        validated: Any = validate_data(estimator, X, reset=False, **options)
+        return validated
+    X = check_array(X, input_name="X", estimator=estimator, **options)
+    columns, expected = X.shape[1], estimator.__dict__.get("n_features_in_", X.shape[1])
+    if columns != expected:
+        kind = type(estimator).__name__
+        raise ValueError(f"X has {columns} features, but {kind} is expecting {expected} features as input.")
+    return X
+
+
 def read(estimator: Any, X: Any, y: Any, reset: bool, may_miss: bool) -> tuple[Any, Any]:
     """X and y, which fit each other, as arrays or compressed rows; NaN in y if it `may_miss`."""
     refuse_dates("X", X)
-    if not may_miss or y is None:
-        read_both: tuple[Any, Any] = validate_data(
-            estimator, X, y, accept_sparse=_SPARSE, multi_output=True, dtype=_DTYPES, reset=reset
+    if reset and not may_miss:
+        both: tuple[Any, Any] = validate_data(
+            estimator, X, y, accept_sparse=_SPARSE, multi_output=True, dtype=_DTYPES, reset=True
         )
-        return read_both
-    X = validate_data(estimator, X, accept_sparse=_SPARSE, dtype=_DTYPES, reset=reset)
-    y = check_array(y, ensure_2d=False, ensure_all_finite="allow-nan", dtype=np.float64, input_name="y")
+        return both
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
+        )
+    if reset:
+        X = validate_data(estimator, X, accept_sparse=_SPARSE, dtype=_DTYPES, reset=True)
+    else:
+        X = samples(estimator, X, dtype=_DTYPES)
+    y = check_array(
+        y,
+        accept_sparse="csr",
+        ensure_2d=False,
+        ensure_all_finite="allow-nan" if may_miss else True,
+        dtype=np.float64 if may_miss else None,
+        input_name="y",
+        estimator=estimator,
+    )
     check_consistent_length(X, y)
-    unknown = np.isnan(y).all(axis=0)
+    unknown = np.isnan(y).all(axis=0) if may_miss else np.zeros(1, bool)
     if unknown.any():
         raise ValueError(f"Input y contains NaN. Column {int(np.argmax(unknown))} of y has nothing else")
     return X, y
+
+
+def column(y: Any) -> Any:
+    """A y of one column as (n,), with scikit-learn's warning; any other as it is."""
+    if y.ndim == 1 or y.shape[1] != 1:
+        return y
+    warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples, ), "
+        "for example using ravel().",
+        DataConversionWarning,
+    )
+    return y.toarray().ravel() if issparse(y) else y.ravel()
 
 
 def sample_weights(name: str, given: Any, rows: int) -> Array | None:
@@ -137,14 +211,15 @@ def validation_data(eval_set: Any, X_val: Any, y_val: Any, sample_weight_val: An
     if eval_set is not None:
         if X_val is not None or y_val is not None:
             raise ValueError("eval_set is given, and X_val or y_val as well; expected one of the two")
-        pairs = isinstance(eval_set, (tuple, list)) and all(type(e) is tuple and len(e) == 2 for e in eval_set)
-        if isinstance(eval_set, (tuple, list)) and len(eval_set) == 1 and len(eval_set[0]) == 2:
-            eval_set = eval_set[0]
-        elif pairs and eval_set:
-            raise ValueError(f"eval_set has {len(eval_set)} pairs; expected one, (X, y), which decides what is best")
-        if not isinstance(eval_set, (tuple, list)) or len(eval_set) != 2:
+        pairs = list(eval_set) if isinstance(eval_set, (tuple, list)) else []
+        are_pairs = [isinstance(e, (tuple, list)) and len(e) == 2 and np.ndim(e[0]) > 1 for e in pairs]
+        if len(pairs) > 1 and all(are_pairs):
+            raise ValueError(f"eval_set has {len(pairs)} pairs; expected one, (X, y), which decides what is best")
+        if len(pairs) == 1 and are_pairs[0]:
+            pairs = list(pairs[0])
+        if len(pairs) != 2:
             raise ValueError("eval_set is not a pair; expected (X, y)")
-        X_val, y_val = eval_set
+        X_val, y_val = pairs
     elif (X_val is None) != (y_val is None):
         raise ValueError("one of X_val and y_val is given without the other; expected both, or none")
     if X_val is None:

@@ -18,6 +18,11 @@ import numpy as np
 from fastmlp import formulas
 from fastmlp.schedules import SCHEDULES
 
+# scikit-learn's names where they differ from fastmlp's.
+ACTIVATIONS = {"logistic": "sigmoid", "exp": "exponential"}
+# The loss of the net by the estimator's; that of a classifier belongs to its output.
+LOSSES = {"squared_error": "half_squared_error", "log_loss": None}
+
 
 class Kind(NamedTuple):
     """One kind of value of a parameter."""
@@ -35,17 +40,20 @@ def _is_number(value: Any, of: type) -> bool:
     return isinstance(value, of) and not isinstance(value, (bool, np.bool_))
 
 
-def _number(least: float | None = None, below: float | None = None, *, above: float | None = None) -> Kind:
-    """Real numbers with least <= number or above < number, and number < below."""
-    start = f"[{float(least)}" if least is not None else f"({float(above or 0)}"
+def _number(
+    least: float | None = None, below: float = inf, *, above: float | None = None, most: float | None = None
+) -> Kind:
+    """Finite numbers in a range of which `least` and `most` are part, `above` and `below` are not."""
+    start = f"({float(above)}" if above is not None else f"[{float(least or 0)}"
+    end = f"{float(below)})" if most is None else f"{float(most)}]"
 
     def accepts(value: Any) -> bool:
-        if not _is_number(value, Real) or not (value == value and isfinite(value)):
+        if not _is_number(value, Real) or not isfinite(value):
             return False
-        large = value >= least if least is not None else value > (above or 0)
-        return bool(large and (below is None or value < below))
+        is_large = value > above if above is not None else value >= (least or 0)
+        return bool(is_large and (value < below if most is None else value <= most))
 
-    return Kind(accepts, f"a float in the range {start}, {inf if below is None else float(below)})", "float")
+    return Kind(accepts, f"a float in the range {start}, {end}", "float")
 
 
 def _integer(least: int) -> Kind:
@@ -73,9 +81,7 @@ _BOOLEAN = Kind(
 _COUNT = _integer(1)
 _SHARE = _number(0, 1)
 _POSITIVE = _number(above=0)
-_MOMENTUM = Kind(lambda v: _is_number(v, Real) and 0 <= v <= 1, "a float in the range [0.0, 1.0]", "float")
 _FOREVER = Kind(lambda v: _is_number(v, Real) and v == inf, "a float among {inf}", "inf")
-_TOLERANCE = Kind(lambda v: _is_number(v, Real) and v >= 0, "a float in the range [0.0, inf)", "float")
 _SEED = Kind(lambda v: _is_number(v, Integral) and 0 <= v < 2**32, "an int in the range [0, 4294967295]", "int")
 _GENERATOR = Kind(
     lambda v: isinstance(v, np.random.RandomState),
@@ -130,13 +136,13 @@ class Parameters:
         does="What the first weights, the orders, the rows held back and dropout are drawn with.",
     )  # fmt: skip
     tol: Any = _row(
-        1e-4, _TOLERANCE, does="What improves the loss, or the score of early_stopping, by less is no improvement."
+        1e-4, _number(0), does="What improves the loss, or the score of early_stopping, by less is no improvement."
     )
     verbose: Any = _row(False, _integer(0), _BOOLEAN, type="bool or int", does="Whether to print each epoch's loss.")
     warm_start: Any = _row(
         False, _BOOLEAN, does="Whether `fit` goes on from the weights, and the optimizer's state, of the last fit."
     )
-    momentum: Any = _row(0.9, _MOMENTUM, does="Of sgd.")
+    momentum: Any = _row(0.9, _number(0, most=1), does="Of sgd.")
     nesterovs_momentum: Any = _row(True, _BOOLEAN, does="Whether sgd's momentum is Nesterov's.")
     early_stopping: Any = _row(
         False, _BOOLEAN,
@@ -232,11 +238,7 @@ class RegressorParameters:
         whose predictions are exp of the last layer.""",
     )
     _: KW_ONLY
-    quantile: Any = _row(
-        0.5,
-        Kind(lambda v: _is_number(v, Real) and 0 < v < 1, "a float in the range (0.0, 1.0)", "float"),
-        does='Which quantile loss="quantile" estimates.',
-    )
+    quantile: Any = _row(0.5, _number(above=0, below=1), does='Which quantile loss="quantile" estimates.')
     huber_delta: Any = _row(1.0, _POSITIVE, does='From which error on loss="huber" is linear.')
 
 

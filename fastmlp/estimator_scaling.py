@@ -21,6 +21,8 @@ _LEAST, _MOST = ndtri(_EDGE - np.spacing(1)), ndtri(1 - (_EDGE - np.spacing(1)))
 class Standard:
     """To mean 0 and standard deviation 1."""
 
+    name = "StandardScaler"
+
     def __init__(self, scaler: StandardScaler) -> None:
         self._scaler = scaler
         self.columns = len(scaler.mean_)
@@ -28,7 +30,8 @@ class Standard:
     def apply(self, X: Array) -> Array:
         """X (m, columns), scaled."""
         with np.errstate(over="ignore", invalid="ignore"):
-            scaled: Array = (X - self._scaler.mean_) / self._scaler.scale_
+            scaled: Array = X - self._scaler.mean_
+            scaled /= self._scaler.scale_
         return scaled
 
     def undo(self, Y: Array) -> Array:
@@ -39,6 +42,8 @@ class Standard:
 
 class Normal:
     """To a normal distribution: to its quantile at the level that a value has, by interpolation, among known ones."""
+
+    name = "QuantileTransformer"
 
     def __init__(self, scaler: QuantileTransformer) -> None:
         self._levels = scaler.references_  # (n,) ascending
@@ -80,7 +85,7 @@ class Other:
     columns = None
 
     def __init__(self, scaler: Any) -> None:
-        self._scaler = scaler
+        self._scaler, self.name = scaler, type(scaler).__name__
 
     def apply(self, X: Array) -> Array:
         """X (m, columns), scaled."""
@@ -105,6 +110,11 @@ def scaling(scaler: Any) -> Scaling | None:
     return Other(scaler)
 
 
+def kind_of(scaler: Any) -> str | None:
+    """The value of the parameter `scale` that a scaler stands for; None for any other."""
+    return {"Standard": "standard", "Normal": "quantile"}.get(type(scaling(scaler)).__name__)
+
+
 def new_scaler(kind: str, rows: int, random_state: np.random.RandomState) -> Any:
     """The scaler that a value of the parameter `scale` stands for."""
     if kind == "standard":
@@ -114,20 +124,27 @@ def new_scaler(kind: str, rows: int, random_state: np.random.RandomState) -> Any
     ).set_output(transform="default")
 
 
-def fitted(scaler: Any, array: Array, goes_on: bool) -> Any:
+def fitted(name: str, scaler: Any, array: Array, goes_on: bool) -> Any:
     """A scaler that knows these rows, beside those that it has seen if it `goes_on`; the given one stays as it is."""
     array = array.reshape(len(array), -1)
     with np.errstate(over="ignore", invalid="ignore"):
-        return copy.deepcopy(scaler).partial_fit(array) if goes_on else scaler.fit(array)
+        scaler = copy.deepcopy(scaler).partial_fit(array) if goes_on else scaler.fit(array)
+    if type(scaler) is StandardScaler and not np.isfinite([scaler.mean_, scaler.scale_]).all():
+        raise ValueError(
+            f"scale='standard' overflows: {name} has values up to {np.nanmax(np.abs(array)):.3g}, whose mean and "
+            f"variance leave the range of float64; scale {name} before"
+        )
+    return scaler
 
 
 def scaled(name: str, by: Scaling, array: Array) -> Array:
-    """An array (m, columns) or (m,), scaled, in its own precision; an error where that is beyond it."""
+    """An array (m, columns) or (m,), scaled, in its own precision; an error where that is beyond float64."""
     array = array.reshape(len(array), -1)
     result = by.apply(array)
-    if not np.isfinite(result).all() and not np.isnan(array).any():
+    if (np.isinf(result) | (np.isnan(result) & ~np.isnan(array))).any():
+        most = np.nanmax(np.abs(array))
         raise ValueError(
-            f"scale='standard' overflows: {name} has values up to {np.abs(array).max():.3g}, whose mean and variance "
-            f"leave the range of float64; scale {name} before"
+            f"scaling overflows: {name} has values up to {most:.3g}, which {by.name} takes beyond float64; scale "
+            f"{name} before"
         )
     return result.astype(array.dtype if array.dtype.kind == "f" else np.float64, copy=False)

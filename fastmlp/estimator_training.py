@@ -20,6 +20,7 @@ from sklearn.model_selection import train_test_split
 
 from fastmlp import schedules as rate_schedules
 from fastmlp.estimator_data import as_the_core_reads
+from fastmlp.estimator_parameters import LOSSES
 from fastmlp.formulas import LOSS_PARAMETERS, Array
 from fastmlp.history import Callback
 from fastmlp.layout import layer_views
@@ -30,14 +31,16 @@ from fastmlp.threads import threads as as_threads
 from fastmlp.training import FitCallbacks, hint_at_the_scale, run_epoch
 from fastmlp.training import callbacks as as_callbacks
 
-# What a solver cannot take, by its value for "off".
-_NOT_OF: dict[str, dict[str, Any]] = {
-    "lbfgs": {
-        "dropout": 0.0, "clip_norm": None, "l1": 0.0, "schedule": None, "batch_callbacks": None, "weight_decay": None
-    },
-    "sgd": {"weight_decay": None},
-    "adam": {"weight_decay": None},
-}  # fmt: skip
+_BY_BATCHES = "sgd", "adam", "adamw", "rmsprop"
+# What not every solver has: the value for "off", and the solvers that have it.
+_OPTIONS: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "dropout": (0.0, _BY_BATCHES),
+    "clip_norm": (None, _BY_BATCHES),
+    "l1": (0.0, _BY_BATCHES),
+    "schedule": (None, _BY_BATCHES),
+    "batch_callbacks": (None, _BY_BATCHES),
+    "weight_decay": (None, ("adamw", "rmsprop")),
+}
 
 
 class Validation(NamedTuple):
@@ -104,17 +107,10 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
         raise ValueError("schedule is given, which partial_fit cannot follow: it does not know the end of the run")
     _check_that_the_solver_has_all(mlp)
     network = mlp._network()
-    going_on = "_optimizer" in mlp.__dict__ and mlp._state_of == mlp.solver and (incremental or mlp.warm_start)
-    if not going_on:
-        network.reset_optimizer()
-        mlp._state_of = mlp.solver
-    if not (incremental and going_on):
-        how = mlp.learning_rate if mlp.solver == "sgd" else "constant"
-        mlp._optimizer = LearningRate(mlp.learning_rate_init, mlp.learning_rate_init, how, mlp.power_t)
     order, held_out = None, None
     if mlp.early_stopping and task.eval_set is None:
         order, held_out = _split(mlp, task)
-    x = as_the_core_reads(task.X, network, mlp._name_of_X())
+    x = as_the_core_reads(task.X, network, mlp._name_of_X(""))
     w = None if task.w is None else np.ascontiguousarray(task.w, network.dtype)
     data = x, mlp._targets(task.y, network.dtype), w
     rows = len(x if order is None else order)
@@ -131,6 +127,13 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
         order = np.arange(rows)
     drops = bool(np.any(mlp.dropout))
     callbacks = _EstimatorCallbacks(mlp, network, held_out, task.eval_set, n_threads, incremental)
+    going_on = "_optimizer" in mlp.__dict__ and mlp._state_of == mlp.solver and (incremental or mlp.warm_start)
+    if not going_on:
+        network.reset_optimizer()
+        mlp._state_of = mlp.solver
+    if not (incremental and going_on):
+        how = mlp.learning_rate if mlp.solver == "sgd" else "constant"
+        mlp._optimizer = LearningRate(mlp.learning_rate_init, mlp.learning_rate_init, how, mlp.power_t)
     watched = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
     mlp.n_iter_, method, rate = 0, None, 0.0
     try:
@@ -165,7 +168,8 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
             waited = watched and mlp._no_improvement_count > mlp.n_iter_no_change
             over = waited and _is_over(mlp)
             _change_rate(mlp, network, rate)
-            callbacks.history.stop_reason = "tol" if over else epoch.stop_reason or "epochs"
+            if callbacks.history.stop_reason == "epochs":
+                callbacks.history.stop_reason = "tol" if over else epoch.stop_reason or "epochs"
             if callbacks.is_over() or incremental:
                 break
             if mlp.n_iter_ == mlp.max_iter and watched:
@@ -177,16 +181,18 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
     finally:
         callbacks.close()
     callbacks.take_best()
-    if mlp.n_iter_ > 0 and not incremental:
-        _hint(mlp, task)
+    if not incremental:
+        _hint(mlp, task, callbacks.history.loss)
 
 
 def _check_that_the_solver_has_all(mlp: Any) -> None:
     """An option that a solver has not would be ignored."""
-    for name, off in _NOT_OF.get(mlp.solver, {}).items():
+    for name, (off, solvers) in _OPTIONS.items():
         given = getattr(mlp, name)
-        if given != off if name != "dropout" else np.any(given):
-            rest = "adamw and rmsprop" if name == "weight_decay" else "sgd, adam, adamw and rmsprop"
+        is_off = not np.any(given) if name == "dropout" else given is off or given == off
+        if mlp.solver not in solvers and not is_off:
+            *most, last = solvers
+            rest = f"{', '.join(most)} and {last}"
             raise ValueError(f"{name} is {given!r}, which solver={mlp.solver!r} has not; it goes with {rest}")
 
 
@@ -250,14 +256,17 @@ def _as_scikit_learn_counts(mlp: Any, loss: float, penalty: float) -> float:
     return float((loss - penalty) / mlp.n_outputs_ + penalty)
 
 
-def _hint(mlp: Any, task: Task) -> None:
+def _hint(mlp: Any, task: Task, losses: list[float]) -> None:
     """Say so if a regression ends no better than a constant, because of what scale y has."""
     if is_classifier(mlp) or mlp.__dict__.get("y_scaler_") is not None:
         return
-    loss = "half_squared_error" if mlp.loss == "squared_error" else mlp.loss
+    loss = LOSSES.get(mlp.loss, mlp.loss)
+    assert loss is not None
     parameters = [getattr(mlp, name) for name in LOSS_PARAMETERS.get(loss, ())]
     advice = "scale it, with scale='standard' or sklearn.compose.TransformedTargetRegressor"
-    reached = mlp.loss_ * (mlp.n_outputs_ if mlp.out_activation_ == "identity" else 1)
+    if loss == "poisson":
+        advice = "divide it by a constant"
+    reached = min(losses, default=mlp.loss_) * (mlp.n_outputs_ if mlp.out_activation_ == "identity" else 1)
     hint_at_the_scale(loss, parameters, reached, task.y, task.w, advice, ConvergenceWarning)
 
 
@@ -269,7 +278,7 @@ def fit_by_lbfgs(mlp: Any, task: Task) -> None:
         mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
         mlp.intercepts_ = [b.astype(np.float64) for b in mlp.intercepts_]
     network = mlp._network()
-    x = as_the_core_reads(task.X, network, mlp._name_of_X())
+    x = as_the_core_reads(task.X, network, mlp._name_of_X(""))
     targets = mlp._targets(task.y, network.dtype)
     w = None if task.w is None else np.ascontiguousarray(task.w, network.dtype)
     total = len(x) if w is None else float(w.sum())
@@ -323,7 +332,7 @@ def fit_by_lbfgs(mlp: Any, task: Task) -> None:
             mlp.intercepts_ = [b.astype(dtype) for b in mlp.intercepts_]
             mlp._network()
     callbacks.take_best()
-    _hint(mlp, task)
+    _hint(mlp, task, callbacks.history.loss)
 
 
 def _warn_of_lbfgs(mlp: Any, found: Any) -> None:
@@ -357,33 +366,48 @@ class _EstimatorCallbacks(FitCallbacks):
             self._scorer = check_scoring(mlp, scoring=mlp.eval_metric)
             if eval_set is None:
                 raise ValueError(f"eval_metric is {mlp.eval_metric!r} without eval_set=(X, y) in fit")
-        self._given = None if eval_set is None else eval_set.given
+        self._held_out, self._given = held_out, None if eval_set is None else eval_set.given
         self._validation: tuple[Any, Array, Array | None] | None = None
-        if held_out is not None or eval_set is not None:
-            of = held_out or eval_set
-            assert of is not None
-            w = None if of.w is None else np.ascontiguousarray(of.w, network.dtype)
-            x = as_the_core_reads(of.X, network, mlp._name_of_X())
-            self._validation = x, mlp._targets(of.y, network.dtype), w
-        self._held_out = held_out
-        self._best: float | None = None
-        if held_out is not None:
-            if mlp.validation_scores_ is None:  # an earlier fit had none
-                mlp.validation_scores_ = []
-            if mlp.best_validation_score_ is None:
-                mlp.best_validation_score_ = -math.inf
-            if "_best_parameters" in mlp.__dict__ and mlp._best_parameters.size != network.parameters.size:
-                del mlp._best_parameters
-        elif eval_set is not None:
-            if self._scorer is None:
-                mlp.validation_scores_ = mlp.best_validation_score_ = None
-            elif mlp.validation_scores_ is None:
-                mlp.validation_scores_ = []
-        if held_out is None and mlp.solver != "lbfgs" and mlp.best_loss_ is None and not mlp.early_stopping:
-            mlp.best_loss_ = math.inf
+        self._best: float | None = None  # of this fit, on eval_set
+        watched = held_out if eval_set is None else eval_set
+        if watched is not None:
+            of = "" if eval_set is None else " of eval_set"
+            w = None if watched.w is None else np.ascontiguousarray(watched.w, network.dtype)
+            x = as_the_core_reads(watched.X, network, mlp._name_of_X(of))
+            self._validation = x, mlp._targets(watched.y, network.dtype, "y" + of), w
+        if self._scorer is not None:
+            self._ask_scorer()  # so that one that cannot answer is known before anything is trained
+        self._begin_scores()
         line = as_progress(mlp.progress, mlp.max_iter)  # after all that may fail, as a bar shows at once
         go_on = partial(mlp._go_on_with, self._cache)
         super().__init__(mlp, lambda: None, go_on, began, mlp.max_time, calls, batch_calls, line)
+
+    def _begin_scores(self) -> None:
+        """Go on with the records of the last fit, or begin anew where there were none, or other scores."""
+        mlp = self._mlp
+        if mlp.best_loss_ is None and not mlp.early_stopping and mlp.solver != "lbfgs":
+            mlp.best_loss_ = math.inf
+        if self._validation is None:
+            return
+        scores_of = mlp.eval_metric if self._scorer is not None else None
+        if self._held_out is not None:
+            scores_of = f"minus {mlp.loss}" if mlp._stops_by_loss() else "score"
+        if mlp.__dict__.get("_scores_of") != scores_of:
+            mlp.validation_scores_ = mlp.best_validation_score_ = None
+            mlp.__dict__.pop("_best_parameters", None)
+        mlp._scores_of = scores_of
+        if scores_of is not None and mlp.validation_scores_ is None:
+            mlp.validation_scores_, mlp.best_validation_score_ = [], -math.inf
+
+    def _ask_scorer(self) -> float:
+        assert self._scorer is not None
+        assert self._given is not None
+        X, y, w = self._given
+        score = self._scorer(self._mlp, X, y) if w is None else self._scorer(self._mlp, X, y, sample_weight=w)
+        self._mlp._go_on_with(self._cache)
+        if not isinstance(score, Real):
+            raise TypeError(f"eval_metric gave {score!r}; expected a number")
+        return float(score)
 
     def after_epoch(self, loss: float, samples: int) -> None:
         """Take the loss of an epoch, or of an iteration of lbfgs."""
@@ -440,42 +464,47 @@ class _EstimatorCallbacks(FitCallbacks):
     def _compare(self) -> None:
         """Whether the weights are the best so far by the metric, or else by the loss, on eval_set."""
         mlp = self._mlp
-        score, what = -self.history.validation_loss[-1], "the loss on eval_set"
+        loss = self.history.validation_loss[-1]
+        if not math.isfinite(loss):
+            self.take_divergence(loss, "loss on eval_set")
+            return
+        score = -loss
         if self._scorer is not None:
-            assert self._given is not None
-            X, y, w = self._given
-            score = self._scorer(mlp, X, y) if w is None else self._scorer(mlp, X, y, sample_weight=w)
-            what = f"eval_metric {mlp.eval_metric!r}"
-            mlp._go_on_with(self._cache)
-            if not isinstance(score, Real):
-                raise TypeError(f"eval_metric gave {score!r}; expected a number")
+            score = self._ask_scorer()
             mlp.validation_scores_.append(score)
-        if not math.isfinite(score) and (self._best is None or self._scorer is not None):
-            raise ValueError(f"{what} is {score} after iteration {mlp.n_iter_}: it cannot say which weights are best")
+            if not math.isfinite(score):
+                raise ValueError(
+                    f"eval_metric {mlp.eval_metric!r} is {score} after iteration {mlp.n_iter_}: it cannot say which "
+                    "weights are best"
+                )
         if mlp.early_stopping:
             waits = self._best is not None and score < self._best + mlp.tol
             mlp._no_improvement_count = mlp._no_improvement_count + 1 if waits else 0
         elif mlp.solver != "lbfgs":
             self._watch_the_loss()
         if self._best is None or score > self._best:
-            self._best = float(score)
+            self._best = score
             if self._scorer is not None:
                 mlp.best_validation_score_ = score
             mlp._best_parameters = self._network.parameters.copy()
 
-    def take_divergence(self, loss: float) -> None:
+    def take_divergence(self, loss: float, what: str = "loss") -> None:
         """A loss that is not finite: an error, or a warning where there are good weights to end with."""
-        mlp, network = self._mlp, self._network
-        good = self._best is not None or (self._held_out is not None and "_best_parameters" in mlp.__dict__)
-        what = f"The loss was {loss} in iteration {mlp.n_iter_}."
-        if not good:
-            raise non_finite(what)
-        if self._held_out is not None:
-            mlp.validation_scores_.append(math.nan)
+        mlp = self._mlp
+        said = f"The {what} was {loss} in iteration {mlp.n_iter_}."
+        if self._best is None and not (self._held_out is not None and "_best_parameters" in mlp.__dict__):
+            raise non_finite(said)
+        curves = [mlp.loss_curve_, self.history.loss] if what == "loss" else []
+        if self._validation is not None and what == "loss":
+            curves += [mlp.validation_curve_, self.history.validation_loss]
+        if self._held_out is not None or self._scorer is not None:
+            curves.append(mlp.validation_scores_)
+        for curve in curves:
+            curve.append(math.nan)
         self.history.stop_reason = "diverged"
-        network.reset_optimizer()
+        self._network.reset_optimizer()
         warn(
-            f"training diverged. {what} The estimator ends with the weights that were best; X or y may need scaling, "
+            f"training diverged. {said} The estimator ends with the weights that were best; X or y may need scaling, "
             "or learning_rate_init is too large",
             ConvergenceWarning,
         )
@@ -483,9 +512,8 @@ class _EstimatorCallbacks(FitCallbacks):
     def take_best(self) -> None:
         """End with the weights that were best on data to validate on."""
         mlp = self._mlp
-        if self._validation is not None and "_best_parameters" in mlp.__dict__:
-            network = mlp._network()
-            network.parameters[...] = mlp._best_parameters
+        if self._best is not None or (self._held_out is not None and "_best_parameters" in mlp.__dict__):
+            mlp._network().parameters[...] = mlp._best_parameters
 
     def is_over(self) -> bool:
         """Whether a callback or the clock ends the fit."""

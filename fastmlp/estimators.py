@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
+from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
@@ -97,8 +97,8 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, or 0 and 1 for each of several labels; with `classes`, (n_samples, n_classes) are
-            probabilities.
+            Class labels; or 0 and 1 for each of several labels; or, with `classes`, probabilities: floats that sum
+            to 1 in each row.
         sample_weight, eval_set, X_val, y_val, sample_weight_val
             As for `MLPRegressor.fit`.
         classes : array-like of shape (n_classes,), optional
@@ -142,37 +142,39 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
         anew = "classes_" not in self.__dict__ or not (self.warm_start or incremental)
         if incremental and anew and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        changed = not anew and classes is not None and not np.array_equal(self.classes_, unique_labels(classes))
-        if incremental and changed:
+        if not anew and classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
             )
-        X, y = self._read_both(X, y, reset)
-        if y.ndim == 2 and not issparse(y) and self._are_probabilities(y, incremental, anew, classes):
+        X, y = self._read_both("y", X, y, reset)
+        if self._are_probabilities(y, anew, classes):
             return X, self._read_probabilities(y, classes, anew)
-        if self.missing_targets is None:
-            check_classification_targets(y)
         several = y.ndim == 2
+        if not self._is_masked(y):
+            if several and not type_of_target(y).startswith("multilabel"):
+                raise ValueError(
+                    "Multioutput target data is not supported with label binarization. y has several columns; "
+                    "expected one of labels, or 0 and 1 in each"
+                )
+            check_classification_targets(y)
         if anew:
             known = np.arange(y.shape[1]) if several else unique_labels(y)
             self.classes_ = known if classes is None else unique_labels(classes)
             self.out_activation_ = "softmax" if not several and len(self.classes_) > 2 else "logistic"
             self._sparse_labels = issparse(y)
-        return X, self._coded(y, self.warm_start and not anew)
+        return X, self._coded(y, self.warm_start and not anew and classes is None)
 
-    def _read_both(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        masked = self.missing_targets == "mask"
-        if y is not None and not masked:
+    def _looked_at(self, name: str, y: Any, masked: bool) -> Any:
+        if not masked:
             estimator_data.refuse_missing(y)
-        X, y = estimator_data.read(self, X, y, reset, masked and np.ndim(y) == 2)
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        return y
 
-    def _coded(self, y: Any, all_classes: bool) -> Array:
+    def _coded(self, y: Any, wants_all: bool) -> Array:
         """The places of labels in `classes_` (n,), or 0 and 1 (n, n_outputs) for several labels."""
         if y.ndim == 2:
             return self._several(y)
         labels = unique_labels(y)
-        if all_classes and set(labels) != set(self.classes_):
+        if wants_all and set(labels) != set(self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
                 f"Previously got {self.classes_}, `y` has {labels}"
@@ -196,18 +198,18 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
                 f"y has {y.shape[1]} columns, one for each label, with values {values[:5].tolist()}; expected 0 and 1"
             )
         rows: Array = y.toarray() if issparse(y) else y
-        return rows if rows.dtype.kind == "f" else rows.astype(bool)
+        return rows if self._is_masked(rows) else rows.astype(bool)
 
-    def _are_probabilities(self, y: Array, incremental: bool, anew: bool, classes: Any) -> bool:
-        """Whether rows are probabilities of classes, and not so many labels."""
-        if not anew:
-            return self._has_one_label() and y.shape[1] == len(self.classes_) > 1
-        if classes is None:
+    def _are_probabilities(self, y: Any, anew: bool, classes: Any) -> bool:
+        """Whether rows are probabilities of classes, and not 0 and 1 for each of so many labels."""
+        if y.ndim != 2 or issparse(y):
             return False
-        return not incremental or type_of_target(y) == "continuous-multioutput"
-
-    def _has_one_label(self) -> bool:
-        return bool(self.out_activation_ == "softmax" or self.n_outputs_ == 1)
+        if not anew:
+            has_one_label = self.out_activation_ == "softmax" or self.n_outputs_ == 1
+            return bool(has_one_label and y.shape[1] == len(self.classes_) > 1)
+        if classes is None or y.dtype.kind != "f":
+            return False
+        return not np.isin(y, (0, 1)).all() or bool((y.sum(axis=1) == 1).all())
 
     def _read_probabilities(self, y: Array, classes: Any, anew: bool) -> Array:
         """Rows of probabilities, in the order of `classes_`; of two classes, that of the second."""
@@ -216,23 +218,24 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
             raise ValueError(f"classes is {classes!r}, and y has {y.shape[1]} columns; expected a label for each")
         if self.class_weight is not None:
             raise ValueError("class_weight is given, and y has probabilities; expected weights in sample_weight")
-        bad = (y < 0).any(axis=1) | (abs(y.sum(axis=1, dtype=np.float64) - 1) > _ROUNDED)
-        if bad.any():
-            at = int(np.argmax(bad))
+        y = y.astype(np.float64)
+        good = (y >= 0).all(axis=1) & (abs(y.sum(axis=1) - 1) <= _ROUNDED)
+        if not good.all():
+            at = int(np.argmin(good))
             raise ValueError(f"y[{at}] is {y[at].tolist()}; expected probabilities, which are >= 0 and sum to 1")
         if anew:
             self.classes_ = np.sort(given)
             self.out_activation_ = "softmax" if len(given) > 2 else "logistic"
             self._sparse_labels = False
-        y = y[:, np.argsort(given)].astype(np.float64)
+        y = y[:, np.argsort(given)]
         return y if self.out_activation_ == "softmax" else y[:, 1:]
 
     def _outputs_for(self, y: Array) -> int:
         return len(self.classes_) if self.out_activation_ == "softmax" else super()._outputs_for(y)
 
     def _read_like_fit(self, X: Any, y: Any) -> tuple[Any, Any]:
-        X, y = self._read_both(X, y, False)
-        if y.ndim == 2 and self._are_probabilities(y, True, False, None):
+        X, y = self._read_both("y of eval_set", X, y, False)
+        if self._are_probabilities(y, False, None):
             return X, self._read_probabilities(y, None, False)
         try:
             return X, self._coded(y, False)
@@ -245,18 +248,21 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
             return w
         if incremental and isinstance(given, str):
             raise ValueError("class_weight is 'balanced', which partial_fit cannot know; expected a dict")
-        several, per_label = y.ndim == 2, not isinstance(given, (str, dict))
+        several, is_list = y.ndim == 2, not isinstance(given, (str, dict))
         if several and isinstance(given, dict):
             raise ValueError(
                 "For multi-output, class_weight should be a list of dicts, or the string 'balanced'. class_weight is "
                 f"{given!r}, and y has {y.shape[1]} labels; expected a list of so many dicts such as {{0: 1, 1: 5}}"
             )
-        if per_label and (not several or len(list(given)) != y.shape[1]):
+        if is_list and (not several or len(list(given)) != y.shape[1] or not all(type(d) is dict for d in given)):
             raise ValueError(f"class_weight is {given!r}; expected a dict, or, for several labels, one for each")
-        labels = y.astype(int) if several else self.classes_[y]
-        if incremental and not per_label:  # where not all classes need be among the rows
-            given = {label: given.get(label, 1.0) for label in np.unique(labels)}
-        weight = np.asarray(compute_sample_weight(given, labels), np.float64)
+        weight = np.ones(len(y))
+        columns = [*y.T] if several else [self.classes_[y]]
+        for labels, of_class in zip(columns, given if is_list else [given] * len(columns), strict=True):
+            known = slice(None) if not self._is_masked(y) else ~np.isnan(labels)  # one that is missing has weight 1
+            if incremental:  # not all classes need be among the rows
+                of_class = {label: of_class.get(label, 1.0) for label in np.unique(labels[known])}
+            weight[known] *= compute_sample_weight(of_class, labels[known])
         if not np.isfinite(weight).all() or weight.min() < 0 or weight.max() == 0:
             raise ValueError(f"class_weight is {self.class_weight!r}; expected weights >= 0, not all of them 0")
         return weight if w is None else estimator_data.not_negative("sample_weight", weight * w)
@@ -300,10 +306,10 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
         """
         outputs = self._outputs(X)
         if self.out_activation_ == "softmax":
-            return self.classes_.take(outputs.argmax(axis=1))
+            return np.asarray(self.classes_).take(outputs.argmax(axis=1))
         yes = outputs > 0.5
         if outputs.shape[1] == 1 and len(self.classes_) <= 2:
-            return self.classes_.take(yes.ravel().astype(np.intp), mode="clip")
+            return np.asarray(self.classes_).take(yes.ravel().astype(np.intp), mode="clip")
         labels = yes.astype(int)
         return csr_matrix(labels) if self.__dict__.get("_sparse_labels") else labels
 
@@ -340,17 +346,15 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
         ndarray of shape (n_samples, n_classes)
         """
         z = self._outputs(X, logits=True)
-        if self.out_activation_ == "softmax":
-            z = z - z.max(axis=1, keepdims=True)
-            logarithms: Array = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
-            return logarithms
-        p = self.predict_proba(X)
-        if p.shape != z.shape:  # those of the other class, too
-            z = np.hstack((-z, z))
         if len(self.classes_) == 1:
-            return np.zeros_like(p)
-        below = z < 0  # above, log(p) loses nothing
-        return np.where(below, z - np.log1p(np.exp(np.where(below, z, 0))), np.log(np.where(below, 1, p)))
+            return np.zeros_like(z)
+        if self.out_activation_ == "softmax":
+            return np.asarray(log_softmax(z, axis=1))
+        if z.shape[1] == 1:
+            z = np.hstack((-z, z))
+        # log p of a p near 1 is rounded as p is, so that what is equally probable stays so.
+        small = np.exp(-np.abs(z))
+        return np.where(z < 0, z - np.log1p(small), -np.log(1 + small))
 
     def decision_function(self, X: Any) -> Array:
         """The net input of the last layer, from which the probabilities are made; for calibration, for example.
@@ -426,23 +430,19 @@ validation_curve_, validation_scores_, best_validation_score_
 
     def _read(self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Any]:
         self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
-        if not reset and "feature_names_in_" not in self.__dict__ and self._are_ready(X, y):
+        if not reset and "feature_names_in_" not in self.__dict__ and self._is_ready(X, y):
             return X, y
         return self._read_both("y", X, y, reset)
 
-    def _are_ready(self, X: Any, y: Any) -> bool:
+    def _is_ready(self, X: Any, y: Any) -> bool:
         """Whether scikit-learn's look at them would give them back, as the core knows in a hundredth of the time."""
         network = self._network()
         if type(X) is not np.ndarray or type(y) is not np.ndarray or not X.dtype == y.dtype == network.dtype:
             return False
         return X.ndim == 2 and y.shape == X.shape[:1] and network.sizes[-1] == 1 and network.ready(X, y) is not None
 
-    def _read_both(self, name: str, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        masked = self.missing_targets == "mask"
-        if y is not None:
-            y = estimator_data.numbers(name, y, masked)
-        X, y = estimator_data.read(self, X, y, reset, masked and np.ndim(y) == 2)
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    def _looked_at(self, name: str, y: Any, masked: bool) -> Any:
+        return estimator_data.numbers(name, y, masked)
 
     def _read_like_fit(self, X: Any, y: Any) -> tuple[Any, Any]:
         return self._read_both("y of eval_set", X, y, False)

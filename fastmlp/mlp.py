@@ -30,7 +30,7 @@ from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
 from fastmlp.trace import Trace
 from fastmlp.trace import trace as _trace
-from fastmlp.training import Data, FitCallbacks, Plan, Run, hint_at_the_scale, split_rows, train
+from fastmlp.training import EPOCHS_BEFORE_A_HINT, Data, FitCallbacks, Plan, Run, hint_at_the_scale, split_rows, train
 from fastmlp.training import callbacks as as_callbacks
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from fastmlp.explanation import Explanation
 
 
-EPOCHS_BEFORE_A_HINT = 10  # of a fit; a shorter one is a part of somebody's own loop, where microseconds count
 MAX_SHUFFLED = 2**32 - 1  # rows, whose numbers the core draws
 
 
@@ -709,7 +708,8 @@ class MLP:
         -----
         RuntimeWarning
             If the loss or a parameter stops being finite: the net keeps the weights from the start of that epoch, or
-            with patience or tol its best ones, and the optimizer starts afresh next time.
+            with patience or tol its best ones, and the optimizer starts afresh next time. If a regression of 10 epochs
+            or more ends hardly better than a constant, on targets that are large or small.
 
         Notes
         -----

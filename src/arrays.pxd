@@ -96,7 +96,8 @@ cdef inline np.ndarray as_reals(given):
     if usable(x):
         return x
     if kind != np.NPY_DOUBLE and kind != np.NPY_FLOAT and kind != np.NPY_INT64:
-        return None
+        # The other integers, booleans and halves are rarer, and NumPy casts them.
+        return x.astype(np.PyArray_DescrFromType(REAL)) if kind <= np.NPY_ULONGLONG or kind == np.NPY_FLOAT16 else None
     y = np.PyArray_EMPTY(np.PyArray_NDIM(x), np.PyArray_DIMS(x), REAL, 0)
     if kind == np.NPY_DOUBLE:
         convert(<real*> np.PyArray_DATA(y), <const double*> np.PyArray_DATA(x), n)

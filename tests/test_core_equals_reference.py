@@ -353,3 +353,53 @@ def test_resetting_the_optimizer_forgets_its_state(build, dtype):
 def test_this_machine_runs_at_least_one_compiled_build():
     assert len(COMPILED) >= 1
     assert "reference" not in COMPILED
+
+
+def holes(y, rng):
+    """Targets of which some are missing."""
+    return np.where(rng.random(y.shape) < 0.3, np.nan, y)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", COMPILED)
+def test_targets_that_are_missing_add_what_they_add_in_the_reference(build, dtype):
+    sizes = (5, 9, 4)
+    for number, (output, loss) in enumerate(OUTPUT_AND_LOSS):
+        if output == "softmax":
+            continue
+        tested, oracle = networks(build, dtype, sizes, "tanh", output, loss, True, seed=number)
+        for masked in (True, False):
+            tested.masked = oracle.masked = masked
+            assert tested.masked is masked
+            rng = np.random.default_rng(number)
+            X, y, w = random_inputs(70, 5, rng), random_targets(loss, 70, 4, rng), random_sample_weight(70, rng)
+            y = holes(y, rng) if masked else y
+            data = [cast(array, dtype) for array in (X, y, w)]
+            flat, found = np.full(oracle.parameters.size, np.nan), np.full(oracle.parameters.size, np.nan, dtype)
+            value, where = oracle.gradient(X, y, w, flat), f"{build} {dtype} {output} {loss} masked={masked}"
+            assert_close(tested.gradient(*data, found), value, "loss", dtype, where, scale=1e-2)
+            assert_close(tested.evaluate(*data), value, "loss", dtype, where, scale=1e-2)
+            assert_close(found, flat, "gradient", dtype, where, scale=1e-2 * float(np.abs(flat).max()))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("build", COMPILED)
+def test_logits_are_the_net_input_of_the_last_layer(build, dtype):
+    for output, loss in OUTPUT_AND_LOSS:
+        for sizes in ((5, 9, 4), (70, 36, 2), (3, 2)):
+            tested, oracle = networks(build, dtype, sizes, "tanh", output, loss, True, seed=1)
+            for rows in (1, 3, 300):
+                X = random_inputs(rows, sizes[0], np.random.default_rng(rows))
+                expected_logits, where = oracle.forward(X, logits=True), f"{build} {dtype} {output} {sizes} {rows}"
+                before = tested.forward(cast(X, dtype))
+                assert_close(tested.forward(cast(X, dtype), logits=True), expected_logits, "forward", dtype, where)
+                assert tested.forward(cast(X, dtype)).tobytes() == before.tobytes(), where
+    A = X
+    for (_, W), (_, b) in pairwise_blocks(oracle, sizes):
+        A = A @ W + b
+    np.testing.assert_allclose(expected_logits, A, rtol=1e-12)  # of the last net, which has no hidden layer
+
+
+def pairwise_blocks(network, sizes):
+    found = blocks(network.parameters, sizes, True)
+    return zip(found[::2], found[1::2], strict=True)

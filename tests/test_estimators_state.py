@@ -174,7 +174,9 @@ def test_a_fit_that_diverges_ends_with_a_warning_and_the_best_weights(how):
     data, seen = 5 * X, []
     model = diverging(early_stopping=how == "early_stopping", callbacks=lambda m, h: seen.append(flat(m)))
     more = {"eval_set": {"eval_set": (data, y)}, "X_val": {"X_val": data, "y_val": y}}.get(how, {})
-    with pytest.warns(ConvergenceWarning, match=r"diverged. The loss was (inf|nan) in iteration") as warned:
+    with pytest.warns(
+        ConvergenceWarning, match=r"diverged. The loss (on eval_set )?was (inf|nan) in iteration"
+    ) as warned:
         model.fit(data, y, **more)
     assert {record.filename for record in warned} == {__file__}
     scores = model.validation_scores_ if how == "early_stopping" else [-loss for loss in model.validation_curve_]
