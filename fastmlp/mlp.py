@@ -708,8 +708,8 @@ class MLP:
         -----
         RuntimeWarning
             If the loss or a parameter stops being finite: the net keeps the weights from the start of that epoch, or
-            with patience or tol its best ones, and the optimizer starts afresh next time. If a regression of 10 epochs
-            or more ends hardly better than a constant, on targets that are large or small.
+            with patience or tol its best ones, and the optimizer starts afresh next time. If a regression of 10
+            epochs or more ends hardly better than a constant, on targets that are large or small.
 
         Notes
         -----

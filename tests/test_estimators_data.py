@@ -4,13 +4,14 @@ Each is taken for what it is, or refused by name before anything changes; for `f
 and without. Not here: what becomes of them in training (test_estimators_training.py).
 """
 
-import resource
+import tracemalloc
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array, csr_matrix
+from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import FunctionTransformer
@@ -130,12 +131,19 @@ def test_outputs_that_overflow_are_a_warning_at_the_line_of_the_user():
     with pytest.warns(RuntimeWarning, match="outputs left the range of float32") as seen:
         model.predict(np.full((2, 3), 3e38))
     assert [record.filename for record in seen] == [__file__]
-    model = classifier().fit(X.astype(np.float32), THREE)
-    model.coefs_[-1][...] *= 1e30
+
+
+@pytest.mark.parametrize("scale", [None, "standard"])
+@pytest.mark.parametrize("of", ["array", "sparse", "frame"])
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function", "transform",
+                                    "input_gradient"])  # fmt: skip
+def test_a_net_that_overflows_inside_warns_whatever_it_is_asked(method, of, scale):
+    given = {"array": np.asarray, "sparse": csr_array, "frame": pd.DataFrame}[of](np.full((2, 3), 1e20))
+    model = classifier(scale=scale).fit(X.astype(np.float32), THREE)
+    model.coefs_[0][...] = 1e30
     model.intercepts_[0][...] = 1
-    for method in (model.predict, model.predict_proba):
-        with pytest.warns(RuntimeWarning, match="left the range of float32"):
-            method(np.full((2, 3), 1e20))
+    with pytest.warns(RuntimeWarning, match="left the range of float32"):
+        getattr(model, method)(given)
 
 
 def test_weights_that_are_not_finite_are_said():
@@ -194,8 +202,11 @@ def test_weights_that_are_none_are_refused(weights, said, solver):
     ],
 )
 def test_labels_that_are_missing_are_said(given):
-    with pytest.raises(ValueError, match="y has missing values"):
-        classifier().fit(X, given)
+    for manner in MANNERS:
+        for fit in ways(classifier, manner):
+            more = {"classes": ["a", "b"]} if "partial" in fit.__name__ else {}
+            with pytest.raises(ValueError, match="y has missing values"):
+                fit(X, given, **more)
 
 
 @pytest.mark.parametrize("values", [(1, 2), (-1, 1), (0, 255), (0.0, 0.5)])
@@ -275,6 +286,51 @@ def test_rows_that_are_no_probabilities_are_refused(rows, classes, said):
         classifier().fit(X, rows, classes=classes)
 
 
+def test_integers_are_several_labels_and_floats_probabilities_whatever_the_first_rows_are():
+    _, labels = several_labels(60, 3, 3)
+    for fit in (classifier().fit, classifier().partial_fit):
+        model = fit(X, labels, classes=[0, 1, 2])
+        assert model.out_activation_ == "logistic"
+    hard = np.eye(3)[THREE]
+    model = classifier().partial_fit(X, hard, classes=[0, 1, 2]).partial_fit(X, np.full((60, 3), 1 / 3))
+    assert model.out_activation_ == "softmax"
+
+
+def test_other_classes_are_refused_when_a_fit_goes_on():
+    model = classifier(warm_start=True).fit(X, c, classes=[0, 1, 2])
+    model.fit(X, c, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="is not the same"):
+        model.fit(X, c, classes=["x", "y", "z"])
+
+
+def test_weights_of_classes_go_with_labels_that_are_missing():
+    _, labels = several_labels(60, 3, 3)
+    some = with_holes(labels)
+    w = np.ones(60)
+    for j in (0, 1, 2):
+        w *= np.where(some[:, j] == 1, 5.0, 1.0)
+    given = classifier(missing_targets="mask", class_weight=[{0: 1, 1: 5}] * 3).fit(X, some)
+    by_sample = classifier(missing_targets="mask").fit(X, some, sample_weight=w)
+    np.testing.assert_allclose(flat(given), flat(by_sample), rtol=1e-12)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        classifier(missing_targets="mask").fit(X, [None, *["a", "b"] * 29, "a"])
+    only_zeros = labels.copy()
+    only_zeros[:, 0] = 0
+    classifier(class_weight=[{1: 5}] * 3).partial_fit(X, only_zeros, classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize("given", [np.array([["a", "b"]] * 60), np.arange(120).reshape(60, 2) % 3])
+def test_several_columns_of_classes_are_refused_as_there(given):
+    with pytest.raises(ValueError, match="Multioutput target data is not supported with label binarization"):
+        classifier().fit(X, given)
+
+
+@pytest.mark.parametrize("given", [[object()] * 60, [[1.0], [1.0, 2.0]] * 30, [[1], [2]] * 15 + [3] * 30])
+def test_a_y_that_is_no_array_of_numbers_is_named(given):
+    with pytest.raises(ValueError, match=r"^y (has|cannot)"):
+        regressor().fit(X, given)
+
+
 def test_classes_may_name_labels_that_y_has_not():
     model = classifier().fit(X, c, classes=[0, 1, 2])
     assert model.predict_proba(X).shape == (60, 3)
@@ -282,15 +338,17 @@ def test_classes_may_name_labels_that_y_has_not():
         classifier().fit(X, THREE, classes=[0, 1])
 
 
-def test_many_classes_take_no_row_of_ones_and_zeros_each():
-    samples, classes = 100_000, 500
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_many_classes_take_no_row_of_ones_and_zeros_each(early_stopping):
+    samples, classes = 50_000, 500
     labels = RNG.integers(0, classes, samples)
-    model = MLPClassifier((4,), max_iter=1, batch_size=1000)
+    model = MLPClassifier((4,), max_iter=1, batch_size=1000, early_stopping=early_stopping, validation_fraction=0.02)
     data = RNG.normal(size=(samples, 4))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tracemalloc.start()
     model.fit(data, labels)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # KB
-    assert grown < samples * classes / 1024 / 2  # a byte for each would be twice that
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < samples * classes  # a byte for each
 
 
 def test_early_stopping_holds_back_every_class_in_proportion(monkeypatch):
@@ -433,6 +491,38 @@ def test_a_frame_is_known_by_its_columns_and_a_stranger_is_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.predict(frame.iloc[[0]])
+    swapped = frame[["c", "b", "a"]]
+    model.fit(swapped, y)
+    np.testing.assert_allclose(
+        model.predict(swapped), regressor().fit(swapped.to_numpy(), y).predict(swapped.to_numpy())
+    )
+    with pytest.raises(ValueError, match="same order"):
+        model.predict(frame)
+
+
+@pytest.mark.parametrize("method", ["predict", "transform", "input_gradient", "partial_fit"])
+def test_names_of_columns_on_one_side_only_are_a_warning_at_the_line_of_the_user(method):
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    for of_fit, asked, said in (
+        (frame, X, "X does not have valid feature names"),
+        (X, frame, "X has feature names, but"),
+    ):
+        model = regressor().fit(of_fit, y)
+        with pytest.warns(UserWarning, match=said) as seen:
+            getattr(model, method)(asked, *((y,) if method == "partial_fit" else ()))
+        assert [record.filename for record in seen] == [__file__]
+    model = regressor().fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(pd.DataFrame(X))
+
+
+def test_a_y_of_one_column_warns_at_the_line_of_the_user():
+    for make, targets in ((regressor, y), (classifier, c)):
+        with pytest.warns(DataConversionWarning, match="A column-vector y was passed") as seen:
+            column = make().fit(X, targets[:, None])
+        assert {record.filename for record in seen} == {__file__}
+        assert np.array_equal(flat(column), flat(make().fit(X, targets)))
 
 
 @pytest.mark.parametrize("scale", [None, "standard"])
@@ -444,9 +534,31 @@ def test_every_way_to_ask_for_a_row_gives_the_same(scale):
     for one in (*asked, X[:1].astype(">f8"), X[:1].astype(object)):
         np.testing.assert_allclose(model.predict(one), expected, rtol=1e-12)
     np.testing.assert_allclose(model.predict(X[:1].astype(np.float32)), expected, rtol=1e-5)
-    for wrong in (X[0], X[0].tolist(), [[1.0], [1.0, 2.0]], X[:1, :2], [["a", "b", "c"]], X[:0]):
-        with pytest.raises(ValueError, match=r".+"):
-            model.predict(wrong)
+    wrong = [
+        (X[0], "Expected 2D array, got 1D array"),
+        (X[0].tolist(), "Expected 2D array, got 1D array"),
+        ([[1.0], [1.0, 2.0]], "inhomogeneous"),
+        (X[:1, :2], "2 features, but MLPRegressor is expecting 3"),
+        ([["a", "b", "c"]], "could not convert|dtype='numeric' is not compatible"),
+        (X[:0], r"0 sample\(s\)"),
+        (np.where(np.eye(3), np.nan, 1), "X contains NaN"),
+        (np.where(np.eye(3), np.inf, 1), "X contains infinity"),
+    ]
+    for given, said in wrong:
+        with pytest.raises(ValueError, match=said):
+            model.predict(given)
+
+
+@pytest.mark.parametrize("scale", [None, "standard"])
+@pytest.mark.parametrize(
+    "dtype", [np.int8, np.int32, np.uint64, np.int64, np.bool_, np.float16, np.float32, np.longdouble]
+)
+def test_a_row_of_any_type_of_number_gives_the_same(dtype, scale):
+    whole = (X > 0).astype(float)
+    model = regressor(scale=scale).fit(whole, y)
+    given = whole.astype(dtype)
+    for asked in (given[:1], given, np.asfortranarray(given)[:1], given.tolist()):
+        np.testing.assert_allclose(model.predict(asked), model.predict(whole)[: len(asked)], rtol=1e-12)
 
 
 @pytest.mark.parametrize("scale", ["standard", "quantile"])

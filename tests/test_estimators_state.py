@@ -60,6 +60,10 @@ def test_an_estimator_rebuilt_from_its_public_attributes_predicts_and_trains_on(
     assert np.array_equal(rebuilt.predict(X), model.predict(X))
     with pytest.raises(ValueError, match="expecting 3 features"):
         rebuilt.predict(X[:, :2])
+    if hasattr(rebuilt, "classes_"):
+        rebuilt.classes_ = list(rebuilt.classes_)
+        assert np.array_equal(rebuilt.predict(X), model.predict(X))
+        rebuilt.classes_ = model.classes_
     rebuilt.partial_fit(X, targets)
     assert np.isfinite(rebuilt.loss_curve_).all()
     assert rebuilt.set_params(warm_start=True).fit(X, targets).t_ == 80 * 6
@@ -105,7 +109,8 @@ def test_options_may_change_between_fits(before, after, task):
     kind, targets = TASKS[task]
     model = made(kind, warm_start=True, **before).fit(X, targets)
     model.set_params(**after).fit(X, targets)
-    assert (model.validation_scores_ is None) != (model.early_stopping or bool(before.get("early_stopping")))
+    scored = model.early_stopping or before.get("early_stopping", False)
+    assert isinstance(model.validation_scores_, list if scored else type(None))
     model.fit(X, targets, eval_set=(X, targets))
     assert len(model.validation_curve_) >= model.n_iter_
     if model.solver != "lbfgs":
@@ -186,6 +191,62 @@ def test_a_fit_that_diverges_ends_with_a_warning_and_the_best_weights(how):
 
 
 @quiet
+def test_a_fit_that_diverges_with_a_metric_ends_with_the_best_weights_too():
+    data, seen = 5 * X, []
+    model = diverging(eval_metric="r2", callbacks=lambda m, h: seen.append(flat(m)))
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.fit(data, y, eval_set=(data, y))
+    assert len(model.validation_scores_) == len(model.validation_curve_) == len(model.loss_curve_)
+    assert np.array_equal(flat(model), seen[int(np.nanargmax(model.validation_scores_))])
+
+
+def test_a_metric_that_cannot_be_computed_is_said_before_anything_is_trained():
+    model = made(MLPClassifier, eval_metric="roc_auc")
+    with pytest.raises(ValueError, match="multi_class must be"):
+        model.fit(X, THREE, eval_set=(X, THREE))
+    assert not hasattr(model, "coefs_")
+
+
+@quiet
+def test_lbfgs_that_makes_no_step_keeps_its_weights():
+    model = made(MLPRegressor, early_stopping=True, warm_start=True, alpha=0.0).fit(X, y)
+    model.set_params(early_stopping=False, solver="lbfgs", max_iter=5000, max_fun=10**6).fit(X, y)
+    model.set_params(tol=1e3)
+    before = flat(model).copy()
+    model.fit(X, y, eval_set=(X, y))
+    assert model.n_iter_ == 0
+    assert np.array_equal(flat(model), before)
+
+
+@quiet
+def test_scores_of_another_kind_are_not_compared():
+    model = made(MLPRegressor, early_stopping=True, warm_start=True, max_iter=30, learning_rate_init=0.01).fit(X, y)
+    before = flat(model).copy()
+    model.set_params(loss="absolute_error").fit(X, y)
+    assert max(model.validation_scores_) < 0  # losses alone
+    assert not np.array_equal(flat(model), before)
+    model.set_params(early_stopping=False, eval_metric="r2").fit(X, y, eval_set=(X, y))
+    assert len(model.validation_scores_) == model.n_iter_
+
+
+@quiet
+@pytest.mark.parametrize(
+    ("before", "after"), [("standard", "quantile"), ("quantile", "standard"), ("standard", None)]
+)
+def test_another_scale_is_refused_when_a_fit_goes_on(before, after):
+    if before == after:
+        return
+    model = made(MLPRegressor, scale=before, warm_start=True).fit(X, y)
+    expected = model.predict(X)
+    model.set_params(scale=after)
+    for fit in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=f"scale is {after!r}.*has seen X scaled by a"):
+            fit(X, y)
+    assert np.array_equal(model.predict(X), expected)
+    model.set_params(warm_start=False).fit(X, y)
+
+
+@quiet
 def test_partial_fit_that_diverges_leaves_the_weights_as_they_were():
     model = made(MLPRegressor, solver="sgd", learning_rate_init=0.01).fit(X, y)
     before, curve = flat(model).copy(), list(model.loss_curve_)
@@ -193,7 +254,10 @@ def test_partial_fit_that_diverges_leaves_the_weights_as_they_were():
         model.partial_fit(1e200 * X, y)
     assert np.array_equal(flat(model), before)
     assert model.loss_curve_ == curve
+    afresh = made(MLPRegressor, solver="sgd", learning_rate_init=0.01, warm_start=True)
+    afresh.set_params(initial_weights=([W.copy() for W in model.coefs_], [b.copy() for b in model.intercepts_]))
     model.partial_fit(X, y)
+    np.testing.assert_allclose(model.loss_curve_[-1], afresh.set_params(max_iter=1).fit(X, y).loss_, rtol=1e-9)
 
 
 def test_the_loss_that_is_said_is_the_one_that_is_not_finite():
@@ -355,6 +419,15 @@ def test_a_small_y_that_stops_early_is_hinted_at():
         warnings.simplefilter("ignore")
         scaled = MLPRegressor(random_state=0, scale="standard").fit(data, targets)
     assert scaled.score(data, targets) > 0.5
+
+
+def test_rare_counts_are_no_reason_for_a_hint():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message="Stochastic Optimizer")
+        counts = np.random.default_rng(0).poisson(0.005, 80)
+        counts[3] = 1
+        made(MLPRegressor, loss="poisson", max_iter=20).fit(X, counts)
 
 
 @quiet
