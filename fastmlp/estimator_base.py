@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral, Real
 from operator import is_
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -28,7 +28,7 @@ from fastmlp import builds, checks, estimator_data, formulas
 from fastmlp.architecture import Architecture
 from fastmlp.estimator_parameters import ACTIVATIONS, LOSSES, Parameters, check_parameters
 from fastmlp.estimator_scaling import Scaling, Standard, fitted, kind_of, new_scaler, scaled, scaling
-from fastmlp.estimator_training import Task, Validation, fit_by_batches, fit_by_lbfgs, non_finite
+from fastmlp.estimator_training import Divergence, Task, Validation, fit_by_batches, fit_by_lbfgs
 from fastmlp.formulas import Array
 from fastmlp.layout import layer_views
 from fastmlp.messages import warn
@@ -36,6 +36,7 @@ from fastmlp.sparse import checked, dense
 from fastmlp.threads import threads as as_threads
 
 # What is made of an estimator's attributes and is no part of its state.
+_RECORDS = "loss_curve_", "validation_curve_", "validation_scores_"  # lists that training appends to
 _CACHES = "_network_cache", "_own_generator", "_columns", "_checked", "_scaling_cache"
 
 
@@ -43,8 +44,9 @@ class NetworkCache(NamedTuple):
     """The Network that holds the weights of an estimator, and what it was made of."""
 
     views: tuple[Array, ...] = ()  # coefs_ and intercepts_, while nobody has put others there
-    attributes: tuple[Any, ...] = ()  # the others, as they were found
-    description: Any = None
+    activations: tuple[Any, Any] = (None, None)  # activation and out_activation_, as they were found
+    forward: Any = None  # what a prediction depends on
+    training: Any = None  # and training besides; None if it was made to predict
     build: str = ""
     network: Any = None
 
@@ -61,7 +63,9 @@ def _one_fit(estimator: Any) -> Iterator[None]:
     me = os.getpid(), id(estimator)
     with _fits_lock:
         if me in _fits:
-            raise RuntimeError("this estimator is in the middle of a fit; two threads cannot fit one estimator")
+            raise RuntimeError(
+                "this estimator is in the middle of a fit; two threads cannot fit one estimator, nor can a callback"
+            )
         _fits.add(me)
     try:
         yield
@@ -97,35 +101,33 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     # the net
 
-    _made_of: ClassVar[Any]  # an attrgetter of what a Network is made of besides weights
+    def _forward_description(self) -> tuple[Any, ...]:
+        """What the outputs depend on besides weights."""
+        activation = self.activation
+        return activation if isinstance(activation, str) else tuple(map(str, activation)), self.out_activation_
 
-    def _description(self) -> tuple[Any, ...]:
-        """Whatever a Network is made of besides weights."""
-        activation, dropout = self.activation, self.dropout
-        return (
-            activation if isinstance(activation, str) else tuple(map(str, activation)),
-            dropout if isinstance(dropout, Real) else tuple(dropout),
-            self.out_activation_,
-            self.loss,
-            self.missing_targets,
-            *[getattr(self, name) for name in formulas.LOSS_PARAMETERS.get(self.loss, ())],
-        )
+    def _training_description(self) -> tuple[Any, ...]:
+        """What training depends on besides."""
+        numbers = {name: getattr(self, name) for name in formulas.LOSS_PARAMETERS.get(self.loss, ())}
+        dropout = self.dropout if isinstance(self.dropout, Real) else tuple(self.dropout)
+        return self.loss, dropout, self.missing_targets, numbers
 
-    def _network(self) -> Any:
-        """The Network of the present weights and parameters."""
+    def _network(self, train: bool = False) -> Any:
+        """The Network of the present weights, to predict or to `train` with; only then all parameters count."""
         given = (*self.coefs_, *self.intercepts_)
         cache: NetworkCache = self.__dict__.get("_network_cache", EMPTY)
-        has_weights = len(given) == len(cache.views) and all(map(is_, given, cache.views))
-        attributes = self._made_of(self)
-        has_weights = has_weights and cache.build == builds.current()
-        if has_weights and all(map(is_, attributes, cache.attributes)) and isinstance(self.activation, str):
-            return cache.network
-        description = self._description()
-        if has_weights and description == cache.description:
+        fits = len(given) == len(cache.views) and all(map(is_, given, cache.views))
+        fits = fits and cache.build == builds.current()
+        if fits and not train:
+            known, output = cache.activations
+            if self.activation is known and self.out_activation_ is output and type(known) is str:
+                return cache.network
+        fits = fits and self._forward_description() == cache.forward
+        if fits and (not train or self._training_description() == cache.training):
             return cache.network
         arrays = [np.asarray(array) for array in given]
         single = all(array.dtype == np.float32 for array in arrays)
-        network = self._new_network(self._sizes(arrays), np.float32 if single else np.float64)
+        network = self._new_network(self._sizes(arrays), np.float32 if single else np.float64, train)
         if cache.network is not None:
             moments = cache.network.optimizer_state if "_optimizer" in self.__dict__ else None
         else:
@@ -135,24 +137,23 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         weights, biases = layer_views(network.parameters, network.sizes, True)
         for view, array in zip((*weights, *biases), arrays, strict=True):
             view[...] = array
-        self._publish(network)
+        self._publish(network, train)
         return network
 
-    def _new_network(self, sizes: tuple[int, ...], dtype: Any) -> Any:
-        activation, dropout, output, given_loss, missing, *numbers = self._description()
-        output, loss = ACTIVATIONS.get(output, output), LOSSES.get(given_loss, given_loss)
+    def _new_network(self, sizes: tuple[int, ...], dtype: Any, train: bool) -> Any:
+        activation, output = self._forward_description()
         several = () if isinstance(activation, str) else tuple(ACTIVATIONS.get(name, name) for name in activation)
-        architecture = Architecture.of(
-            sizes,
-            activations=ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else several,
-            output=output,
-            loss=loss if formulas.is_defined(output, loss) else None,  # to predict, any will do
-            dropout=dropout,
-            dtype=np.dtype(dtype),
-            **dict(zip(formulas.LOSS_PARAMETERS.get(given_loss, ()), numbers, strict=True)),
-        )
+        description: dict[str, Any] = {
+            "activations": ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else several,
+            "output": ACTIVATIONS.get(output, output),
+            "dtype": np.dtype(dtype),
+        }
+        if train:
+            loss, dropout, _, numbers = self._training_description()
+            description |= {"loss": LOSSES.get(loss, loss), "dropout": dropout, **numbers}
+        architecture = Architecture.of(sizes, **description)
         network = architecture.network(builds.network(architecture.dtype.name))
-        network.masked = missing == "mask"
+        network.masked = train and self.missing_targets == "mask"
         return network
 
     def _sizes(self, arrays: list[Array]) -> tuple[int, ...]:
@@ -170,17 +171,15 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             )
         return sizes
 
-    def _publish(self, network: Any, made_of: NetworkCache | None = None) -> None:
-        """Make the weights views of a Network that holds them already, at once: other threads may be predicting.
+    def _publish(self, network: Any, train: bool) -> None:
+        """Make the weights views of a Network that holds them already, at once: other threads may be predicting."""
+        training = self._training_description() if train else None
+        forward, activations = self._forward_description(), (self.activation, self.out_activation_)
+        self._take(NetworkCache((), activations, forward, training, builds.current(), network))
 
-        It is made of the present attributes, unless they have changed since then.
-        """
-        weights, biases = layer_views(network.parameters, network.sizes, True)
-        views = (*weights, *biases)
-        if made_of is None:
-            cache = NetworkCache(views, self._made_of(self), self._description(), builds.current(), network)
-        else:
-            cache = made_of._replace(views=views)
+    def _take(self, cache: NetworkCache) -> None:
+        weights, biases = layer_views(cache.network.parameters, cache.network.sizes, True)
+        cache = cache._replace(views=(*weights, *biases))
         self.__dict__.update(coefs_=weights, intercepts_=biases, _network_cache=cache, _moments=None)
 
     def _go_on_with(self, cache: NetworkCache) -> None:
@@ -188,7 +187,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         present = self._network()
         if present is not cache.network:
             cache.network.parameters[...] = present.parameters
-            self._publish(cache.network, cache)
+            self._take(cache)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -201,8 +200,6 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _hidden(self) -> list[int]:
         """Sizes of the hidden layers: hidden_layer_sizes, or n_layers of `width`."""
-        if self.n_layers is not None or self.width is not None:
-            return [100 if self.width is None else int(self.width)] * (1 if self.n_layers is None else self.n_layers)
         given = self.hidden_layer_sizes
         sizes = list(given) if isinstance(given, Iterable) else [given]
         for size in sizes:
@@ -211,7 +208,14 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 raise TypeError(f"hidden_layer_sizes is {given!r} with {size!r} in it; expected whole numbers > 0")
         if any(size <= 0 for size in sizes):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return [int(size) for size in sizes]
+        sizes = [checks.integer(f"hidden_layer_sizes[{i}]", int(size), 1) for i, size in enumerate(sizes)]
+        if self.n_layers is None and self.width is None:
+            return sizes
+        if sizes != [100]:
+            raise ValueError(
+                f"hidden_layer_sizes is {given!r}, and n_layers or width is given, too; expected one of the two ways"
+            )
+        return [100 if self.width is None else int(self.width)] * (1 if self.n_layers is None else self.n_layers)
 
     def fit(
         self,
@@ -274,18 +278,24 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             except BaseException:
                 self.__dict__ = before
                 raise
-            network, epochs = self._network(), len(self.loss_curve_)
+            network = self._network(train=True)
             parameters = network.parameters.copy() if "coefs_" in before else None
+            records = [(name, len(before.get(name) or ())) for name in _RECORDS]
+            epochs = len(self.loss_curve_)
             try:
                 (fit_by_lbfgs if self.solver == "lbfgs" else fit_by_batches)(self, task)
                 if not self._network().is_finite():
-                    raise non_finite("The weights are not finite.")
-            except Exception:
-                if len(self.loss_curve_) == epochs:  # no epoch was made: all is as it was
-                    if parameters is not None and not np.array_equal(network.parameters, parameters):
-                        network.parameters[...] = parameters
-                        network.reset_optimizer()  # whose state has seen what failed
-                    self.__dict__ = before
+                    raise Divergence("The weights are not finite.")
+            except Exception as problem:
+                if not isinstance(problem, Divergence) and len(self.loss_curve_) > epochs:
+                    raise  # as a callback does: what was trained stays
+                if parameters is not None and not np.array_equal(network.parameters, parameters):
+                    network.parameters[...] = parameters
+                    network.reset_optimizer()  # whose state has seen what failed
+                self.__dict__ = before
+                for name, length in records:
+                    if before.get(name) is not None:
+                        del before[name][length:]
                 raise
         return self
 
@@ -318,7 +328,9 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 )
         self.n_outputs_ = outputs
         self._random_state = self._generator()
-        X, y = self._fit_scalers(X, y, goes_on, incremental)
+        X, y = self._fit_scalers(X, y, w, goes_on, incremental)
+        if self._is_masked(y) and not goes_on and not incremental:
+            estimator_data.refuse_unknown(y)
         if goes_on:
             for name, value in self._nothing_learned().items():  # where the attributes were put in by hand
                 self.__dict__.setdefault(name, value)
@@ -371,13 +383,13 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _initialize(self, sizes: list[int], dtype: np.dtype[Any]) -> None:
         """A net as scikit-learn draws it (Glorot and Bengio 2010), and nothing learned so far."""
         self.n_layers_ = len(sizes)
-        network = self._new_network(tuple(sizes), dtype)
+        network = self._new_network(tuple(sizes), dtype, True)
         factor = 2.0 if isinstance(self.activation, str) and self.activation == "logistic" else 6.0
         for W, b in zip(*layer_views(network.parameters, network.sizes, True), strict=True):
             bound = np.sqrt(factor / sum(W.shape))
             W[...] = self._random_state.uniform(-bound, bound, W.shape)
             b[...] = self._random_state.uniform(-bound, bound, b.shape)
-        self._publish(network)
+        self._publish(network, True)
         self.__dict__.update(self._nothing_learned())
         for name in ("_optimizer", "_best_parameters"):
             self.__dict__.pop(name, None)
@@ -428,12 +440,15 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _read_validation(self, X: Any, y: Any, w: Any) -> Validation:
         """Data to measure on, as given, for a metric, and as the net sees it, for its loss."""
-        x, targets = self._read_like_fit(X, y)
+        try:
+            x, targets = self._read_like_fit(X, y)
+        except (ValueError, TypeError) as problem:
+            raise type(problem)(f"of the validation data (eval_set, X_val, y_val): {problem}") from None
         x = checked(x)
         weights = estimator_data.sample_weights("sample_weight_val", w, x.shape[0])
         outputs = self._outputs_for(targets)
         if outputs != self.n_outputs_:
-            raise ValueError(f"y of eval_set has {outputs} outputs; y of fit has {self.n_outputs_}")
+            raise ValueError(f"y of the validation data has {outputs} outputs; y of fit has {self.n_outputs_}")
         in_range = None if weights is None else estimator_data.weights_in_range(weights)
         return Validation(self._scaled(x), self._scaled_targets(targets), in_range, (X, y, weights))
 
@@ -443,7 +458,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     # scaling
 
-    def _fit_scalers(self, X: Any, y: Array, goes_on: bool, incremental: bool) -> tuple[Any, Array]:
+    def _fit_scalers(self, X: Any, y: Array, w: Array | None, goes_on: bool, incremental: bool) -> tuple[Any, Array]:
         """X and y as `scale` wants them, by scalers that are fitted here, or updated by partial_fit."""
         x_scaler, y_scaler = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
         if goes_on and x_scaler is not None and kind_of(x_scaler) != self.scale:
@@ -465,8 +480,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             x_scaler = new_scaler(self.scale, len(X), self._random_state)
             if not is_classifier(self) and self.loss != "poisson":
                 y_scaler = new_scaler(self.scale, len(X), self._random_state)
-        self.x_scaler_ = fitted("X", x_scaler, X, incremental)
-        self.y_scaler_ = None if y_scaler is None else fitted("y", y_scaler, y, incremental)
+        self.x_scaler_ = fitted("X", x_scaler, X, w, incremental)
+        self.y_scaler_ = None if y_scaler is None else fitted("y", y_scaler, y, w, incremental)
         return self._scaled(X), self._scaled_targets(y)
 
     def _scalings(self) -> tuple[Scaling | None, Scaling | None]:
@@ -494,7 +509,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """The outputs for X, in the units of y; or what the output activation would have made them of."""
         if "coefs_" not in self.__dict__:
             check_is_fitted(self)
-        network, threads = self._network(), as_threads(self.n_threads)
+        network, threads = self._network(), as_threads(self.n_threads, "n_threads")
         array = X if type(X) is np.ndarray or type(X) is list else self._array_of_a_known_frame(X)
         of_x, of_y = self._scalings()
         if of_x is not None and array is not None:
@@ -587,7 +602,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         else:
             self._transformed_layer = at
         activations: list[Array] = network.activations_of(
-            self._inputs(X, network), at, at + 1, as_threads(self.n_threads)
+            self._inputs(X, network), at, at + 1, as_threads(self.n_threads, "n_threads")
         )
         self._look_for_overflow("activations", activations[0])
         return activations[0]
@@ -622,7 +637,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         network = self._network()
         X = self._inputs(X, network)
         gradients = np.empty((X.shape[0], network.sizes[-1], X.shape[1]), network.dtype)
-        network.jacobian(X, gradients, as_threads(self.n_threads))
+        network.jacobian(X, gradients, as_threads(self.n_threads, "n_threads"))
         if of_x is not None:
             gradients /= self.x_scaler_.scale_
         if of_y is not None:

@@ -30,16 +30,18 @@ _DATES = (datetime.date, datetime.timedelta, np.datetime64, np.timedelta64)
 
 def refuse_dates(name: str, X: Any) -> None:
     """Dates and durations have numbers, which nobody means when they are taken for them."""
-    dtypes = X.dtypes if hasattr(X, "dtypes") else X.dtype if hasattr(X, "dtype") else None
-    if dtypes is None:
+    columns = list(X.columns) if hasattr(X, "columns") else []
+    dtypes = list(X.dtypes) if columns else [X.dtype] if hasattr(X, "dtype") else []
+    if not columns and not dtypes:
         with suppress(ValueError):  # rows of different lengths, of which scikit-learn will speak
-            dtypes = np.asarray(X).dtype
-    for i, dtype in enumerate(np.atleast_1d(np.asarray(dtypes, object))):
-        if getattr(dtype, "kind", "") in ("M", "m"):
-            where = f"column {X.columns[i]!r} of {name}" if hasattr(X, "columns") else name
+            dtypes = [np.asarray(X).dtype]
+    for i, dtype in enumerate(dtypes):
+        is_temporal = getattr(dtype, "is_temporal", None)  # of polars
+        if getattr(dtype, "kind", "") in ("M", "m") or (callable(is_temporal) and is_temporal()):
+            where = f"column {columns[i]!r} of {name}" if columns else name
             raise ValueError(f"{where} has dtype {dtype}; expected numbers: a date as a number of days, for example")
-    if isinstance(X, np.ndarray) and X.dtype == object:
-        date = next((item for item in X.flat if isinstance(item, _DATES)), None)
+    if any(getattr(dtype, "kind", "") == "O" for dtype in dtypes):
+        date = next((item for item in np.asarray(X).flat if isinstance(item, _DATES)), None)
         if date is not None:
             raise ValueError(f"{name} has the element {date!r}; expected numbers: not datetime, but a number of days")
 
@@ -84,7 +86,10 @@ def numbers(name: str, y: Any, may_miss: bool) -> Array:
                 raise ValueError(f"{name} has dtype object and the element {item!r}; {expected}")
         if may_miss:
             array = np.array([[np.nan if _is_missing(item) else item for item in row] for row in array])
-        return array.astype(np.float64)
+        try:
+            return array.astype(np.float64)
+        except OverflowError:
+            raise ValueError(f"{name} has numbers beyond the range of float64; {expected}") from None
     if array.dtype.kind not in "biufc":  # complex numbers are refused by scikit-learn
         raise ValueError(f"{name} has dtype {array.dtype}; {expected}")
     return array
@@ -142,10 +147,14 @@ def read(estimator: Any, X: Any, y: Any, reset: bool, may_miss: bool) -> tuple[A
         estimator=estimator,
     )
     check_consistent_length(X, y)
-    unknown = np.isnan(y).all(axis=0) if may_miss else np.zeros(1, bool)
+    return X, y
+
+
+def refuse_unknown(y: Array) -> None:
+    """A column of targets (n, n_outputs) that are all missing."""
+    unknown = np.isnan(y).all(axis=0)
     if unknown.any():
         raise ValueError(f"Input y contains NaN. Column {int(np.argmax(unknown))} of y has nothing else")
-    return X, y
 
 
 def column(y: Any) -> Any:
@@ -164,11 +173,15 @@ def sample_weights(name: str, given: Any, rows: int) -> Array | None:
     """Weights (rows,) of float64, none negative and not all zero; None for None."""
     if given is None:
         return None
+    refuse_dates(name, given)
     w: Array = check_array(
         np.full(rows, given) if isinstance(given, Real) else given, ensure_2d=False, dtype=np.float64, input_name=name
     )
     if w.ndim != 1:
-        raise ValueError(f"Sample weights must be 1D array or scalar. {name} has shape {w.shape}; expected ({rows},)")
+        raise ValueError(
+            f"Sample weights must be 1D array or scalar, got {w.ndim}D array. Expected either a scalar value or a 1D "
+            f"array of length {rows}. {name} has shape {w.shape}"
+        )
     if w.shape != (rows,):
         raise ValueError(f"{name}.shape == {w.shape}, expected {(rows,)}!")
     return not_negative(name, w)
@@ -188,7 +201,7 @@ def not_negative(name: str, w: Array) -> Array:
 def weights_in_range(w: Array) -> Array:
     """Weights as they are; where they leave the range of a float32, in the same ratio and 1 in the mean."""
     largest = w.max()
-    if _LARGEST_WEIGHTS[0] <= largest <= _LARGEST_WEIGHTS[1]:
+    if largest == 0 or _LARGEST_WEIGHTS[0] <= largest <= _LARGEST_WEIGHTS[1]:
         return w
     w = w / largest
     scaled: Array = w / w.mean()

@@ -10,6 +10,7 @@ from functools import cache
 from math import inf, isfinite
 from numbers import Integral, Real
 from operator import attrgetter, is_
+from reprlib import Repr
 from textwrap import fill
 from typing import Any, NamedTuple, TypeVar
 
@@ -30,6 +31,10 @@ class Kind(NamedTuple):
     accepts: Callable[[Any], bool]
     words: str  # in scikit-learn's words
     type: str  # in those of a docstring
+
+
+_repr = Repr()
+_repr.maxother = _repr.maxstring = 200
 
 
 class InvalidParameterError(ValueError, TypeError):
@@ -260,7 +265,8 @@ def check_parameters(estimator: Any) -> None:
             *words, last = [kind.words for kind in kinds]
             expected = f"{', '.join(words)} or {last}" if words else last
             raise InvalidParameterError(
-                f"The {name!r} parameter of {type(estimator).__name__} must be {expected}. Got {value!r} instead."
+                f"The {name!r} parameter of {type(estimator).__name__} must be {expected}. Got {_repr.repr(value)} "
+                "instead."
             )
     estimator._checked = values
 

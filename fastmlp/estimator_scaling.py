@@ -103,7 +103,7 @@ def scaling(scaler: Any) -> Scaling | None:
     """What a fitted scaler does; None without one."""
     if scaler is None:
         return None
-    if type(scaler) is StandardScaler and scaler.scale_ is not None and scaler.mean_ is not None:
+    if type(scaler) is StandardScaler and scaler.with_mean and scaler.with_std:
         return Standard(scaler)
     if type(scaler) is QuantileTransformer and scaler.output_distribution == "normal":
         return Normal(scaler)
@@ -124,15 +124,31 @@ def new_scaler(kind: str, rows: int, random_state: np.random.RandomState) -> Any
     ).set_output(transform="default")
 
 
-def fitted(name: str, scaler: Any, array: Array, goes_on: bool) -> Any:
-    """A scaler that knows these rows, beside those that it has seen if it `goes_on`; the given one stays as it is."""
+def fitted(name: str, scaler: Any, array: Array, w: Array | None, goes_on: bool) -> Any:
+    """A scaler that knows these rows, beside those that it has seen if it `goes_on`; the given one stays as it is.
+
+    Rows without weight do not count, the others by their weight for means and variances, and alike for quantiles.
+    """
     array = array.reshape(len(array), -1)
+    if w is not None:
+        array, w = array[w > 0], w[w > 0]
+    if type(scaler) is not StandardScaler:
+        return scaler.fit(array)
+    if goes_on:
+        scaler = copy.deepcopy(scaler)
     with np.errstate(over="ignore", invalid="ignore"):
-        scaler = copy.deepcopy(scaler).partial_fit(array) if goes_on else scaler.fit(array)
-    if type(scaler) is StandardScaler and not np.isfinite([scaler.mean_, scaler.scale_]).all():
+        scaler.partial_fit(array, sample_weight=w)
+    most = np.nanmax(np.abs(array))
+    if not np.isfinite([scaler.mean_, scaler.scale_]).all():
         raise ValueError(
-            f"scale='standard' overflows: {name} has values up to {np.nanmax(np.abs(array)):.3g}, whose mean and "
-            f"variance leave the range of float64; scale {name} before"
+            f"scale='standard' overflows: {name} has values up to {most:.3g}, whose mean and variance leave the "
+            f"range of float64; scale {name} before"
+        )
+    flat = array[:, scaler.var_ == 0]
+    if flat.size and (np.nanmax(flat, axis=0) > np.nanmin(flat, axis=0)).any():
+        raise ValueError(
+            f"scale='standard' underflows: {name} has values up to {most:.3g}, whose variance is 0 in float64; scale "
+            f"{name} before"
         )
     return scaler
 

@@ -90,12 +90,14 @@ class LearningRate:
         return not shrinks
 
 
-def non_finite(what: str) -> ValueError:
-    """The error of a fit that has diverged."""
-    return ValueError(
-        "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-        f"preprocessed. {what} X or y may need scaling, or learning_rate_init is too large."
-    )
+class Divergence(ValueError):
+    """A fit that has come to numbers that are not finite, and has no good weights to end with."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+            f"preprocessed. {what} X or y may need scaling, or learning_rate_init is too large."
+        )
 
 
 def fit_by_batches(mlp: Any, task: Task) -> None:
@@ -106,7 +108,9 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
     if mlp.schedule is not None and incremental:
         raise ValueError("schedule is given, which partial_fit cannot follow: it does not know the end of the run")
     _check_that_the_solver_has_all(mlp)
-    network = mlp._network()
+    if task.w is not None and not task.w.any():  # as of a part in which classes of weight 0 are alone
+        return
+    network = mlp._network(train=True)
     order, held_out = None, None
     if mlp.early_stopping and task.eval_set is None:
         order, held_out = _split(mlp, task)
@@ -122,12 +126,16 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
         )
         size = rows
     epochs, steps = 1 if incremental else mlp.max_iter, -(-rows // size)
-    n_threads = as_threads(mlp.n_threads)
+    n_threads = as_threads(mlp.n_threads, "n_threads")
     if order is None and mlp.shuffle:
         order = np.arange(rows)
     drops = bool(np.any(mlp.dropout))
     callbacks = _EstimatorCallbacks(mlp, network, held_out, task.eval_set, n_threads, incremental)
-    going_on = "_optimizer" in mlp.__dict__ and mlp._state_of == mlp.solver and (incremental or mlp.warm_start)
+    going_on = (
+        "_optimizer" in mlp.__dict__
+        and mlp.__dict__.get("_state_of") == mlp.solver
+        and (incremental or mlp.warm_start)
+    )
     if not going_on:
         network.reset_optimizer()
         mlp._state_of = mlp.solver
@@ -232,6 +240,9 @@ def _is_over(mlp: Any) -> bool:
 def _split(mlp: Any, task: Task) -> tuple[Array, Validation]:
     """The rows to train on, and the others to validate on."""
     X, y, w = task.X, task.y, task.w
+    too_small = "The validation set is too small. Increase 'validation_fraction' or the size of your dataset. "
+    if mlp.validation_fraction == 0:
+        raise ValueError(f"{too_small}validation_fraction is 0; expected more with early_stopping")
     rows, held_out = train_test_split(
         np.arange(X.shape[0]),
         random_state=mlp._random_state,
@@ -240,8 +251,7 @@ def _split(mlp: Any, task: Task) -> tuple[Array, Validation]:
     )
     if len(held_out) < 2:
         raise ValueError(
-            "The validation set is too small. Increase 'validation_fraction' or the size of your dataset. "
-            f"validation_fraction is {mlp.validation_fraction} of {X.shape[0]} samples; expected 2 at least"
+            f"{too_small}validation_fraction is {mlp.validation_fraction} of {X.shape[0]} samples; expected 2 or more"
         )
     for name, part in (("train on", rows), ("validate on", held_out)):
         if w is not None and not w[part].any():
@@ -273,16 +283,16 @@ def _hint(mlp: Any, task: Task, losses: list[float]) -> None:
 def fit_by_lbfgs(mlp: Any, task: Task) -> None:
     """The L-BFGS-B of scipy on the compiled loss and gradient, in float64 whatever X is, as scipy's steps are."""
     _check_that_the_solver_has_all(mlp)
-    dtype = mlp._network().dtype
+    dtype = mlp._network(train=True).dtype
     if dtype != np.float64:
         mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
         mlp.intercepts_ = [b.astype(np.float64) for b in mlp.intercepts_]
-    network = mlp._network()
+    network = mlp._network(train=True)
     x = as_the_core_reads(task.X, network, mlp._name_of_X(""))
     targets = mlp._targets(task.y, network.dtype)
     w = None if task.w is None else np.ascontiguousarray(task.w, network.dtype)
     total = len(x) if w is None else float(w.sum())
-    n_threads = as_threads(mlp.n_threads)
+    n_threads = as_threads(mlp.n_threads, "n_threads")
     callbacks = _EstimatorCallbacks(mlp, network, None, task.eval_set, n_threads)
     accepted = network.parameters.copy()  # those of the last iteration
 
@@ -363,7 +373,10 @@ class _EstimatorCallbacks(FitCallbacks):
         began = perf_counter()
         self._scorer = None
         if mlp.eval_metric is not None and not incremental:
-            self._scorer = check_scoring(mlp, scoring=mlp.eval_metric)
+            try:
+                self._scorer = check_scoring(mlp, scoring=mlp.eval_metric)
+            except (ValueError, TypeError) as problem:
+                raise type(problem)(f"eval_metric is {mlp.eval_metric!r}, which is no scorer: {problem}") from None
             if eval_set is None:
                 raise ValueError(f"eval_metric is {mlp.eval_metric!r} without eval_set=(X, y) in fit")
         self._held_out, self._given = held_out, None if eval_set is None else eval_set.given
@@ -403,7 +416,13 @@ class _EstimatorCallbacks(FitCallbacks):
         assert self._scorer is not None
         assert self._given is not None
         X, y, w = self._given
-        score = self._scorer(self._mlp, X, y) if w is None else self._scorer(self._mlp, X, y, sample_weight=w)
+        try:
+            score = self._scorer(self._mlp, X, y) if w is None else self._scorer(self._mlp, X, y, sample_weight=w)
+        except (ValueError, TypeError) as problem:
+            metric = self._mlp.eval_metric
+            raise type(problem)(
+                f"eval_metric {metric!r} cannot be computed on the validation data: {problem}"
+            ) from None
         self._mlp._go_on_with(self._cache)
         if not isinstance(score, Real):
             raise TypeError(f"eval_metric gave {score!r}; expected a number")
@@ -493,7 +512,7 @@ class _EstimatorCallbacks(FitCallbacks):
         mlp = self._mlp
         said = f"The {what} was {loss} in iteration {mlp.n_iter_}."
         if self._best is None and not (self._held_out is not None and "_best_parameters" in mlp.__dict__):
-            raise non_finite(said)
+            raise Divergence(said)
         curves = [mlp.loss_curve_, self.history.loss] if what == "loss" else []
         if self._validation is not None and what == "loss":
             curves += [mlp.validation_curve_, self.history.validation_loss]

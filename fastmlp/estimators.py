@@ -5,7 +5,6 @@ Here is what a task makes different: labels and probabilities of the one, number
 """
 
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -71,7 +70,6 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
     """
 
     loss: ClassVar[str] = "log_loss"
-    _made_of = attrgetter("activation", "dropout", "out_activation_", "missing_targets")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -156,12 +154,18 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
                     "Multioutput target data is not supported with label binarization. y has several columns; "
                     "expected one of labels, or 0 and 1 in each"
                 )
+            if type_of_target(y) == "unknown":
+                raise ValueError(
+                    f"Unknown label type: unknown. y has dtype {y.dtype} and elements such as {y.flat[0]!r}; "
+                    "expected strings, or numbers of a numeric dtype, as y.astype(int) makes them"
+                )
             check_classification_targets(y)
         if anew:
             known = np.arange(y.shape[1]) if several else unique_labels(y)
             self.classes_ = known if classes is None else unique_labels(classes)
             self.out_activation_ = "softmax" if not several and len(self.classes_) > 2 else "logistic"
             self._sparse_labels = issparse(y)
+            self._columns_of_y: Array | None = None  # whose probabilities they are, where y has some
         return X, self._coded(y, self.warm_start and not anew and classes is None)
 
     def _looked_at(self, name: str, y: Any, masked: bool) -> Any:
@@ -205,15 +209,21 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
         if y.ndim != 2 or issparse(y):
             return False
         if not anew:
-            has_one_label = self.out_activation_ == "softmax" or self.n_outputs_ == 1
-            return bool(has_one_label and y.shape[1] == len(self.classes_) > 1)
+            if self.out_activation_ != "softmax" and self.n_outputs_ > 1:
+                return False
+            if classes is None and self.__dict__.get("_columns_of_y") is None:
+                raise ValueError(
+                    f"The object was not fitted with multilabel input. y has shape {y.shape}; expected a label for "
+                    "each row, or probabilities and, in classes, whose they are"
+                )
+            return True
         if classes is None or y.dtype.kind != "f":
             return False
         return not np.isin(y, (0, 1)).all() or bool((y.sum(axis=1) == 1).all())
 
     def _read_probabilities(self, y: Array, classes: Any, anew: bool) -> Array:
         """Rows of probabilities, in the order of `classes_`; of two classes, that of the second."""
-        given = self.classes_ if classes is None else np.asarray(classes)
+        given: Array = np.asarray(self._columns_of_y if classes is None else classes)
         if given.ndim != 1 or len(np.unique(given)) != len(given) or len(given) != y.shape[1]:
             raise ValueError(f"classes is {classes!r}, and y has {y.shape[1]} columns; expected a label for each")
         if self.class_weight is not None:
@@ -227,6 +237,7 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
             self.classes_ = np.sort(given)
             self.out_activation_ = "softmax" if len(given) > 2 else "logistic"
             self._sparse_labels = False
+        self._columns_of_y = given  # in whose order later rows come, and those of the validation data
         y = y[:, np.argsort(given)]
         return y if self.out_activation_ == "softmax" else y[:, 1:]
 
@@ -234,13 +245,13 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
         return len(self.classes_) if self.out_activation_ == "softmax" else super()._outputs_for(y)
 
     def _read_like_fit(self, X: Any, y: Any) -> tuple[Any, Any]:
-        X, y = self._read_both("y of eval_set", X, y, False)
+        X, y = self._read_both("y", X, y, False)
         if self._are_probabilities(y, False, None):
             return X, self._read_probabilities(y, None, False)
         try:
             return X, self._coded(y, False)
         except ValueError as problem:
-            raise ValueError(f"y of eval_set does not go with y of fit: {problem}") from None
+            raise ValueError(f"y does not go with y of fit: {problem}") from None
 
     def _with_class_weights(self, y: Array, w: Array | None, incremental: bool) -> Array | None:
         given = self.class_weight
@@ -262,10 +273,15 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
             known = slice(None) if not self._is_masked(y) else ~np.isnan(labels)  # one that is missing has weight 1
             if incremental:  # not all classes need be among the rows
                 of_class = {label: of_class.get(label, 1.0) for label in np.unique(labels[known])}
-            weight[known] *= compute_sample_weight(of_class, labels[known])
-        if not np.isfinite(weight).all() or weight.min() < 0 or weight.max() == 0:
+            try:
+                weight[known] *= compute_sample_weight(of_class, labels[known])
+            except (ValueError, TypeError) as problem:
+                raise ValueError(f"class_weight is {self.class_weight!r}: {problem}") from None
+        if not np.isfinite(weight).all() or weight.min() < 0 or (weight.max() == 0 and not incremental):
             raise ValueError(f"class_weight is {self.class_weight!r}; expected weights >= 0, not all of them 0")
-        return weight if w is None else estimator_data.not_negative("sample_weight", weight * w)
+        if w is None or incremental:  # whose rows may all be of classes without weight
+            return weight if w is None else weight * w
+        return estimator_data.not_negative("sample_weight", weight * w)
 
     def _strata(self, y: Array) -> Array | None:
         """The labels that early stopping holds back in proportion; None if it does not."""
@@ -402,10 +418,6 @@ validation_curve_, validation_scores_, best_validation_score_
     [0.0, 1.0, 1.0, 0.0]
     """
 
-    _made_of = attrgetter(
-        "activation", "dropout", "out_activation_", "missing_targets", "loss", "quantile", "huber_delta"
-    )
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.positive_only = self.loss == "poisson"
@@ -429,7 +441,13 @@ validation_curve_, validation_scores_, best_validation_score_
         return self
 
     def _read(self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Any]:
-        self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
+        output = "exp" if self.loss == "poisson" else "identity"
+        if not reset and self.out_activation_ != output:
+            raise ValueError(
+                f"loss is {self.loss!r}, which has the output {output!r}; the fitted net, with which warm_start and "
+                f"partial_fit go on, has {self.out_activation_!r}"
+            )
+        self.out_activation_ = output
         if not reset and "feature_names_in_" not in self.__dict__ and self._is_ready(X, y):
             return X, y
         return self._read_both("y", X, y, reset)
@@ -445,7 +463,7 @@ validation_curve_, validation_scores_, best_validation_score_
         return estimator_data.numbers(name, y, masked)
 
     def _read_like_fit(self, X: Any, y: Any) -> tuple[Any, Any]:
-        return self._read_both("y of eval_set", X, y, False)
+        return self._read_both("y", X, y, False)
 
     def _strata(self, y: Array) -> None:
         return None

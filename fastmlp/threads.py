@@ -69,6 +69,6 @@ def get_num_threads() -> int:
     return number
 
 
-def threads(given: int | None) -> int:
-    """The value of a `threads` argument; None for the current setting."""
-    return get_num_threads() if given is None else integer("threads", given, 1)
+def threads(given: int | None, name: str = "threads") -> int:
+    """The value of an argument; None for the current setting."""
+    return get_num_threads() if given is None else integer(name, given, 1)
