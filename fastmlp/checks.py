@@ -26,19 +26,19 @@ def choice(name: str, given: object, known: Iterable[str]) -> str:
     raise error(f"{name} is {given!r}; expected one of {', '.join(names)}{hint}")
 
 
-_MOST = 2**31 - 1  # what fits into every integer of the core
+MOST = 2**31 - 1  # what fits into every integer of the core
 
 
 def integer(name: str, given: object, least: int) -> int:
-    """A whole number from `least` to _MOST."""
+    """A whole number from `least` to MOST."""
     try:
         if isinstance(given, (bool, np.bool_)):
             raise TypeError
         value = operator.index(given)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} is {given!r}; expected an integer >= {least}") from None
-    if not least <= value <= _MOST:
-        raise ValueError(f"{name} is {value}; expected an integer from {least} to {_MOST}")
+    if not least <= value <= MOST:
+        raise ValueError(f"{name} is {value}; expected an integer from {least} to {MOST}")
     return value
 
 

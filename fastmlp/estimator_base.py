@@ -203,12 +203,16 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         given = self.hidden_layer_sizes
         sizes = list(given) if isinstance(given, Iterable) else [given]
         for size in sizes:
+            if type(size) is int:
+                continue
             whole = isinstance(size, Integral) or (isinstance(size, Real) and float(size).is_integer())
             if isinstance(size, (bool, np.bool_)) or not whole:
                 raise TypeError(f"hidden_layer_sizes is {given!r} with {size!r} in it; expected whole numbers > 0")
         if any(size <= 0 for size in sizes):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        sizes = [checks.integer(f"hidden_layer_sizes[{i}]", int(size), 1) for i, size in enumerate(sizes)]
+        if any(size > checks.MOST for size in sizes):
+            raise ValueError(f"hidden_layer_sizes is {given!r}; expected at most {checks.MOST} neurons in a layer")
+        sizes = [int(size) for size in sizes]
         if self.n_layers is None and self.width is None:
             return sizes
         if sizes != [100]:
@@ -432,6 +436,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return y
         if self.out_activation_ == "exp" and np.nanmin(y) < 0:
             raise ValueError(f"{name} has the negative value {np.nanmin(y)}; loss='poisson' expects y >= 0")
+        if y.dtype == dtype:
+            return np.ascontiguousarray(y.reshape(len(y), -1))
         with np.errstate(over="ignore"):
             targets: Array = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
         if np.isinf(targets).any():
@@ -477,9 +483,10 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return self._scaled(X), self._scaled_targets(y)
         if not goes_on or x_scaler is None:
             incremental, y_scaler = False, None
-            x_scaler = new_scaler(self.scale, len(X), self._random_state)
+            rows = len(X) if w is None else np.count_nonzero(w)
+            x_scaler = new_scaler(self.scale, rows, self._random_state)
             if not is_classifier(self) and self.loss != "poisson":
-                y_scaler = new_scaler(self.scale, len(X), self._random_state)
+                y_scaler = new_scaler(self.scale, rows, self._random_state)
         self.x_scaler_ = fitted("X", x_scaler, X, w, incremental)
         self.y_scaler_ = None if y_scaler is None else fitted("y", y_scaler, y, w, incremental)
         return self._scaled(X), self._scaled_targets(y)

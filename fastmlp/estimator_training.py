@@ -129,7 +129,7 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
     n_threads = as_threads(mlp.n_threads, "n_threads")
     if order is None and mlp.shuffle:
         order = np.arange(rows)
-    drops = bool(np.any(mlp.dropout))
+    drops = _drops(mlp)
     callbacks = _EstimatorCallbacks(mlp, network, held_out, task.eval_set, n_threads, incremental)
     going_on = (
         "_optimizer" in mlp.__dict__
@@ -196,12 +196,17 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
 def _check_that_the_solver_has_all(mlp: Any) -> None:
     """An option that a solver has not would be ignored."""
     for name, (off, solvers) in _OPTIONS.items():
+        if mlp.solver in solvers:
+            continue
         given = getattr(mlp, name)
-        is_off = not np.any(given) if name == "dropout" else given is off or given == off
-        if mlp.solver not in solvers and not is_off:
+        if _drops(mlp) if name == "dropout" else given is not off and given != off:
             *most, last = solvers
             rest = f"{', '.join(most)} and {last}"
             raise ValueError(f"{name} is {given!r}, which solver={mlp.solver!r} has not; it goes with {rest}")
+
+
+def _drops(mlp: Any) -> bool:
+    return bool(mlp.dropout != 0 if isinstance(mlp.dropout, float) else np.any(mlp.dropout))
 
 
 def _step(mlp: Any) -> Any:

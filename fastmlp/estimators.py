@@ -219,7 +219,8 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
             return True
         if classes is None or y.dtype.kind != "f":
             return False
-        return not np.isin(y, (0, 1)).all() or bool((y.sum(axis=1) == 1).all())
+        are_labels = (np.isin(y, (0, 1)) | np.isnan(y)).all()
+        return bool(not are_labels or (y.sum(axis=1) == 1).all())
 
     def _read_probabilities(self, y: Array, classes: Any, anew: bool) -> Array:
         """Rows of probabilities, in the order of `classes_`; of two classes, that of the second."""

@@ -4,6 +4,7 @@ Each is taken for what it is, or refused by name before anything changes; for `f
 and without. Not here: what becomes of them in training (test_estimators_training.py).
 """
 
+import datetime
 import tracemalloc
 import warnings
 
@@ -14,7 +15,7 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
 from fastmlp import MLPClassifier, MLPRegressor, estimator_training
@@ -594,3 +595,140 @@ def test_a_first_part_without_spread_does_not_decide_for_ever():
         model.partial_fit(X + 1, y)
     assert model.score(X + 1, y) > 0.8
     assert np.array_equal(before.mean_, mean)
+
+
+# Rows of probabilities, in the order of `classes`
+
+
+def test_later_rows_of_probabilities_come_in_the_order_of_classes():
+    share = 1 / (1 + np.exp(-3 * X[:, 0]))
+    rows = np.stack([share, 1 - share], axis=1)
+    model = classifier(learning_rate_init=0.01).partial_fit(X, rows, classes=["pos", "neg"])
+    for _ in range(200):
+        model.partial_fit(X, rows)
+    assert model.predict([[2.0, 0, 0], [-2.0, 0, 0]]).tolist() == ["pos", "neg"]
+    P, order = RNG.dirichlet([0.1, 0.1, 0.1], 60), [2, 0, 1]
+    ends = []
+    for columns in ([0, 1, 2], order):
+        model = classifier(early_stopping=True, warm_start=True, max_iter=20)
+        given = P[:, columns]
+        model.fit(X, given, classes=columns, eval_set=(X, given)).fit(X, given, X_val=X, y_val=given)
+        ends.append((model.validation_curve_, model.loss_curve_))
+    np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=1e-12)
+    np.testing.assert_allclose(ends[0][1], ends[1][1], rtol=1e-12)
+
+
+def test_a_fit_on_labels_does_not_go_on_with_rows():
+    model = classifier(warm_start=True).fit(X, THREE)
+    for fit in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="The object was not fitted with multilabel input"):
+            fit(X, np.eye(3)[THREE].astype(int))
+
+
+# Dates, once more
+
+
+@pytest.mark.parametrize("column", [[datetime.date(2020, 1, 1)] * 60, pd.period_range("2020-01-01", periods=60)])
+def test_dates_as_objects_are_named(column):
+    frame = pd.DataFrame({"a": X[:, 0], "b": pd.Series(list(column), dtype=object)})
+    if isinstance(column, list):
+        with pytest.raises(ValueError, match=r"X has the element datetime\.date"):
+            regressor().fit(frame, y)
+    with pytest.raises(ValueError, match="y has"):
+        regressor().fit(X, frame["b"])
+
+
+def test_dates_are_no_weights():
+    with pytest.raises(ValueError, match="sample_weight has dtype datetime64"):
+        regressor().fit(X, y, sample_weight=np.full(60, np.datetime64("2020-01-01")))
+
+
+# Masks, part by part
+
+
+def test_parts_may_miss_a_target_wholly():
+    targets = np.stack([y, y], axis=1)
+    model = regressor(missing_targets="mask").fit(X, targets)
+    model.partial_fit(X[:1], [[1.0, np.nan]])
+    model.fit(X, targets, eval_set=(X[:1], [[1.0, np.nan]]))
+    labels = np.stack([c, 1 - c], axis=1).astype(float)
+    labels[0, 0] = np.nan
+    assert classifier(missing_targets="mask").partial_fit(X, labels, classes=[0, 1]).out_activation_ == "logistic"
+
+
+def test_a_part_without_weight_makes_no_step():
+    model = classifier(class_weight={0: 0, 1: 1}).partial_fit(X, c, classes=[0, 1])
+    before = flat(model).copy()
+    model.partial_fit(X[c == 0][:3], [0] * 3)
+    assert np.array_equal(flat(model), before)
+    assert model.t_ == 60
+
+
+# Weights and scales
+
+
+@pytest.mark.parametrize("scale", ["standard", "quantile"])
+@pytest.mark.parametrize("make", [regressor, classifier])
+def test_rows_without_weight_do_not_count_for_scaling(make, scale):
+    keep = np.arange(60) < 45
+    spoiled = np.where(keep[:, None], X, 1e6 * X)
+    targets = np.where(keep, y, 1e6) if make is regressor else c
+    weighted = make(scale=scale, solver="lbfgs").fit(spoiled, targets, sample_weight=keep.astype(float))
+    alone = make(scale=scale, solver="lbfgs").fit(X[keep], targets[keep])
+    np.testing.assert_allclose(weighted.predict(X), alone.predict(X), rtol=1e-4, atol=1e-4)
+
+
+def test_weights_count_in_the_means_of_scaling():
+    w = RNG.integers(1, 4, 60)
+    model = regressor(scale="standard").fit(X, y, sample_weight=w)
+    np.testing.assert_allclose(model.x_scaler_.mean_, np.repeat(X, w, axis=0).mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(model.y_scaler_.var_, np.repeat(y, w).var(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_values_whose_variance_underflows_are_said(name):
+    data, targets = (X * 1e-200, y) if name == "X" else (X, y * 1e-200)
+    with pytest.raises(ValueError, match=f"scale='standard' underflows: {name} has values up to"):
+        regressor(scale="standard").fit(data, targets)
+
+
+def test_a_scaler_without_mean_is_used_as_it_is():
+    model = regressor(scale="standard").fit(X, y)
+    model.x_scaler_ = StandardScaler(with_mean=False).fit(X + 3)
+    A = model.x_scaler_.transform(X)
+    A = np.maximum(A @ model.coefs_[0] + model.intercepts_[0], 0) @ model.coefs_[1] + model.intercepts_[1]
+    np.testing.assert_allclose(model.predict(X), model.y_scaler_.inverse_transform(A)[:, 0], rtol=1e-9)
+
+
+# Messages
+
+
+@pytest.mark.parametrize(
+    ("parameters", "given", "more", "said"),
+    [
+        ({}, c.astype(object), {}, r"Unknown label type: unknown.*y\.astype\(int\)"),
+        ({"class_weight": {0: "a", 1: 3}}, c, {}, "class_weight is"),
+        ({"early_stopping": True, "validation_fraction": 0.0}, c, {}, "The validation set is too small"),
+        ({"hidden_layer_sizes": (2**40,)}, c, {}, "hidden_layer_sizes is"),
+        ({"hidden_layer_sizes": (5, 5), "width": 3}, c, {}, "expected one of the two ways"),
+        ({"hidden_layer_sizes": (5,), "n_layers": 2}, c, {}, "expected one of the two ways"),
+        ({"n_threads": 2**31}, c, {}, "n_threads is"),
+        ({"eval_metric": "no_such_score"}, c, {"eval_set": (X, c)}, "eval_metric is 'no_such_score'"),
+        ({"eval_metric": "r2"}, ["a", "b"] * 30, {"eval_set": (X, ["a", "b"] * 30)}, "eval_metric 'r2' cannot"),
+        (
+            {"eval_metric": lambda m, X, y: 1.0}, c, {"X_val": X, "y_val": c, "sample_weight_val": np.ones(60)},
+            "eval_metric",
+        ),
+        ({}, c, {"X_val": np.where(np.eye(60, 3), np.nan, X), "y_val": c}, "of the validation data"),
+        ({}, c, {"X_val": X, "y_val": c[:5]}, "of the validation data"),
+        ({}, c, {"X_val": X, "y_val": c + 7}, "of the validation data"),
+    ],
+)  # fmt: skip
+def test_an_error_names_what_it_is_about(parameters, given, more, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        classifier(**parameters).fit(X, given, **more)
+
+
+def test_numbers_beyond_float64_are_named():
+    with pytest.raises(ValueError, match="y has numbers beyond the range of float64"):
+        regressor().fit(X, [10**400] * 60)

@@ -89,6 +89,42 @@ def test_another_activation_counts_from_the_next_prediction_on(kind):
     assert np.array_equal(after, model.predict(X) if kind is MLPRegressor else model.predict_proba(X))
 
 
+@quiet
+@pytest.mark.parametrize("task", list(TASKS))
+def test_parameters_of_the_next_fit_do_not_count_in_a_prediction(task):
+    kind, targets = TASKS[task]
+    model = made(kind).fit(X, targets)
+    expected = model.predict(X)
+    changes = [{"hidden_layer_sizes": (3, 3), "dropout": [0.1, 0.2]}, {"dropout": 1.0}, {"missing_targets": "mask"}]
+    if kind is MLPRegressor:
+        changes += [{"loss": "poisson"}, {"loss": "quantile", "quantile": 5}, {"huber_delta": -1}]
+    for change in changes:
+        model.set_params(**change)
+        assert np.array_equal(model.predict(X), expected)
+        assert np.array_equal(pickle.loads(pickle.dumps(model)).predict(X), expected)
+
+
+@quiet
+def test_a_loss_with_another_output_is_refused_when_a_fit_goes_on():
+    model = made(MLPRegressor, warm_start=True).fit(X, np.exp(y))
+    model.set_params(loss="poisson")
+    for fit in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="loss is 'poisson', which has the output 'exp'"):
+            fit(X, np.exp(y))
+    assert model.out_activation_ == "identity"
+
+
+@quiet
+def test_attributes_of_scikit_learns_estimator_make_one_of_ours():
+    from sklearn import neural_network
+
+    theirs = neural_network.MLPClassifier((5,), max_iter=5, random_state=0).fit(X, THREE)
+    ours = made(MLPClassifier)
+    ours.__dict__.update(theirs.__dict__)
+    assert np.array_equal(ours.predict(X), theirs.predict(X))
+    ours.partial_fit(X, THREE)
+
+
 # Options that change between fits
 
 
@@ -200,11 +236,38 @@ def test_a_fit_that_diverges_with_a_metric_ends_with_the_best_weights_too():
     assert np.array_equal(flat(model), seen[int(np.nanargmax(model.validation_scores_))])
 
 
+@quiet
 def test_a_metric_that_cannot_be_computed_is_said_before_anything_is_trained():
     model = made(MLPClassifier, eval_metric="roc_auc")
-    with pytest.raises(ValueError, match="multi_class must be"):
+    with pytest.raises(ValueError, match=r"eval_metric 'roc_auc' cannot be computed.*multi_class must be"):
         model.fit(X, THREE, eval_set=(X, THREE))
     assert not hasattr(model, "coefs_")
+    model.set_params(eval_metric=None).fit(X, THREE)
+    expected = model.predict(X)
+    with pytest.raises(ValueError, match="eval_metric"):
+        model.set_params(eval_metric="roc_auc").fit(X[:, :2], THREE, eval_set=(X[:, :2], THREE))
+    assert np.array_equal(model.predict(X), expected)
+
+
+@quiet
+def test_a_fit_that_diverges_later_leaves_all_as_it_was():
+    model = made(MLPRegressor, scale="standard").fit(X, y)
+    before, curve, expected = flat(model).copy(), list(model.loss_curve_), model.predict(X)
+    model.set_params(solver="sgd", learning_rate_init=0.1, activation="identity", max_iter=100, scale=None)
+    model.set_params(hidden_layer_sizes=(30,))
+    with pytest.raises(ValueError, match="non-finite"):
+        model.fit(5 * X[:, :2], y)
+    assert np.array_equal(flat(model), before)
+    assert model.loss_curve_ == curve
+    assert model.n_features_in_ == 3
+    assert np.array_equal(model.set_params(activation="relu").predict(X), expected)
+    model.set_params(
+        scale="standard", warm_start=True, hidden_layer_sizes=(5,), learning_rate_init=50.0, momentum=1.0
+    )
+    with pytest.raises(ValueError, match="non-finite"):
+        model.fit(X, y)
+    assert np.array_equal(flat(model), before)
+    assert model.loss_curve_ == curve
 
 
 @quiet
