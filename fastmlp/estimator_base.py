@@ -483,7 +483,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return self._scaled(X), self._scaled_targets(y)
         if not goes_on or x_scaler is None:
             incremental, y_scaler = False, None
-            rows = len(X) if w is None else np.count_nonzero(w)
+            rows = len(X) if w is None else int(np.count_nonzero(w))
             x_scaler = new_scaler(self.scale, rows, self._random_state)
             if not is_classifier(self) and self.loss != "poisson":
                 y_scaler = new_scaler(self.scale, rows, self._random_state)
