@@ -198,7 +198,8 @@ class Parameters:
     )  # fmt: skip
     eval_metric: Any = _row(
         None, _METRIC, _CALLABLE, _NONE,
-        does="Any scorer of scikit-learn, to be computed on the validation data of `fit` after each epoch.",
+        does="Any scorer of scikit-learn, computed on the validation data of `fit` before the first epoch and after "
+        "each.",
     )  # fmt: skip
     scale: Any = _row(
         None, _names("standard", "quantile"), _NONE,
