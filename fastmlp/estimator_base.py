@@ -104,6 +104,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _forward_description(self) -> tuple[Any, ...]:
         """What the outputs depend on besides weights."""
         activation = self.activation
+        if not isinstance(activation, Iterable):
+            raise TypeError(f"activation is {activation!r}; expected a name, or one for each hidden layer")
         return activation if isinstance(activation, str) else tuple(map(str, activation)), self.out_activation_
 
     def _training_description(self) -> tuple[Any, ...]:
@@ -279,20 +281,19 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             before = self.__dict__.copy()
             try:
                 task = self._task(X, y, sample_weight, validation, incremental, classes)
+                network = self._network(train=True)
             except BaseException:
                 self.__dict__ = before
                 raise
-            network = self._network(train=True)
             parameters = network.parameters.copy() if "coefs_" in before else None
             records = [(name, len(before.get(name) or ())) for name in _RECORDS]
-            epochs = len(self.loss_curve_)
             try:
                 (fit_by_lbfgs if self.solver == "lbfgs" else fit_by_batches)(self, task)
                 if not self._network().is_finite():
                     raise Divergence("The weights are not finite.")
-            except Exception as problem:
-                if not isinstance(problem, Divergence) and len(self.loss_curve_) > epochs:
-                    raise  # as a callback does: what was trained stays
+            except Exception:
+                if self.__dict__.pop("_callback_raised", False):  # what was trained stays
+                    raise
                 if parameters is not None and not np.array_equal(network.parameters, parameters):
                     network.parameters[...] = parameters
                     network.reset_optimizer()  # whose state has seen what failed
@@ -334,7 +335,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._random_state = self._generator()
         X, y = self._fit_scalers(X, y, w, goes_on, incremental)
         if self._is_masked(y) and not goes_on and not incremental:
-            estimator_data.refuse_unknown(y)
+            estimator_data.refuse_unknown(y if w is None else y[w > 0])
         if goes_on:
             for name, value in self._nothing_learned().items():  # where the attributes were put in by hand
                 self.__dict__.setdefault(name, value)
@@ -451,6 +452,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         except (ValueError, TypeError) as problem:
             raise type(problem)(f"of the validation data (eval_set, X_val, y_val): {problem}") from None
         x = checked(x)
+        if targets.dtype.kind == "f" and np.isnan(targets).all():
+            raise ValueError("y of the validation data contains NaN and nothing else; expected some numbers")
         weights = estimator_data.sample_weights("sample_weight_val", w, x.shape[0])
         outputs = self._outputs_for(targets)
         if outputs != self.n_outputs_:
@@ -553,11 +556,13 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _inputs(self, X: Any, network: Any) -> Any:
         """X, looked at and scaled, as the core takes it."""
-        X = checked(estimator_data.samples(self, X))
+        X = checked(estimator_data.samples(self, X, dtype=estimator_data.DTYPES))
         columns, expected = X.shape[1], network.sizes[0]
         if columns != expected:  # where nobody has said so: it is n_features_in_ else
             name = type(self).__name__
             raise ValueError(f"X has {columns} features, but {name} is expecting {expected} features as input.")
+        if self._scalings()[0] is not None and network.dtype == np.float64:
+            X = dense(X).astype(np.float64, copy=False)  # so that it is scaled in the precision of the net
         return estimator_data.as_the_core_reads(self._scaled(X), network, self._name_of_X())
 
     def _name_of_X(self, of: str = "") -> str:

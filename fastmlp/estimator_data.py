@@ -20,7 +20,7 @@ from fastmlp.messages import warn
 from fastmlp.sparse import by_rows
 
 _SPARSE = ["csr", "csc"]
-_DTYPES = (np.float64, np.float32)
+DTYPES = (np.float64, np.float32)
 # The largest weight of a sample up to which, and from which on, weights are taken as they are.
 _LARGEST_WEIGHTS = 1e-20, 1e20
 
@@ -126,7 +126,7 @@ def read(estimator: Any, X: Any, y: Any, reset: bool, may_miss: bool) -> tuple[A
     refuse_dates("X", X)
     if reset and not may_miss:
         both: tuple[Any, Any] = validate_data(
-            estimator, X, y, accept_sparse=_SPARSE, multi_output=True, dtype=_DTYPES, reset=True
+            estimator, X, y, accept_sparse=_SPARSE, multi_output=True, dtype=DTYPES, reset=True
         )
         return both
     if y is None:
@@ -134,9 +134,9 @@ def read(estimator: Any, X: Any, y: Any, reset: bool, may_miss: bool) -> tuple[A
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
         )
     if reset:
-        X = validate_data(estimator, X, accept_sparse=_SPARSE, dtype=_DTYPES, reset=True)
+        X = validate_data(estimator, X, accept_sparse=_SPARSE, dtype=DTYPES, reset=True)
     else:
-        X = samples(estimator, X, dtype=_DTYPES)
+        X = samples(estimator, X, dtype=DTYPES)
     y = check_array(
         y,
         accept_sparse="csr",

@@ -56,6 +56,7 @@ class Normal:
 
     def apply(self, X: Array) -> Array:
         """X (m, columns), scaled."""
+        X = X.astype(np.float64, copy=False)  # in which an edge is seen, and a negative is one
         level = np.empty(X.shape)
         for j in range(self.columns):
             level[:, j] = np.interp(X[:, j], self._known[j], self._levels)
@@ -134,11 +135,14 @@ def fitted(name: str, scaler: Any, array: Array, w: Array | None, goes_on: bool)
         array, w = array[w > 0], w[w > 0]
     if type(scaler) is not StandardScaler:
         return scaler.fit(array)
+    before = scaler
     if goes_on:
         scaler = copy.deepcopy(scaler)
     with np.errstate(over="ignore", invalid="ignore"):
         scaler.partial_fit(array, sample_weight=w)
-    most = np.nanmax(np.abs(array))
+    if not np.isfinite([scaler.mean_, scaler.scale_]).all():
+        _keep_what_was_known(scaler, before if goes_on else None, array, name)
+    most = np.nanmax(np.abs(array), initial=0)
     if not np.isfinite([scaler.mean_, scaler.scale_]).all():
         raise ValueError(
             f"scale='standard' overflows: {name} has values up to {most:.3g}, whose mean and variance leave the "
@@ -153,6 +157,19 @@ def fitted(name: str, scaler: Any, array: Array, w: Array | None, goes_on: bool)
     return scaler
 
 
+def _keep_what_was_known(scaler: Any, before: Any, array: Array, name: str) -> None:
+    """Of columns whose numbers are all missing here, what an earlier scaler has known."""
+    unknown: Array = np.asarray(np.isnan(array).all(axis=0))
+    if before is None and unknown.any():
+        at = int(np.argmax(unknown))
+        raise ValueError(
+            f"Input {name} contains NaN. Column {at} of {name} has nothing else, so that there is no mean"
+        )
+    for attribute in ("mean_", "var_", "scale_", "n_samples_seen_") if before is not None else ():
+        known = np.broadcast_to(getattr(before, attribute), unknown.shape)
+        setattr(scaler, attribute, np.where(unknown, known, getattr(scaler, attribute)))
+
+
 def scaled(name: str, by: Scaling, array: Array) -> Array:
     """An array (m, columns) or (m,), scaled, in its own precision; an error where that is beyond float64."""
     array = array.reshape(len(array), -1)
@@ -163,4 +180,4 @@ def scaled(name: str, by: Scaling, array: Array) -> Array:
             f"scaling overflows: {name} has values up to {most:.3g}, which {by.name} takes beyond float64; scale "
             f"{name} before"
         )
-    return result.astype(array.dtype if array.dtype.kind == "f" else np.float64, copy=False)
+    return result.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)

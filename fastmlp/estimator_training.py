@@ -136,9 +136,6 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
         and mlp.__dict__.get("_state_of") == mlp.solver
         and (incremental or mlp.warm_start)
     )
-    if not going_on:
-        network.reset_optimizer()
-        mlp._state_of = mlp.solver
     if not (incremental and going_on):
         how = mlp.learning_rate if mlp.solver == "sgd" else "constant"
         mlp._optimizer = LearningRate(mlp.learning_rate_init, mlp.learning_rate_init, how, mlp.power_t)
@@ -153,6 +150,9 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
                 places = np.arange(rows)  # what sklearn.utils.shuffle does, without a fifth of the time of a fit
                 mlp._random_state.shuffle(places)
                 order = order[places]
+            if method is None and not going_on:  # after all that may fail
+                network.reset_optimizer()
+                mlp._state_of = mlp.solver
             if method is None or mlp._optimizer.learning_rate != rate:
                 method = _step(mlp)
             epoch_steps = Steps(
@@ -258,6 +258,8 @@ def _split(mlp: Any, task: Task) -> tuple[Array, Validation]:
         raise ValueError(
             f"{too_small}validation_fraction is {mlp.validation_fraction} of {X.shape[0]} samples; expected 2 or more"
         )
+    if y.dtype.kind == "f" and np.isnan(y[held_out]).all():
+        raise ValueError("y contains NaN and nothing else in the rows that early_stopping holds back")
     for name, part in (("train on", rows), ("validate on", held_out)):
         if w is not None and not w[part].any():
             raise ValueError(f"sample_weight is zero for every row to {name}; expected at least one weight > 0")
@@ -399,6 +401,14 @@ class _EstimatorCallbacks(FitCallbacks):
         line = as_progress(mlp.progress, mlp.max_iter)  # after all that may fail, as a bar shows at once
         go_on = partial(mlp._go_on_with, self._cache)
         super().__init__(mlp, lambda: None, go_on, began, mlp.max_time, calls, batch_calls, line)
+
+    def ask(self, calls: list[Callback]) -> bool:
+        """Whether any of these callbacks answers true; what they raise ends the fit, and what was trained stays."""
+        try:
+            return super().ask(calls)
+        except Exception:
+            self._mlp._callback_raised = True
+            raise
 
     def _begin_scores(self) -> None:
         """Go on with the records of the last fit, or begin anew where there were none, or other scores."""

@@ -14,6 +14,7 @@ MAX_SPARSE_SHARE = 0.15
 MIN_DENSE_NEURONS = 32
 MAX_DENSE_BYTES = 2**28
 MAX_COLUMN = 2**31 - 1  # the highest number of a column
+_ALIGNED: Any = ("C_CONTIGUOUS", "ALIGNED")  # as the core reads arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +72,10 @@ def by_rows(X: Any, network: Any) -> Any:
     """An array, or what `checked` gives, as the Network takes it: an ndarray without gaps, or a CSR."""
     dtype, shape = network.dtype, X.shape
     if isinstance(X, np.ndarray):
-        return np.ascontiguousarray(X, dtype)
+        return np.require(X, dtype, _ALIGNED)
     elements = shape[0] * shape[1]
     is_dense = X.nnz > MAX_SPARSE_SHARE * elements
     if is_dense and network.sizes[1] >= MIN_DENSE_NEURONS and elements * dtype.itemsize <= MAX_DENSE_BYTES:
         return np.ascontiguousarray(X.toarray(), dtype)
-    indices, indptr = X.indices.astype(np.int32, copy=False), X.indptr.astype(np.int64, copy=False)
-    return CSR(np.ascontiguousarray(X.data, dtype), indices, indptr, shape)
+    indices, indptr = np.require(X.indices, np.int32, _ALIGNED), np.require(X.indptr, np.int64, _ALIGNED)
+    return CSR(np.require(X.data, dtype, _ALIGNED), indices, indptr, shape)

@@ -7,6 +7,8 @@ and without. Not here: what becomes of them in training (test_estimators_trainin
 import datetime
 import tracemalloc
 import warnings
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -732,3 +734,73 @@ def test_an_error_names_what_it_is_about(parameters, given, more, said):
 def test_numbers_beyond_float64_are_named():
     with pytest.raises(ValueError, match="y has numbers beyond the range of float64"):
         regressor().fit(X, [10**400] * 60)
+
+
+# Any type of array, again
+
+
+@pytest.mark.parametrize("scale", [None, "standard", "quantile"])
+@pytest.mark.parametrize("make", [regressor, classifier])
+def test_whole_numbers_of_any_type_are_scaled_alike(make, scale):
+    whole = np.random.default_rng(0).integers(0, 7, (60, 3))
+    model = make(scale=scale).fit(whole, THREE)
+    expected, hidden = model.predict(whole.astype(float)), model.transform(whole.astype(float))
+    for dtype in ("uint8", "uint16", "uint64", "int8", "int64", "float16", "float32", "longdouble"):
+        for asked in (whole.astype(dtype), pd.DataFrame(whole.astype(dtype)), np.asfortranarray(whole.astype(dtype))):
+            np.testing.assert_allclose(model.predict(asked), expected, rtol=1e-6)
+            np.testing.assert_allclose(model.transform(asked), hidden, rtol=1e-6, atol=1e-9)
+    yes = whole > 3
+    model = make(scale=scale).fit(yes, THREE)
+    for asked in (yes, yes.tolist(), pd.DataFrame(yes)):
+        np.testing.assert_allclose(model.predict(asked), model.predict(yes.astype(float)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("method", ["predict", "transform", "fit"])
+def test_arrays_that_are_not_aligned_are_read(method, dtype):
+    given = X.astype(dtype)
+    odd = np.frombuffer(bytearray(b"\0" + given.tobytes()), dtype, offset=1).reshape(given.shape)
+    assert not odd.flags.aligned
+    if method == "fit":
+        assert np.array_equal(flat(regressor().fit(odd, y)), flat(regressor().fit(given, y)))
+        return
+    model = regressor().fit(given, y)
+    assert np.array_equal(getattr(model, method)(odd), getattr(model, method)(given))
+
+
+@pytest.mark.parametrize("scale", [None, "standard", "quantile"])
+def test_lists_of_objects_are_numbers_or_refused(scale):
+    model = regressor(scale=scale).fit(X, y)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.predict([[1.0, None, 2.0]])
+    for row in ([Decimal("1.5")] * 3, [10**30, 1, 2], [Fraction(1, 2)] * 3):
+        np.testing.assert_allclose(model.predict([row]), model.predict([list(map(float, row))]), rtol=1e-12)
+
+
+# Masks and scales
+
+
+def test_a_column_of_which_a_part_knows_nothing_keeps_its_scale():
+    targets = np.stack([y, 5 + 3 * y], axis=1)
+    model = regressor(missing_targets="mask", scale="standard").partial_fit(X, targets)
+    mean = model.y_scaler_.mean_.copy()
+    some = np.stack([np.full(60, np.nan), targets[:, 1] + 1], axis=1)
+    model.partial_fit(X, some)
+    np.testing.assert_allclose(model.y_scaler_.mean_, [mean[0], mean[1] + 0.5], rtol=1e-9)
+    model.partial_fit(X, targets)
+    np.testing.assert_allclose(model.y_scaler_.mean_[0], mean[0], rtol=1e-9)
+    with pytest.raises(ValueError, match="Column 0 of y has nothing else"):
+        regressor(missing_targets="mask", scale="standard").partial_fit(X, some)
+
+
+@pytest.mark.parametrize("scale", [None, "standard"])
+def test_targets_that_are_missing_wherever_there_is_weight_are_refused(scale):
+    targets = np.stack([np.where(np.arange(60) < 30, np.nan, y), y], axis=1)
+    with pytest.raises(ValueError, match="Column 0 of y has nothing else"):
+        regressor(missing_targets="mask", scale=scale).fit(X, targets, sample_weight=np.arange(60) < 30)
+
+
+def test_validation_data_without_any_target_are_refused():
+    targets, nothing = np.stack([y, y], axis=1), np.full((60, 2), np.nan)
+    with pytest.raises(ValueError, match="y of the validation data contains NaN and nothing else"):
+        regressor(missing_targets="mask").fit(X, targets, eval_set=(X, nothing))

@@ -328,6 +328,81 @@ def test_the_loss_that_is_said_is_the_one_that_is_not_finite():
         made(MLPRegressor, solver="sgd").fit(1e153 * X, y)
 
 
+# Failures of other kinds
+
+
+@quiet
+@pytest.mark.parametrize("wrong", [{"activation": ["relu", "tanh"]}, {"dropout": [0.1, 0.2]}])
+def test_a_parameter_that_does_not_fit_the_net_changes_nothing(wrong):
+    model = made(MLPRegressor, scale="standard").fit(X, y)
+    expected, mean = model.predict(X), model.x_scaler_.mean_.copy()
+    good = {name: getattr(model, name) for name in wrong}
+    with pytest.raises(ValueError, match="for 1 hidden layers"):
+        model.set_params(**wrong).partial_fit(X + 100, y)
+    assert np.array_equal(model.set_params(**good).predict(X), expected)
+    assert np.array_equal(model.x_scaler_.mean_, mean)
+
+
+@quiet
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("answer", ["raises", float("nan"), "a string"])
+def test_a_scorer_that_fails_later_leaves_all_as_it_was(answer, solver, warm_start):
+    asked = []
+
+    def scorer(model, X, y):
+        asked.append(1)
+        if len(asked) < 3:
+            return 1.0
+        if answer == "raises":
+            raise ValueError("no score today")
+        return answer
+
+    model = made(MLPRegressor, solver=solver, warm_start=warm_start, random_state=3).fit(X, y)
+    expected, curve, seen = model.predict(X), list(model.loss_curve_), model.t_
+    with pytest.raises((ValueError, TypeError), match="eval_metric"):
+        model.set_params(eval_metric=scorer).fit(X, y, eval_set=(X, y))
+    assert np.array_equal(model.predict(X), expected)
+    assert (model.loss_curve_, model.t_) == (curve, seen)
+
+
+@quiet
+@pytest.mark.parametrize("batch", [3, 9])
+@pytest.mark.parametrize("problem", [RuntimeError, KeyboardInterrupt])
+def test_a_callback_that_raises_leaves_what_was_trained(problem, batch):
+    calls = []
+
+    def callback(model, history):
+        calls.append(flat(model))
+        if len(calls) == batch:
+            raise problem
+
+    model = made(MLPClassifier, batch_size=20, warm_start=True).fit(X, c)
+    with pytest.raises(problem):
+        model.set_params(batch_callbacks=callback).fit(X, c)
+    assert np.array_equal(flat(model), calls[-1])
+    model.set_params(batch_callbacks=None).fit(X, c)
+
+
+@quiet
+def test_a_schedule_that_raises_does_not_cost_the_optimizer_its_state():
+    def bad(progress):
+        raise ValueError("no factors today")
+
+    model, other = (made(MLPRegressor).partial_fit(X, y).partial_fit(X, y) for _ in range(2))
+    with pytest.raises(ValueError, match="no factors today"):
+        model.set_params(solver="sgd", schedule=bad, warm_start=True).fit(X, y)
+    model.set_params(solver="adam", schedule=None, warm_start=False)
+    assert np.array_equal(flat(model.partial_fit(X, y)), flat(other.partial_fit(X, y)))
+
+
+@quiet
+def test_an_activation_that_is_none_is_named():
+    model = made(MLPRegressor).fit(X, y)
+    with pytest.raises(TypeError, match="activation is None"):
+        model.set_params(activation=None).predict(X)
+
+
 # Data to validate on, under names that can be routed
 
 
