@@ -278,13 +278,13 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> Any:
         check_parameters(self)
         with _one_fit(self):
-            before = self.__dict__.copy()
-            try:
-                task = self._task(X, y, sample_weight, validation, incremental, classes)
-                network = self._network(train=True)
-            except BaseException:
-                self.__dict__ = before
-                raise
+            before, prepared = self.__dict__, object.__new__(type(self))
+            prepared.__dict__ = (
+                before.copy()
+            )  # so that an error leaves this one as it is, and others may predict with it
+            task = prepared._task(X, y, sample_weight, validation, incremental, classes)
+            network = prepared._network(train=True)
+            self.__dict__ = prepared.__dict__
             parameters = network.parameters.copy() if "coefs_" in before else None
             records = [(name, len(before.get(name) or ())) for name in _RECORDS]
             try:

@@ -20,11 +20,9 @@ from fastmlp.messages import warn
 from fastmlp.sparse import by_rows
 
 _SPARSE = ["csr", "csc"]
-DTYPES = (np.float64, np.float32)
-# The largest weight of a sample up to which, and from which on, weights are taken as they are.
+DTYPES = (np.float64, np.float32)  # that X may have; any other becomes the first
+# Between these, the largest weight of a sample leaves all weights as they are.
 _LARGEST_WEIGHTS = 1e-20, 1e20
-
-
 _DATES = (datetime.date, datetime.timedelta, np.datetime64, np.timedelta64)
 
 

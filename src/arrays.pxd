@@ -96,8 +96,9 @@ cdef inline np.ndarray as_reals(given):
     if usable(x):
         return x
     if kind != np.NPY_DOUBLE and kind != np.NPY_FLOAT and kind != np.NPY_INT64:
-        # The other integers, booleans and halves are rarer, and NumPy casts them.
-        return x.astype(np.PyArray_DescrFromType(REAL)) if kind <= np.NPY_ULONGLONG or kind == np.NPY_FLOAT16 else None
+        if kind > np.NPY_ULONGLONG and kind != np.NPY_FLOAT16:
+            return None
+        return x.astype(np.PyArray_DescrFromType(REAL))     # booleans, halves and other integers: rarer, so by NumPy
     y = np.PyArray_EMPTY(np.PyArray_NDIM(x), np.PyArray_DIMS(x), REAL, 0)
     if kind == np.NPY_DOUBLE:
         convert(<real*> np.PyArray_DATA(y), <const double*> np.PyArray_DATA(x), n)

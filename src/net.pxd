@@ -82,7 +82,7 @@ cdef struct Net:
     int loss
     real slope                                      # of leaky_relu below zero
     real[MAX_LOSS_PARAMETERS] loss_parameters
-    bint masked             # whether a target that is NaN adds nothing to the loss
+    bint masked                                     # whether a target that is NaN adds nothing to the loss
     int n_threads                                   # that may be used at most
     Py_ssize_t n_parameters, n_weights
     Py_ssize_t work                                 # products that one sample is worth, forward

@@ -52,6 +52,29 @@ def test_threads_that_predict_at_once_from_a_pickle_get_the_right_answers():
         assert all(np.array_equal(answer, right) for answer in [*answers, model.predict_proba(X)])
 
 
+def test_threads_that_predict_while_an_estimator_is_fitted_anew_see_one_net_or_the_other():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    model, problems, over = MLPRegressor(hidden_layer_sizes=(8,), max_iter=2, random_state=0), [], threading.Event()
+    model.fit(X, X[:, :2])
+
+    def predict():
+        while not over.is_set():
+            try:
+                assert model.predict(X).shape in ((200,), (200, 2), (200, 3))
+            except Exception as problem:
+                problems.append(problem)
+                return
+
+    reader = threading.Thread(target=predict)
+    reader.start()
+    for outputs in [2, 1, 3] * 60:
+        model.fit(X, X[:, :outputs] if outputs > 1 else X[:, 0])
+    over.set()
+    reader.join()
+    assert not problems
+
+
 def test_two_threads_that_fit_one_estimator_do_not_crash():
     X, y = iris()
     model = MLPClassifier((32,), max_iter=10, random_state=0)

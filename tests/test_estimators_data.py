@@ -30,6 +30,7 @@ X = RNG.normal(size=(60, 3))
 y = X[:, 0] + 0.1 * RNG.normal(size=60)
 c = (y > 0).astype(int)
 THREE = np.arange(60) % 3
+METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "input_gradient")
 MANNERS = ({}, {"scale": "standard"}, {"scale": "quantile"}, {"early_stopping": True}, {"solver": "lbfgs"})
 
 
@@ -120,8 +121,7 @@ def test_values_that_scaling_overflows_are_said(make):
 
 @pytest.mark.parametrize("scale", [None, "standard"])
 @pytest.mark.parametrize("of", ["array", "sparse", "frame"])
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function", "transform",
-                                    "input_gradient"])  # fmt: skip
+@pytest.mark.parametrize("method", METHODS)
 def test_a_value_beyond_float32_is_an_error_for_a_net_of_float32(method, of, scale):
     given = {"array": np.asarray, "sparse": csr_array, "frame": pd.DataFrame}[of](np.full((2, 3), 1e39))
     model = classifier(scale=scale).fit(X.astype(np.float32), c)
@@ -138,8 +138,7 @@ def test_outputs_that_overflow_are_a_warning_at_the_line_of_the_user():
 
 @pytest.mark.parametrize("scale", [None, "standard"])
 @pytest.mark.parametrize("of", ["array", "sparse", "frame"])
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function", "transform",
-                                    "input_gradient"])  # fmt: skip
+@pytest.mark.parametrize("method", METHODS)
 def test_a_net_that_overflows_inside_warns_whatever_it_is_asked(method, of, scale):
     given = {"array": np.asarray, "sparse": csr_array, "frame": pd.DataFrame}[of](np.full((2, 3), 1e20))
     model = classifier(scale=scale).fit(X.astype(np.float32), THREE)
