@@ -9,7 +9,7 @@
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastmlp import builds, datasets, examples, formulas, reference, schedules
 from fastmlp.functions import activations, losses
@@ -21,6 +21,10 @@ from fastmlp.perceptron import Perceptron
 from fastmlp.threads import get_num_threads, set_num_threads
 from fastmlp.trace import Trace
 
+if TYPE_CHECKING:
+    from fastmlp.files import LoadError
+    from fastmlp.saving import load
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -30,6 +34,7 @@ __all__ = [
     "AdamW",
     "Gradient",
     "History",
+    "LoadError",
     "Perceptron",
     "RMSprop",
     "Trace",
@@ -40,6 +45,7 @@ __all__ = [
     "fit_many",
     "formulas",
     "get_num_threads",
+    "load",
     "losses",
     "reference",
     "schedules",
@@ -62,6 +68,8 @@ def __getattr__(name: str) -> Any:
     """What is imported when somebody asks for it: what training does not need, and scikit-learn's estimators."""
     if name in ("graph", "plot"):
         return import_module(f"fastmlp.{name}")
+    if name in ("load", "LoadError"):
+        return getattr(import_module("fastmlp.saving"), name)
     if name not in ("MLPClassifier", "MLPRegressor"):
         raise AttributeError(f"module 'fastmlp' has no attribute {name!r}")
     try:

@@ -6,6 +6,7 @@ Layers are numbered 1..L as in docs/architecture.md: A^0 = X, Z^l = A^(l-1) W^l 
 from __future__ import annotations  # numpy.random is first imported when it is used: it takes 15 ms
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -1165,6 +1166,34 @@ class MLP:
             f"build {self._build_name}",
         ]
         return f"MLP({what.layers_in_words()}; {', '.join(facts)})"
+
+    def save(self, path: str | os.PathLike[str], *, training: bool = False) -> None:
+        """Write the net to a file, in the safetensors format, as a whole or not at all.
+
+        Parameters
+        ----------
+        path : path-like
+            Such as "net.safetensors". A file that is there is replaced; whatever stops it leaves that one or the new
+            one.
+        training : bool
+            Whether to keep what `fit` goes on with: the state of the optimizer, the order of the samples to come.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not finite.
+        OSError
+            If it cannot be written.
+
+        See Also
+        --------
+        fastmlp.load : the net of a file.
+        """
+        from fastmlp.saving import save
+
+        keep = checks.boolean("training", training)
+        self._check_parameters()
+        save(self, path, keep)
 
     def summary(self) -> str:
         """A table of the layers: inputs, outputs, activation and number of parameters.

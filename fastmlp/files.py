@@ -1,0 +1,180 @@
+"""Files of nets, in the safetensors format: read by that package, too, and nothing in them is ever executed.
+
+A file has the length of a header (8 bytes, little-endian), the header (JSON: name, dtype, shape and place of every
+tensor, and a table of strings), and the tensors, one after the other. Whatever reads one here trusts nothing of it.
+Not here: what a net says of itself and is made of again (saving.py).
+
+The format: https://github.com/huggingface/safetensors, version 0.4.
+"""
+
+import json
+import math
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastmlp.formulas import Array
+
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+_NAMES = {"float32": "F32", "float64": "F64"}
+_LONGEST_HEADER = 100_000_000  # bytes, as of the format
+_METADATA = "__metadata__"
+
+
+class LoadError(ValueError):
+    """A file that cannot be read as a net: the message says what is wrong with it, and where."""
+
+
+class Contents(NamedTuple):
+    """Tensors by name, and a table of strings."""
+
+    tensors: dict[str, Array]
+    metadata: dict[str, str]
+
+
+def write(path: str | os.PathLike[str], contents: Contents) -> None:
+    """Write a file as a whole or not at all: whatever stops it, the path has the old file or the new one.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that is there is replaced, and keeps its mode.
+    contents : Contents
+        Arrays of float32 or float64.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; nothing is left of it.
+    """
+    target = Path(os.fspath(path))
+    header: dict[str, Any] = {_METADATA: contents.metadata}
+    end = 0
+    for name, tensor in contents.tensors.items():
+        begin, end = end, end + tensor.nbytes
+        header[name] = {"dtype": _NAMES[tensor.dtype.name], "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode("ascii")
+    text += b" " * (-len(text) % 8)
+    mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(len(text).to_bytes(8, "little"))
+            file.write(text)
+            for tensor in contents.tensors.values():
+                file.write(np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<")).data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # so that the new name, too, outlives a loss of power
+    finally:
+        os.close(folder)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read(path: str | os.PathLike[str]) -> Contents:
+    """Read a file, all of it looked at.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Contents
+        Arrays of their own memory.
+
+    Raises
+    ------
+    LoadError
+        If it is damaged, or no such file.
+    OSError
+        If it cannot be opened.
+    """
+    source = Path(os.fspath(path))
+    with source.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        length = file.read(8)
+        if len(length) < 8:
+            raise LoadError(f"{source} has {size} bytes; expected at least the 8 of the length of its header")
+        n = int.from_bytes(length, "little")
+        if n > min(_LONGEST_HEADER, size - 8):
+            raise LoadError(f"{source} says that its header has {n} bytes, of {size - 8} that follow; it is damaged")
+        entries, metadata = _header(source, file.read(n))
+        _check_places(source, entries, size - 8 - n)
+        tensors = {}
+        for name, (dtype, shape, _, _) in sorted(entries.items(), key=lambda entry: entry[1][2]):
+            array = np.empty(shape, dtype)
+            if file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:  # it was cut meanwhile
+                raise LoadError(f"{source} ends within {name}; it is damaged")
+            tensors[name] = array.astype(dtype.newbyteorder("="), copy=False)
+    return Contents(tensors, metadata)
+
+
+_Entry = tuple[np.dtype[Any], tuple[int, ...], int, int]  # dtype, shape, first byte, the one after the last
+
+
+def _header(source: Path, text: bytes) -> tuple[dict[str, _Entry], dict[str, str]]:
+    try:
+        table = json.loads(text.decode("ascii"), object_pairs_hook=_once_each, parse_constant=_no_number)
+    except (UnicodeDecodeError, ValueError, RecursionError) as problem:
+        raise LoadError(f"the header of {source} cannot be read: {problem}") from None
+    if not isinstance(table, dict):
+        raise LoadError(f"the header of {source} is no table of tensors; it is damaged")
+    metadata = table.pop(_METADATA, {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise LoadError(f"{_METADATA} in the header of {source} is no table of strings; it is damaged")
+    return {name: _entry(source, name, given) for name, given in table.items()}, metadata
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return table
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _entry(source: Path, name: str, given: Any) -> _Entry:
+    where = f"tensor {name!r} of {source}"
+    if not isinstance(given, dict) or set(given) != {"dtype", "shape", "data_offsets"}:
+        raise LoadError(f"{where} is described otherwise than by dtype, shape and data_offsets; it is damaged")
+    dtype, shape, offsets = given["dtype"], given["shape"], given["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
+        raise LoadError(f"{where} has dtype {dtype!r}; expected one of {', '.join(_DTYPES)}")
+    for what, numbers in (("shape", shape), ("data_offsets", offsets)):
+        if not isinstance(numbers, list) or not all(type(n) is int and 0 <= n < 2**62 for n in numbers):
+            raise LoadError(f"{where} has {what} {numbers!r}; expected whole numbers >= 0")
+    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * _DTYPES[dtype].itemsize:
+        raise LoadError(f"{where} has shape {shape} and data_offsets {offsets}, which contradict each other")
+    return _DTYPES[dtype], tuple(shape), offsets[0], offsets[1]
+
+
+def _check_places(source: Path, entries: dict[str, _Entry], size: int) -> None:
+    """That the tensors follow each other, without overlap or hole, to the end of the file."""
+    at = 0
+    for name, (_, _, begin, end) in sorted(entries.items(), key=lambda entry: entry[1][2:]):
+        if begin != at:
+            raise LoadError(f"tensor {name!r} of {source} begins at byte {begin} of the data; expected {at}")
+        at = end
+    if at != size:
+        raise LoadError(f"the tensors of {source} have {at} bytes, and the file has {size} for them; it is damaged")
