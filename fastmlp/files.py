@@ -51,7 +51,7 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
     OSError
         If it cannot be written; nothing is left of it.
     """
-    target = Path(os.fspath(path))
+    target = as_path(path)
     header: dict[str, Any] = {_METADATA: contents.metadata}
     end = 0
     for name, tensor in contents.tensors.items():
@@ -82,6 +82,14 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
         os.close(folder)
 
 
+def as_path(given: str | os.PathLike[str]) -> Path:
+    """The name of a file."""
+    try:
+        return Path(os.fsdecode(given))
+    except TypeError:
+        raise TypeError(f"path is {given!r}; expected the name of a file, a str or path-like") from None
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -107,7 +115,7 @@ def read(path: str | os.PathLike[str]) -> Contents:
     OSError
         If it cannot be opened.
     """
-    source = Path(os.fspath(path))
+    source = as_path(path)
     with source.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         length = file.read(8)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.architecture import Architecture
-from fastmlp.files import Contents, LoadError, read, write
+from fastmlp.files import Contents, LoadError, as_path, read, write
 from fastmlp.layout import layer_shapes
 from fastmlp.mlp import MLP
 from fastmlp.optimizers import OPTIMIZERS
@@ -79,7 +79,7 @@ def load(path: str | os.PathLike[str]) -> MLP:
     try:
         return _made(contents)
     except LoadError as problem:
-        raise LoadError(f"{os.fspath(path)}: {problem}") from None
+        raise LoadError(f"{as_path(path)}: {problem}") from None
 
 
 def _made(contents: Contents) -> MLP:

@@ -207,6 +207,13 @@ def test_a_file_without_a_header_is_refused(tmp_path, bytes_):
         fastmlp.load(path)
 
 
+@pytest.mark.parametrize("path", [None, 3, 1.5, ["a"]])
+def test_a_path_that_is_none_is_named(path):
+    for use in (fastmlp.load, net_of("plain").save):
+        with pytest.raises(TypeError, match="path is"):
+            use(path)
+
+
 def test_a_file_that_is_not_there_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         fastmlp.load(tmp_path / "none")
