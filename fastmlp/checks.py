@@ -95,14 +95,14 @@ def validation_rows(given: object, rows: int) -> int:
     return validated
 
 
-def numeric(name: str, given: object, of_text: str = "") -> np.ndarray:
+def numeric(name: str, given: Any, of_text: str = "") -> np.ndarray:
     """An array of real numbers of any precision, not copied if it is one; of_text is advice on one of strings."""
     if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
         raise TypeError(f"{name} is a masked array with masked elements; expected numbers throughout")
     try:
         array = np.asarray(given)
         if array.dtype == object and _is_nullable(given):
-            array = given.to_numpy(dtype=np.float64, na_value=np.nan)  # type: ignore[attr-defined]
+            array = given.to_numpy(dtype=np.float64, na_value=np.nan)
     except ValueError as problem:
         raise ValueError(f"{name} cannot be read as an array of numbers: {problem}") from None
     if array.dtype.kind not in "biuf":

@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastmlp import builds, checks, estimator_data, formulas
 from fastmlp.architecture import Architecture
 from fastmlp.estimator_parameters import ACTIVATIONS, LOSSES, Parameters, check_parameters
-from fastmlp.estimator_scaling import Scaling, Standard, fitted, kind_of, new_scaler, scaled, scaling
+from fastmlp.estimator_scaling import Scaling, Standard, fitted, new_scaler, scaled, scaling
 from fastmlp.estimator_training import Divergence, Task, Validation, fit_by_batches, fit_by_lbfgs
 from fastmlp.formulas import Array
 from fastmlp.layout import layer_views
@@ -347,21 +347,21 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """X and y: numbers (n,) or rows (n, n_outputs), or the numbers of labels (n,)."""
         raise NotImplementedError
 
-    def _read_both(self, name: str, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+    def _read_both(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         """X and y as arrays or compressed rows; a y of one column is (n,)."""
         masked = self._is_masked(y)
-        y = y if y is None else self._looked_at(name, y, masked)
+        y = y if y is None else self._looked_at(y, masked)
         X, y = estimator_data.read(self, X, y, reset, masked)
         return X, estimator_data.column(y)
 
     def _is_masked(self, y: Any) -> bool:
         """Whether NaN in this y is a target that is missing."""
-        several = getattr(y, "ndim", None) == 2 and y.shape[1] > 1
         if y is None or self.missing_targets is None or issparse(y):
             return False
-        return several or (not hasattr(y, "ndim") and np.ndim(y) == 2 and np.shape(y)[1] > 1)
+        shape = np.shape(y)
+        return len(shape) == 2 and shape[1] > 1
 
-    def _looked_at(self, name: str, y: Any, masked: bool) -> Any:
+    def _looked_at(self, y: Any, masked: bool) -> Any:
         """A y that was looked at before scikit-learn does."""
         raise NotImplementedError
 
@@ -463,17 +463,18 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _read_like_fit(self, X: Any, y: Any) -> tuple[Any, Any]:
         """Data to measure on: see `_read`."""
-        raise NotImplementedError
+        return self._read_both(X, y, False)
 
     # scaling
 
     def _fit_scalers(self, X: Any, y: Array, w: Array | None, goes_on: bool, incremental: bool) -> tuple[Any, Array]:
         """X and y as `scale` wants them, by scalers that are fitted here, or updated by partial_fit."""
         x_scaler, y_scaler = self.__dict__.get("x_scaler_"), self.__dict__.get("y_scaler_")
-        if goes_on and x_scaler is not None and kind_of(x_scaler) != self.scale:
+        known, _ = self._scalings()
+        if goes_on and known is not None and known.kind != self.scale:
             raise ValueError(
                 f"scale is {self.scale!r}, and the fitted net, with which warm_start and partial_fit go on, has seen "
-                f"X scaled by a {type(x_scaler).__name__}; expected the scale of its fit"
+                f"X scaled by a {known.name}; expected the scale of its fit"
             )
         if self.scale is None:
             for name in ("x_scaler_", "y_scaler_"):

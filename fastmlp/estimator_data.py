@@ -54,42 +54,42 @@ def refuse_missing(y: Any) -> None:
     if hasattr(y, "isna"):
         missing = bool(np.any(y.isna()))
     elif not issparse(y):
-        array = _as_array("y", y)
+        array = _as_array(y)
         missing = array.dtype.kind in ("O", "T") and any(map(_is_missing, array.flat))
     if missing:
         raise ValueError("Input y contains NaN. y has missing values; expected none")
 
 
-def _as_array(name: str, y: Any) -> Array:
+def _as_array(y: Any) -> Array:
     try:
         array: Array = np.asarray(y)
     except ValueError as problem:
-        raise ValueError(f"{name} cannot be read as an array: {problem}") from None
+        raise ValueError(f"y cannot be read as an array: {problem}") from None
     return array
 
 
-def numbers(name: str, y: Any, may_miss: bool) -> Array:
+def numbers(y: Any, may_miss: bool) -> Array:
     """The targets of a regression as an array of numbers."""
     expected = "expected numbers (float, integer or boolean)"
     if issparse(y):
-        raise TypeError(f"{name} is sparse; {expected}, dense: y.toarray() makes it so")
+        raise TypeError(f"y is sparse; {expected}, dense: y.toarray() makes it so")
     if not may_miss:
         refuse_missing(y)
     if hasattr(y, "dtype") or hasattr(y, "dtypes"):
-        refuse_dates(name, y)
-    array = _as_array(name, y)
+        refuse_dates("y", y)
+    array = _as_array(y)
     if array.dtype.kind == "O":
         for item in array.flat:
             if not (isinstance(item, (Number, np.number, np.bool_)) or (may_miss and _is_missing(item))):
-                raise ValueError(f"{name} has dtype object and the element {item!r}; {expected}")
+                raise ValueError(f"y has dtype object and the element {item!r}; {expected}")
         if may_miss:
             array = np.array([[np.nan if _is_missing(item) else item for item in row] for row in array])
         try:
             return array.astype(np.float64)
         except OverflowError:
-            raise ValueError(f"{name} has numbers beyond the range of float64; {expected}") from None
+            raise ValueError(f"y has numbers beyond the range of float64; {expected}") from None
     if array.dtype.kind not in "biufc":  # complex numbers are refused by scikit-learn
-        raise ValueError(f"{name} has dtype {array.dtype}; {expected}")
+        raise ValueError(f"y has dtype {array.dtype}; {expected}")
     return array
 
 

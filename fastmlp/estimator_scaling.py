@@ -21,7 +21,7 @@ _LEAST, _MOST = ndtri(_EDGE - np.spacing(1)), ndtri(1 - (_EDGE - np.spacing(1)))
 class Standard:
     """To mean 0 and standard deviation 1."""
 
-    name = "StandardScaler"
+    name, kind = "StandardScaler", "standard"  # of the class, and of the parameter `scale`
 
     def __init__(self, scaler: StandardScaler) -> None:
         self._scaler = scaler
@@ -43,7 +43,7 @@ class Standard:
 class Normal:
     """To a normal distribution: to its quantile at the level that a value has, by interpolation, among known ones."""
 
-    name = "QuantileTransformer"
+    name, kind = "QuantileTransformer", "quantile"
 
     def __init__(self, scaler: QuantileTransformer) -> None:
         self._levels = scaler.references_  # (n,) ascending
@@ -83,7 +83,7 @@ class Normal:
 class Other:
     """Whatever a scaler does that somebody else has put there."""
 
-    columns = None
+    columns = kind = None
 
     def __init__(self, scaler: Any) -> None:
         self._scaler, self.name = scaler, type(scaler).__name__
@@ -109,11 +109,6 @@ def scaling(scaler: Any) -> Scaling | None:
     if type(scaler) is QuantileTransformer and scaler.output_distribution == "normal":
         return Normal(scaler)
     return Other(scaler)
-
-
-def kind_of(scaler: Any) -> str | None:
-    """The value of the parameter `scale` that a scaler stands for; None for any other."""
-    return {"Standard": "standard", "Normal": "quantile"}.get(type(scaling(scaler)).__name__)
 
 
 def new_scaler(kind: str, rows: int, random_state: np.random.RandomState) -> Any:

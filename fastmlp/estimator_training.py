@@ -114,7 +114,7 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
     order, held_out = None, None
     if mlp.early_stopping and task.eval_set is None:
         order, held_out = _split(mlp, task)
-    x = as_the_core_reads(task.X, network, mlp._name_of_X(""))
+    x = as_the_core_reads(task.X, network, mlp._name_of_X())
     w = None if task.w is None else np.ascontiguousarray(task.w, network.dtype)
     data = x, mlp._targets(task.y, network.dtype), w
     rows = len(x if order is None else order)
@@ -295,7 +295,7 @@ def fit_by_lbfgs(mlp: Any, task: Task) -> None:
         mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
         mlp.intercepts_ = [b.astype(np.float64) for b in mlp.intercepts_]
     network = mlp._network(train=True)
-    x = as_the_core_reads(task.X, network, mlp._name_of_X(""))
+    x = as_the_core_reads(task.X, network, mlp._name_of_X())
     targets = mlp._targets(task.y, network.dtype)
     w = None if task.w is None else np.ascontiguousarray(task.w, network.dtype)
     total = len(x) if w is None else float(w.sum())

@@ -144,17 +144,18 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
             )
-        X, y = self._read_both("y", X, y, reset)
+        X, y = self._read_both(X, y, reset)
         if self._are_probabilities(y, anew, classes):
             return X, self._read_probabilities(y, classes, anew)
         several = y.ndim == 2
         if not self._is_masked(y):
-            if several and not type_of_target(y).startswith("multilabel"):
+            kind = type_of_target(y)
+            if several and not kind.startswith("multilabel"):
                 raise ValueError(
                     "Multioutput target data is not supported with label binarization. y has several columns; "
                     "expected one of labels, or 0 and 1 in each"
                 )
-            if type_of_target(y) == "unknown":
+            if kind == "unknown":
                 raise ValueError(
                     f"Unknown label type: unknown. y has dtype {y.dtype} and elements such as {y.flat[0]!r}; "
                     "expected strings, or numbers of a numeric dtype, as y.astype(int) makes them"
@@ -168,7 +169,7 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
             self._columns_of_y: Array | None = None  # whose probabilities they are, where y has some
         return X, self._coded(y, self.warm_start and not anew and classes is None)
 
-    def _looked_at(self, name: str, y: Any, masked: bool) -> Any:
+    def _looked_at(self, y: Any, masked: bool) -> Any:
         if not masked:
             estimator_data.refuse_missing(y)
         return y
@@ -246,7 +247,7 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
         return len(self.classes_) if self.out_activation_ == "softmax" else super()._outputs_for(y)
 
     def _read_like_fit(self, X: Any, y: Any) -> tuple[Any, Any]:
-        X, y = self._read_both("y", X, y, False)
+        X, y = super()._read_like_fit(X, y)
         if self._are_probabilities(y, False, None):
             return X, self._read_probabilities(y, None, False)
         try:
@@ -451,7 +452,7 @@ validation_curve_, validation_scores_, best_validation_score_
         self.out_activation_ = output
         if not reset and "feature_names_in_" not in self.__dict__ and self._is_ready(X, y):
             return X, y
-        return self._read_both("y", X, y, reset)
+        return self._read_both(X, y, reset)
 
     def _is_ready(self, X: Any, y: Any) -> bool:
         """Whether scikit-learn's look at them would give them back, as the core knows in a hundredth of the time."""
@@ -460,11 +461,8 @@ validation_curve_, validation_scores_, best_validation_score_
             return False
         return X.ndim == 2 and y.shape == X.shape[:1] and network.sizes[-1] == 1 and network.ready(X, y) is not None
 
-    def _looked_at(self, name: str, y: Any, masked: bool) -> Any:
-        return estimator_data.numbers(name, y, masked)
-
-    def _read_like_fit(self, X: Any, y: Any) -> tuple[Any, Any]:
-        return self._read_both("y", X, y, False)
+    def _looked_at(self, y: Any, masked: bool) -> Any:
+        return estimator_data.numbers(y, masked)
 
     def _strata(self, y: Array) -> None:
         return None

@@ -10,7 +10,6 @@ The format: https://github.com/huggingface/safetensors, version 0.4.
 import json
 import math
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,8 +58,8 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
         header[name] = {"dtype": _NAMES[tensor.dtype.name], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode("ascii")
     text += b" " * (-len(text) % 8)
-    mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    temporary = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # less what the process masks
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(len(text).to_bytes(8, "little"))
@@ -68,7 +67,8 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
             for tensor in contents.tensors.values():
                 file.write(np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<")).data)
             file.flush()
-            os.fchmod(file.fileno(), mode)
+            if target.exists():
+                os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
@@ -88,12 +88,6 @@ def as_path(given: str | os.PathLike[str]) -> Path:
         return Path(os.fsdecode(given))
     except TypeError:
         raise TypeError(f"path is {given!r}; expected the name of a file, a str or path-like") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def read(path: str | os.PathLike[str]) -> Contents:

@@ -60,7 +60,7 @@ def _expressible(model: Any) -> SimpleNamespace:
         several = model.out_activation_ == "logistic" and model.n_outputs_ > 1
         net.classes_ = model.classes_
         kind = "multilabel-indicator" if several else "multiclass"
-        setattr(net, "_label_binarizer", SimpleNamespace(y_type_=kind))  # noqa: B010  # skl2onnx reads it there
+        net._label_binarizer = SimpleNamespace(y_type_=kind)  # where skl2onnx reads what the labels are
     return net
 
 
