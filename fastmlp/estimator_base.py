@@ -25,13 +25,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import builds, checks, estimator_data, formulas
-from fastmlp.architecture import Architecture
+from fastmlp.architecture import DEFAULTS, Architecture
 from fastmlp.estimator_parameters import ACTIVATIONS, LOSSES, Parameters, check_parameters
 from fastmlp.estimator_scaling import Scaling, Standard, fitted, new_scaler, scaled, scaling
 from fastmlp.estimator_training import Divergence, Task, Validation, fit_by_batches, fit_by_lbfgs
 from fastmlp.formulas import Array
+from fastmlp.forward import Forward, Normalized, Standardized
 from fastmlp.layout import layer_views
 from fastmlp.messages import warn
+from fastmlp.mlp import MLP
 from fastmlp.sparse import checked, dense
 from fastmlp.threads import threads as as_threads
 
@@ -52,6 +54,7 @@ class NetworkCache(NamedTuple):
 
 
 EMPTY = NetworkCache()
+_NEGATIVE_SLOPE = DEFAULTS["negative_slope"]  # for there is no parameter of it
 
 _fits: set[tuple[int, int]] = set()  # (process, estimator) of those in work
 _fits_lock = threading.Lock()
@@ -657,6 +660,74 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             gradients = gradients * self.y_scaler_.scale_[:, None]
         self._look_for_overflow("the gradient", gradients)
         return gradients[:, 0] if gradients.shape[1] == 1 else gradients
+
+    # elsewhere
+
+    def _forward(self) -> Forward:
+        """What a prediction computes."""
+        check_is_fitted(self)
+        network, (of_x, of_y) = self._network(), self._scalings()
+        if not network.is_finite():
+            raise ValueError("coefs_ or intercepts_ contain NaN or infinity; expected finite weights and biases")
+        activation, output = self._forward_description()
+        hidden = len(network.sizes) - 2
+        names = (*([activation] * hidden if isinstance(activation, str) else activation), output)
+        features = self.__dict__.get("feature_names_in_")
+        return Forward(
+            tuple(np.array(W) for W in self.coefs_),
+            tuple(np.array(b) for b in self.intercepts_),
+            tuple(ACTIVATIONS.get(name, name) for name in names),
+            _NEGATIVE_SLOPE,
+            network.dtype,
+            None if of_x is None else of_x.described(),
+            None if of_y is None else of_y.described(),
+            np.array(self.classes_) if is_classifier(self) else None,
+            is_classifier(self) and output == "logistic" and network.sizes[-1] > 1,
+            None if features is None else tuple(map(str, features)),
+        )
+
+    def to_mlp(self) -> MLP:
+        """The net as one that needs no scikit-learn: what it predicts is in the units of X and y.
+
+        Returns
+        -------
+        MLP
+            A copy, whose outputs are the numbers of a regression, or probabilities: of the second of two classes, of
+            each class or label else. Means and deviations of `scale="standard"` become part of its first and last
+            layer, and it is one of float64 then. Its loss is the estimator's, in the units of y; a huber_delta is
+            multiplied by the deviation of y, by the largest for several outputs.
+
+        Raises
+        ------
+        ValueError
+            With scale="quantile", which is no part of any layer.
+        """
+        steps: Any = self._forward()
+        for what, of in (("X", steps.of_inputs), ("y", steps.of_outputs)):
+            if isinstance(of, Normalized):
+                raise ValueError(
+                    f"{what} is scaled as scale='quantile' says, which is no part of any layer; expected 'standard' "
+                    "or None: or to_onnx and to_c, which write it out"
+                )
+        weights = [W.astype(np.float64) for W in steps.weights]
+        biases = [b.astype(np.float64) for b in steps.biases]
+        scales = isinstance(steps.of_inputs, Standardized) or isinstance(steps.of_outputs, Standardized)
+        description: Any = self._training_description()
+        loss, dropout, _, numbers = description
+        loss = LOSSES.get(loss, loss)
+        if isinstance(steps.of_inputs, Standardized):
+            weights[0] /= steps.of_inputs.scale[:, None]
+            biases[0] -= steps.of_inputs.mean @ weights[0]
+        if isinstance(steps.of_outputs, Standardized):
+            weights[-1] *= steps.of_outputs.scale
+            biases[-1] = biases[-1] * steps.of_outputs.scale + steps.of_outputs.mean
+            if "huber_delta" in numbers:
+                numbers = {"huber_delta": numbers["huber_delta"] * float(steps.of_outputs.scale.max())}
+        *hidden, output = steps.activations
+        return MLP.from_parameters(
+            weights, biases, activation=hidden, output=output, loss=loss, dropout=dropout,
+            dtype="float64" if scales else steps.dtype, **numbers,
+        )  # fmt: skip
 
 
 def _scaled_row(by: Scaling, X: Any, dtype: np.dtype[Any]) -> Array | None:

@@ -13,6 +13,7 @@ from scipy.special import ndtr, ndtri
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from fastmlp.formulas import Array
+from fastmlp.forward import Normalized, Standardized
 
 _EDGE = 1e-7  # what QuantileTransformer takes for the edge of its quantiles
 _LEAST, _MOST = ndtri(_EDGE - np.spacing(1)), ndtri(1 - (_EDGE - np.spacing(1)))
@@ -38,6 +39,10 @@ class Standard:
         """What was scaled to Y (m, columns)."""
         unscaled: Array = Y * self._scaler.scale_ + self._scaler.mean_
         return unscaled
+
+    def described(self) -> Standardized:
+        """The numbers that it has."""
+        return Standardized(self._scaler.mean_.copy(), self._scaler.scale_.copy())
 
 
 class Normal:
@@ -79,6 +84,10 @@ class Normal:
         np.copyto(unscaled, self._first, where=level < _EDGE)
         return unscaled
 
+    def described(self) -> Normalized:
+        """The numbers that it has."""
+        return Normalized(self._levels.copy(), self._known.copy())
+
 
 class Other:
     """Whatever a scaler does that somebody else has put there."""
@@ -95,6 +104,12 @@ class Other:
     def undo(self, Y: Array) -> Array:
         """What was scaled to Y (m, columns)."""
         return np.asarray(self._scaler.inverse_transform(Y))
+
+    def described(self) -> Any:
+        """There is no description of it."""
+        raise ValueError(
+            f"X or y is scaled by {self.name}, which is known by its name only; expected a scaler of fit"
+        )
 
 
 Scaling = Standard | Normal | Other

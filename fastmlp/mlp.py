@@ -20,6 +20,7 @@ from fastmlp import builds, checks, formulas, schedules
 from fastmlp import threads as threads_now
 from fastmlp.architecture import Architecture
 from fastmlp.formulas import ActivationName, Array, LossName, OutputName
+from fastmlp.forward import Forward
 from fastmlp.history import Callback, History
 from fastmlp.initializers import DEFAULTS, INITIALIZERS, InitializerName
 from fastmlp.messages import warn
@@ -1194,6 +1195,16 @@ class MLP:
         keep = checks.boolean("training", training)
         self._check_parameters()
         save(self, path, keep)
+
+    def _forward(self) -> Forward:
+        """What `predict` computes."""
+        self._check_parameters()
+        what, weights = self._architecture, tuple(W.copy() for W in self.weights)
+        biases = tuple(b.copy() for b in self.biases) or tuple(np.zeros(n, self.dtype) for n in self.sizes[1:])
+        several = what.output == "sigmoid" and self.sizes[-1] > 1
+        return Forward(
+            weights, biases, what.layer_activations, what.negative_slope, self.dtype, several=several
+        )  # fmt: skip
 
     def summary(self) -> str:
         """A table of the layers: inputs, outputs, activation and number of parameters.
