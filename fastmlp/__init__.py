@@ -22,6 +22,7 @@ from fastmlp.threads import get_num_threads, set_num_threads
 from fastmlp.trace import Trace
 
 if TYPE_CHECKING:
+    from fastmlp.checkpoints import resume
     from fastmlp.files import LoadError
     from fastmlp.saving import load
 
@@ -48,9 +49,14 @@ __all__ = [
     "load",
     "losses",
     "reference",
+    "resume",
     "schedules",
     "set_num_threads",
 ]
+
+
+# Where that is which is imported when somebody asks for it.
+_ROOMS = {"load": "saving", "LoadError": "files", "resume": "checkpoints"}
 
 
 def _needed() -> str:
@@ -68,8 +74,8 @@ def __getattr__(name: str) -> Any:
     """What is imported when somebody asks for it: what training does not need, and scikit-learn's estimators."""
     if name in ("graph", "plot"):
         return import_module(f"fastmlp.{name}")
-    if name in ("load", "LoadError"):
-        return getattr(import_module("fastmlp.saving"), name)
+    if name in _ROOMS:
+        return getattr(import_module(f"fastmlp.{_ROOMS[name]}"), name)
     if name not in ("MLPClassifier", "MLPRegressor"):
         raise AttributeError(f"module 'fastmlp' has no attribute {name!r}")
     try:

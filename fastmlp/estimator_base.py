@@ -87,6 +87,7 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     classes_: Array
     loss_curve_: list[float]
+    _best_parameters: Array | None
     coefs_: list[Array]
     intercepts_: list[Array]
     out_activation_: Any
@@ -199,7 +200,19 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         cache: NetworkCache = state.get("_network_cache", EMPTY)
         if cache.network is not None and "_optimizer" in state:
             state["_moments"] = cache.network.optimizer_state
+        if (best := state.get("_best_parameters")) is not None and np.array_equal(best, self._flat_parameters()):
+            state["_best_parameters"] = None  # the present ones, as after any fit
         return {name: value for name, value in state.items() if name not in _CACHES}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_best_parameters" in self.__dict__ and self._best_parameters is None:
+            self._best_parameters = self._flat_parameters()
+
+    def _flat_parameters(self) -> Array:
+        """The present weights and biases, one after the other: a copy."""
+        pairs = zip(self.coefs_, self.intercepts_, strict=True)
+        return np.concatenate([np.ravel(array) for pair in pairs for array in pair])
 
     # training
 
@@ -236,6 +249,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: Any = None,
     ) -> Any:
         """Train.
 
@@ -253,6 +268,13 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             with early_stopping it is this set that decides, and no rows of X are split off.
         X_val, y_val, sample_weight_val : array-like, optional
             The same, with weights; under these names pipelines and metadata routing carry it.
+        checkpoint : path-like, optional
+            A file to which the estimator and all that the rest of the fit depends on are written, when it begins, at
+            the end of some epochs, and when it ends: `fastmlp.resume` goes on from there if the process is stopped.
+            Not with lbfgs, nor with a schedule or an eval_metric that is a callable.
+        checkpoint_every : int or float, optional
+            How often: an int is epochs, a float seconds, after which the end of an epoch is waited for; 60.0 by
+            default.
 
         Returns
         -------
@@ -266,8 +288,12 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             was; after a divergence, an optimizer that went on starts afresh.
         RuntimeError
             If another thread is fitting this estimator.
+        OSError
+            If a checkpoint cannot be written; as a FileExistsError, before anything has changed, if the file is none
+            of fastmlp's, or has a fit that has not ended.
         """
-        return self._fit(X, y, sample_weight, (eval_set, X_val, y_val, sample_weight_val))
+        validation = eval_set, X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, validation, checkpoints=(checkpoint, checkpoint_every))
 
     def _fit(
         self,
@@ -278,14 +304,24 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         *,
         incremental: bool = False,
         classes: Any = None,
+        checkpoints: tuple[Any, Any] = (None, None),
+        resumed: Any = None,
     ) -> Any:
+        """Look at all of it, then train: from the beginning, on, or, `resumed`, from a task that was stopped."""
         check_parameters(self)
         with _one_fit(self):
             before, prepared = self.__dict__, object.__new__(type(self))
             prepared.__dict__ = (
                 before.copy()
             )  # so that an error leaves this one as it is, and others may predict with it
-            task = prepared._task(X, y, sample_weight, validation, incremental, classes)
+            goes_on = "coefs_" in before and (self.warm_start or incremental or resumed is not None)
+            task = prepared._task(X, y, sample_weight, validation, incremental, goes_on, classes)
+            if checkpoints != (None, None):
+                from fastmlp.estimator_checkpoints import of_estimator
+
+                task = task._replace(checkpoints=of_estimator(self, task, *checkpoints))
+            elif resumed is not None:
+                task = resumed(task)
             network = prepared._network(train=True)
             self.__dict__ = prepared.__dict__
             parameters = network.parameters.copy() if "coefs_" in before else None
@@ -305,6 +341,8 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                     if before.get(name) is not None:
                         del before[name][length:]
                 raise
+            if task.checkpoints is not None:
+                task.checkpoints.write(self.n_iter_, None, over=True)
         return self
 
     def _task(
@@ -314,12 +352,12 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         sample_weight: Any,
         validation: tuple[Any, Any, Any, Any],
         incremental: bool,
+        goes_on: bool,
         classes: Any,
     ) -> Task:
         """What there is to train with; the net is made or, to go on with it, looked at."""
         hidden = self._hidden()
         given = estimator_data.validation_data(*validation)
-        goes_on = "coefs_" in self.__dict__ and (self.warm_start or incremental)
         X, y = self._read(X, y, incremental, not goes_on, classes)
         X = checked(X)
         w = estimator_data.sample_weights("sample_weight", sample_weight, X.shape[0])
@@ -662,6 +700,38 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return gradients[:, 0] if gradients.shape[1] == 1 else gradients
 
     # elsewhere
+
+    def save(self, path: str | os.PathLike[str], *, training: bool = True) -> None:
+        """Write the estimator to a file, in the safetensors format, as a whole or not at all.
+
+        Parameters
+        ----------
+        path : path-like
+            Such as "model.safetensors". A file that is there is replaced; whatever stops it leaves that one or the
+            new one.
+        training : bool
+            Whether to keep what partial_fit and warm_start go on with, the state of the optimizer: two thirds of the
+            file.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the estimator is not fitted, a weight is not finite, or an attribute is something that no fit makes.
+        OSError
+            If it cannot be written.
+
+        Warns
+        -----
+        UserWarning
+            If a parameter is a callable, which a file cannot hold: the loaded estimator has its default.
+
+        See Also
+        --------
+        fastmlp.load : the estimator of a file.
+        """
+        from fastmlp.saving import save
+
+        save(self, path, checks.boolean("training", training))
 
     def _forward(self) -> Forward:
         """What a prediction computes."""

@@ -22,7 +22,7 @@ from fastmlp import schedules as rate_schedules
 from fastmlp.estimator_data import as_the_core_reads
 from fastmlp.estimator_parameters import LOSSES
 from fastmlp.formulas import LOSS_PARAMETERS, Array
-from fastmlp.history import Callback
+from fastmlp.history import Callback, History
 from fastmlp.layout import layer_views
 from fastmlp.messages import warn
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop, Steps
@@ -60,6 +60,31 @@ class Task(NamedTuple):
     w: Array | None
     incremental: bool
     eval_set: Validation | None
+    checkpoints: Any = None  # checkpoints.Checkpoints, where these are asked for
+    stopped: "Stopped | None" = None  # the fit to go on with
+
+
+class Stopped(NamedTuple):
+    """How far a fit by batches was at the end of an epoch, besides what the estimator knows itself.
+
+    Attributes
+    ----------
+    history : History
+    random_state : RandomState
+        As it was there.
+    order : ndarray (rows,) of int64, or None
+        The rows that are trained with, as they were shuffled last; None where they are all and in order.
+    held_out : ndarray of int64, or None
+        The rows that early stopping holds back.
+    best : float or None
+        The best score on eval_set.
+    """
+
+    history: History
+    random_state: Any
+    order: Array | None
+    held_out: Array | None
+    best: float | None
 
 
 @dataclass
@@ -111,8 +136,10 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
     if task.w is not None and not task.w.any():  # as of a part in which classes of weight 0 are alone
         return
     network = mlp._network(train=True)
-    order, held_out = None, None
-    if mlp.early_stopping and task.eval_set is None:
+    order, held_out, stopped = None, None, task.stopped
+    if stopped is not None:
+        order, held_out = stopped.order, stopped.held_out
+    elif mlp.early_stopping and task.eval_set is None:
         order, held_out = _split(mlp, task)
     x = as_the_core_reads(task.X, network, mlp._name_of_X())
     w = None if task.w is None else np.ascontiguousarray(task.w, network.dtype)
@@ -130,29 +157,35 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
     if order is None and mlp.shuffle:
         order = np.arange(rows)
     drops = _drops(mlp)
-    callbacks = _EstimatorCallbacks(mlp, network, held_out, task.eval_set, n_threads, incremental)
-    going_on = (
+    watched = None if held_out is None else _rows_of(task, held_out)
+    callbacks = _EstimatorCallbacks(mlp, network, watched, task.eval_set, n_threads, incremental, stopped)
+    if stopped is not None and not isinstance(mlp.random_state, np.random.RandomState):  # which is as it was
+        mlp._random_state = stopped.random_state
+    going_on = stopped is not None or (
         "_optimizer" in mlp.__dict__
         and mlp.__dict__.get("_state_of") == mlp.solver
         and (incremental or mlp.warm_start)
     )
-    if not (incremental and going_on):
+    if stopped is None and not (incremental and going_on):
         how = mlp.learning_rate if mlp.solver == "sgd" else "constant"
         mlp._optimizer = LearningRate(mlp.learning_rate_init, mlp.learning_rate_init, how, mlp.power_t)
-    watched = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
-    mlp.n_iter_, method, rate = 0, None, 0.0
+    may_stop = mlp.schedule is None or mlp.early_stopping  # a schedule needs all of its epochs
+    mlp.n_iter_, method, rate = callbacks.history.epochs, None, 0.0
     try:
-        for epoch_number in range(epochs):
+        for epoch_number in range(mlp.n_iter_, epochs):
             factors = None
             if mlp.schedule is not None:
                 factors = rate_schedules.factors(mlp.schedule, epoch_number, 1, epochs, steps)
+            if method is None and not going_on:  # after all that may fail
+                network.reset_optimizer()
+                mlp._state_of = mlp.solver
+            if task.checkpoints is not None and task.checkpoints.is_due(mlp.n_iter_):
+                so_far = Stopped(callbacks.history, mlp._random_state, order, held_out, callbacks.best)
+                task.checkpoints.write(mlp.n_iter_, so_far)
             if mlp.shuffle and order is not None:
                 places = np.arange(rows)  # what sklearn.utils.shuffle does, without a fifth of the time of a fit
                 mlp._random_state.shuffle(places)
                 order = order[places]
-            if method is None and not going_on:  # after all that may fail
-                network.reset_optimizer()
-                mlp._state_of = mlp.solver
             if method is None or mlp._optimizer.learning_rate != rate:
                 method = _step(mlp)
             epoch_steps = Steps(
@@ -173,14 +206,14 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
             callbacks.after_epoch(loss, rows)
             rate = mlp._optimizer.learning_rate
             mlp._optimizer.iteration_ends(mlp.t_)
-            waited = watched and mlp._no_improvement_count > mlp.n_iter_no_change
+            waited = may_stop and mlp._no_improvement_count > mlp.n_iter_no_change
             over = waited and _is_over(mlp)
             _change_rate(mlp, network, rate)
             if callbacks.history.stop_reason == "epochs":
                 callbacks.history.stop_reason = "tol" if over else epoch.stop_reason or "epochs"
             if callbacks.is_over() or incremental:
                 break
-            if mlp.n_iter_ == mlp.max_iter and watched:
+            if mlp.n_iter_ == mlp.max_iter and may_stop:
                 warn(
                     f"Stochastic Optimizer: Maximum iterations ({mlp.max_iter}) reached and the optimization "
                     "hasn't converged yet.",
@@ -242,7 +275,7 @@ def _is_over(mlp: Any) -> bool:
     return False
 
 
-def _split(mlp: Any, task: Task) -> tuple[Array, Validation]:
+def _split(mlp: Any, task: Task) -> tuple[Array, Array]:
     """The rows to train on, and the others to validate on."""
     X, y, w = task.X, task.y, task.w
     too_small = "The validation set is too small. Increase 'validation_fraction' or the size of your dataset. "
@@ -263,7 +296,12 @@ def _split(mlp: Any, task: Task) -> tuple[Array, Validation]:
     for name, part in (("train on", rows), ("validate on", held_out)):
         if w is not None and not w[part].any():
             raise ValueError(f"sample_weight is zero for every row to {name}; expected at least one weight > 0")
-    return rows, Validation(X[held_out], y[held_out], None if w is None else w[held_out], None)
+    return rows, held_out
+
+
+def _rows_of(task: Task, rows: Array) -> Validation:
+    """Some rows, to validate on."""
+    return Validation(task.X[rows], task.y[rows], None if task.w is None else task.w[rows], None)
 
 
 def _as_scikit_learn_counts(mlp: Any, loss: float, penalty: float) -> float:
@@ -373,6 +411,7 @@ class _EstimatorCallbacks(FitCallbacks):
         eval_set: Validation | None,
         n_threads: int,
         incremental: bool = False,
+        stopped: Stopped | None = None,
     ) -> None:
         self._mlp, self._network, self._n_threads = mlp, network, n_threads
         self._cache = mlp._network_cache
@@ -388,7 +427,7 @@ class _EstimatorCallbacks(FitCallbacks):
                 raise ValueError(f"eval_metric is {mlp.eval_metric!r} without eval_set=(X, y) in fit")
         self._held_out, self._given = held_out, None if eval_set is None else eval_set.given
         self._validation: tuple[Any, Array, Array | None] | None = None
-        self._best: float | None = None  # of this fit, on eval_set
+        self.best: float | None = None  # of this fit, on eval_set
         watched = held_out if eval_set is None else eval_set
         if watched is not None:
             of = "" if eval_set is None else " of eval_set"
@@ -401,6 +440,9 @@ class _EstimatorCallbacks(FitCallbacks):
         line = as_progress(mlp.progress, mlp.max_iter)  # after all that may fail, as a bar shows at once
         go_on = partial(mlp._go_on_with, self._cache)
         super().__init__(mlp, lambda: None, go_on, began, mlp.max_time, calls, batch_calls, line)
+        if stopped is not None:
+            self.go_on(stopped.history)
+            self.best = stopped.best
 
     def ask(self, calls: list[Callback]) -> bool:
         """Whether any of these callbacks answers true; what they raise ends the fit, and what was trained stays."""
@@ -512,12 +554,12 @@ class _EstimatorCallbacks(FitCallbacks):
                     "weights are best"
                 )
         if mlp.early_stopping:
-            waits = self._best is not None and score < self._best + mlp.tol
+            waits = self.best is not None and score < self.best + mlp.tol
             mlp._no_improvement_count = mlp._no_improvement_count + 1 if waits else 0
         elif mlp.solver != "lbfgs":
             self._watch_the_loss()
-        if self._best is None or score > self._best:
-            self._best = score
+        if self.best is None or score > self.best:
+            self.best = score
             if self._scorer is not None:
                 mlp.best_validation_score_ = score
             mlp._best_parameters = self._network.parameters.copy()
@@ -526,7 +568,7 @@ class _EstimatorCallbacks(FitCallbacks):
         """A loss that is not finite: an error, or a warning where there are good weights to end with."""
         mlp = self._mlp
         said = f"The {what} was {loss} in iteration {mlp.n_iter_}."
-        if self._best is None and not (self._held_out is not None and "_best_parameters" in mlp.__dict__):
+        if self.best is None and not (self._held_out is not None and "_best_parameters" in mlp.__dict__):
             raise Divergence(said)
         curves = [mlp.loss_curve_, self.history.loss] if what == "loss" else []
         if self._validation is not None and what == "loss":
@@ -546,7 +588,7 @@ class _EstimatorCallbacks(FitCallbacks):
     def take_best(self) -> None:
         """End with the weights that were best on data to validate on."""
         mlp = self._mlp
-        if self._best is not None or (self._held_out is not None and "_best_parameters" in mlp.__dict__):
+        if self.best is not None or (self._held_out is not None and "_best_parameters" in mlp.__dict__):
             mlp._network().parameters[...] = mlp._best_parameters
 
     def is_over(self) -> bool:

@@ -87,6 +87,8 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: Any = None,
     ) -> "MLPClassifier":
         """Train.
 
@@ -97,7 +99,7 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels; or 0 and 1 for each of several labels; or, with `classes`, probabilities: floats that sum
             to 1 in each row.
-        sample_weight, eval_set, X_val, y_val, sample_weight_val
+        sample_weight, eval_set, X_val, y_val, sample_weight_val, checkpoint, checkpoint_every
             As for `MLPRegressor.fit`.
         classes : array-like of shape (n_classes,), optional
             All labels, of which y need not have each; or those that the columns of probabilities belong to.
@@ -109,10 +111,12 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
 
         Raises
         ------
-        ValueError, TypeError, RuntimeError
+        ValueError, TypeError, RuntimeError, OSError
             As for `MLPRegressor.fit`.
         """
-        self._fit(X, y, sample_weight, (eval_set, X_val, y_val, sample_weight_val), classes=classes)
+        validation = eval_set, X_val, y_val, sample_weight_val
+        checkpoints = checkpoint, checkpoint_every
+        self._fit(X, y, sample_weight, validation, classes=classes, checkpoints=checkpoints)
         return self
 
     @partial_fit_available
@@ -137,7 +141,7 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
     # labels
 
     def _read(self, X: Any, y: Any, incremental: bool, reset: bool, classes: Any) -> tuple[Any, Any]:
-        anew = "classes_" not in self.__dict__ or not (self.warm_start or incremental)
+        anew = reset or "classes_" not in self.__dict__
         if incremental and anew and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if not anew and classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):

@@ -11,6 +11,7 @@ import json
 import math
 import os
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +19,16 @@ import numpy as np
 
 from fastmlp.formulas import Array
 
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
-_NAMES = {"float32": "F32", "float64": "F64"}
+# The numbers that NumPy has as well; the format's others, of 8 and 16 bits, are those of larger nets than these.
+DTYPES: dict[str, np.dtype[Any]] = {
+    f"{letter}{8 * size}": np.dtype(f"<{kind}{size}")
+    for letter, kind, sizes in (("F", "f", (2, 4, 8)), ("I", "i", (1, 2, 4, 8)), ("U", "u", (1, 2, 4, 8)))
+    for size in sizes
+} | {"BOOL": np.dtype(bool)}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _LONGEST_HEADER = 100_000_000  # bytes, as of the format
 _METADATA = "__metadata__"
+_DIGEST = "fastmlp.digest"  # of the metadata: that nothing has changed since it was written
 
 
 class LoadError(ValueError):
@@ -43,7 +50,7 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
     path : path-like
         A file that is there is replaced, and keeps its mode.
     contents : Contents
-        Arrays of float32 or float64.
+        Arrays of numbers, or of booleans.
 
     Raises
     ------
@@ -51,11 +58,14 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
         If it cannot be written; nothing is left of it.
     """
     target = as_path(path)
-    header: dict[str, Any] = {_METADATA: contents.metadata}
+    little = {
+        name: np.asarray(tensor, tensor.dtype.newbyteorder("<"), order="C") for name, tensor in _in_order(contents)
+    }
+    header: dict[str, Any] = {_METADATA: contents.metadata | {_DIGEST: _digest(little, contents.metadata)}}
     end = 0
-    for name, tensor in contents.tensors.items():
+    for name, tensor in little.items():
         begin, end = end, end + tensor.nbytes
-        header[name] = {"dtype": _NAMES[tensor.dtype.name], "shape": list(tensor.shape), "data_offsets": [begin, end]}
+        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode("ascii")
     text += b" " * (-len(text) % 8)
     temporary = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
@@ -64,8 +74,8 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(len(text).to_bytes(8, "little"))
             file.write(text)
-            for tensor in contents.tensors.values():
-                file.write(np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<")).data)
+            for tensor in little.values():
+                file.write(tensor.reshape(-1).view(np.uint8).data)
             file.flush()
             if target.exists():
                 os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
@@ -80,6 +90,22 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
         os.fsync(folder)  # so that the new name, too, outlives a loss of power
     finally:
         os.close(folder)
+
+
+def _in_order(contents: Contents) -> list[tuple[str, Array]]:
+    """Tensors with the largest elements first, so that each begins at a multiple of its own."""
+    return sorted(contents.tensors.items(), key=lambda entry: -entry[1].dtype.itemsize)
+
+
+def _digest(tensors: dict[str, Array], metadata: dict[str, str]) -> str:
+    """A number that the same tensors, little-endian, and the same strings have, and, in practice, no others."""
+    digest = blake2b(digest_size=16)
+    for key, text in sorted(metadata.items()):
+        digest.update(json.dumps([key, text]).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(json.dumps([name, _NAMES[tensor.dtype], tensor.shape]).encode())
+        digest.update(tensor.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def as_path(given: str | os.PathLike[str]) -> Path:
@@ -120,12 +146,19 @@ def read(path: str | os.PathLike[str]) -> Contents:
             raise LoadError(f"{source} says that its header has {n} bytes, of {size - 8} that follow; it is damaged")
         entries, metadata = _header(source, file.read(n))
         _check_places(source, entries, size - 8 - n)
-        tensors = {}
+        tensors: dict[str, Array] = {}
         for name, (dtype, shape, _, _) in sorted(entries.items(), key=lambda entry: entry[1][2]):
             array = np.empty(shape, dtype)
             if file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:  # it was cut meanwhile
                 raise LoadError(f"{source} ends within {name}; it is damaged")
-            tensors[name] = array.astype(dtype.newbyteorder("="), copy=False)
+            if dtype.kind == "b" and array.view(np.uint8).max(initial=0) > 1:
+                raise LoadError(f"tensor {name!r} of {source} has booleans that are neither 0 nor 1; it is damaged")
+            tensors[name] = array
+    written = metadata.pop(_DIGEST, None)  # which another writer leaves out
+    if written is not None and written != _digest(tensors, metadata):
+        raise LoadError(f"{source} has been changed since it was written: its digest is another; it is damaged")
+    for name, array in tensors.items():
+        tensors[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
     return Contents(tensors, metadata)
 
 
@@ -161,14 +194,14 @@ def _entry(source: Path, name: str, given: Any) -> _Entry:
     if not isinstance(given, dict) or set(given) != {"dtype", "shape", "data_offsets"}:
         raise LoadError(f"{where} is described otherwise than by dtype, shape and data_offsets; it is damaged")
     dtype, shape, offsets = given["dtype"], given["shape"], given["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
-        raise LoadError(f"{where} has dtype {dtype!r}; expected one of {', '.join(_DTYPES)}")
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise LoadError(f"{where} has dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
     for what, numbers in (("shape", shape), ("data_offsets", offsets)):
         if not isinstance(numbers, list) or not all(type(n) is int and 0 <= n < 2**62 for n in numbers):
             raise LoadError(f"{where} has {what} {numbers!r}; expected whole numbers >= 0")
-    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * _DTYPES[dtype].itemsize:
+    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * DTYPES[dtype].itemsize:
         raise LoadError(f"{where} has shape {shape} and data_offsets {offsets}, which contradict each other")
-    return _DTYPES[dtype], tuple(shape), offsets[0], offsets[1]
+    return DTYPES[dtype], tuple(shape), offsets[0], offsets[1]
 
 
 def _check_places(source: Path, entries: dict[str, _Entry], size: int) -> None:

@@ -38,7 +38,8 @@ def fit_many(
     threads : int, optional
         Nets in training at a time, at most; `fastmlp.get_num_threads()` by default.
     **arguments
-        As for `MLP.fit`, for all nets, but sample_weight may be one for each, as X; `progress` is not among them.
+        As for `MLP.fit`, for all nets, but sample_weight may be one for each, as X; `progress` and `checkpoint` are
+        not among them.
 
     Returns
     -------
@@ -69,8 +70,9 @@ def fit_many(
             raise TypeError(f"nets[{i}] is {net!r}; expected an MLP")
     if len(set(map(id, each))) != len(each):
         raise ValueError("nets has one net twice; expected nets that share nothing")
-    if arguments.pop("progress", False) is not False:
-        raise ValueError("progress is not for fit_many, whose nets train side by side; expected False")
+    for name, off in (("progress", False), ("checkpoint", None), ("checkpoint_every", None)):
+        if (given := arguments.pop(name, off)) is not off:
+            raise ValueError(f"{name} is {given!r}, which is not for nets that train side by side; expected {off}")
     most = as_threads(threads)
     for name in ("callbacks", "batch_callbacks"):
         arguments[name] = as_callbacks(name, arguments.get(name, ()))

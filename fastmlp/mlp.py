@@ -280,6 +280,9 @@ class MLP:
     )
     dtype = property(lambda self: self._architecture.dtype, doc="numpy.dtype: of parameters and results.")
 
+    _history: History | None = None  # of a net that was never trained, and in pickles of version 0.1.0
+    history = property(lambda self: self._history, doc="History or None: what the last `fit` saw.")
+
     # parameters
 
     @property
@@ -654,6 +657,8 @@ class MLP:
         batch_callbacks: Callback | Iterable[Callback] = (),
         progress: bool | str = False,
         threads: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float | None = None,
     ) -> History:
         """Train by gradient descent on the mean loss.
 
@@ -695,6 +700,12 @@ class MLP:
             that package, where it is installed.
         threads : int, optional
             At most so many threads, instead of `fastmlp.get_num_threads()`. The results are the same.
+        checkpoint : path-like, optional
+            A file to which the net and all that the rest of the fit depends on are written, when the fit begins, at
+            the end of some epochs, and when it ends: `fastmlp.resume` goes on from there if the process is stopped.
+        checkpoint_every : int or float, optional
+            How often: an int is epochs, a float seconds, after which the end of an epoch is waited for; 60.0 by
+            default.
 
         Returns
         -------
@@ -705,6 +716,9 @@ class MLP:
         ValueError, TypeError
             If an argument is not of the form above; the net is as it was. A schedule is asked for each epoch when it
             begins: one that fails later ends the fit there.
+        OSError
+            If a checkpoint cannot be written; as a FileExistsError, before anything has changed, if the file is none
+            of fastmlp's, or has a fit that has not ended.
 
         Warns
         -----
@@ -720,14 +734,14 @@ class MLP:
         """
         plan = self._plan(
             X, y, epochs, batch_size, optimizer, shuffle, sample_weight, validation, patience, tol, schedule,
-            max_time, callbacks, batch_callbacks, progress, threads,
+            max_time, callbacks, batch_callbacks, progress, threads, checkpoint, checkpoint_every,
         )  # fmt: skip
         return self._train(plan)
 
     def _plan(
         self, X: Any, y: Any, epochs: Any, batch_size: Any, optimizer: Any, shuffle: Any, sample_weight: Any,
         validation: Any, patience: Any, tol: Any, schedule: Any, max_time: Any, callbacks: Any, batch_callbacks: Any,
-        progress: Any, threads: Any,
+        progress: Any, threads: Any, checkpoint: Any = None, checkpoint_every: Any = None,
     ) -> Plan:  # fmt: skip
         """What `fit` is asked for, checked; nothing has changed yet."""
         began = perf_counter()
@@ -766,7 +780,16 @@ class MLP:
         line = None if progress is False else as_progress(progress, epochs)
         before, after = partial(self._show, run), partial(self._look_at, run)
         watch = FitCallbacks(self, before, after, began, seconds, calls, batch_calls, line)
-        return Plan(data, rows, steps, run, epochs, n_threads, schedule, watch, patience is None)
+        plan = Plan(data, rows, steps, run, epochs, n_threads, schedule, watch, patience is None)
+        if checkpoint is None and checkpoint_every is None:
+            return plan
+        from fastmlp import checkpoints
+
+        arguments = {
+            "epochs": epochs, "batch_size": size, "optimizer": method, "shuffle": shuffle, "validation": validation,
+            "patience": patience, "tol": tol, "schedule": schedule, "max_time": max_time,
+        }  # fmt: skip
+        return plan._replace(checkpoints=checkpoints.of_net(self, plan, checkpoint, checkpoint_every, arguments))
 
     def _train(self, plan: Plan) -> History:
         """Do what was planned."""
@@ -775,7 +798,7 @@ class MLP:
         try:
             train(self._network, plan)
         finally:
-            self._epochs = run.number
+            self._epochs, self._history = run.number, history
         if run.stop == "diverged":
             kept_weights = "its best weights so far" if run.best_loss < math.inf else "the last finite weights"
             warn(
@@ -790,6 +813,8 @@ class MLP:
             advice = "divide it by that, or use MLPRegressor with scale='standard'"
             weights = None if w is None else w[rows]
             hint_at_the_scale(self.loss, parameters, reached, targets[rows], weights, advice, RuntimeWarning)
+        if plan.checkpoints is not None:
+            plan.checkpoints.write(history.epochs, (run, history), over=True)
         return history
 
     def _show(self, run: Run) -> None:

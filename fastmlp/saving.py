@@ -1,51 +1,58 @@
-"""Nets in files and back: what a file says of a net, and how it is believed only after a look.
+"""Nets and estimators in files and back: what a file says of a net, and how it is believed only after a look.
 
-The format of the file is in files.py. What a net is made of again goes through the checks that arguments go through,
-so that a file can describe no net that could not be made by hand.
+The format of the file is in files.py, that of single values in values.py, what an estimator says of itself in
+estimator_saving.py. What a net is made of again goes through the checks that arguments go through, so that a file can
+describe no net that could not be made by hand.
 """
 
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from fastmlp.architecture import Architecture
 from fastmlp.files import Contents, LoadError, as_path, read, write
+from fastmlp.formulas import Array
+from fastmlp.history import History
 from fastmlp.layout import layer_shapes
 from fastmlp.mlp import MLP
 from fastmlp.optimizers import OPTIMIZERS
+from fastmlp.values import decoded, encoded
 
 VERSION = 1  # of what stands in a file; raised when an older fastmlp could not read it
 _KEY = "fastmlp"  # of the metadata
+FIT = "fit"  # what the tensors of a fit that goes on begin with, and, with the key, its metadata: checkpoints.py
+_ESTIMATORS = "MLPClassifier", "MLPRegressor"
+
+Description = dict[str, Any]
+Tensors = dict[str, Array]
 
 
-def save(net: MLP, path: str | os.PathLike[str], training: bool) -> None:
-    """Write a net; see `MLP.save`."""
-    state = net.__getstate__()
-    description: dict[str, Any] = {
-        "version": VERSION,
-        "kind": "MLP",
-        "architecture": {f.name: state[f"_{f.name}"] for f in dataclasses.fields(Architecture) if f.name != "dtype"}
-        | {"dtype": net.dtype.name},
-        "trainable": state["trainable"],
-        "rate_factors": state["rate_factors"],
-    }
-    tensors = {f"W{l}": W for l, W in enumerate(net.weights, 1)} | {f"b{l}": b for l, b in enumerate(net.biases, 1)}
-    if training:
-        optimizer, moments = state["_optimizer"], state["optimizer_state"]
-        description["training"] = {"seed": int(state["_seed"]), "epochs": int(state["_epochs"]), "optimizer": None}
-        if optimizer is not None:
-            name = next(name for name, kind in OPTIMIZERS.items() if type(optimizer) is kind)
-            description["training"] |= {"optimizer": {"name": name, **dataclasses.asdict(optimizer)}}
-            description["training"] |= {"powers": list(moments[:2])}
-            tensors |= {"first_moments": moments[2], "second_moments": moments[3]}
-    write(path, Contents(tensors, {_KEY: json.dumps(description, allow_nan=False)}))
+def save(model: Any, path: str | os.PathLike[str], training: bool, extra: dict[str, str] | None = None) -> None:
+    """Write a net or an estimator, and strings that stand beside it in the metadata; see `MLP.save`."""
+    if isinstance(model, MLP):
+        described = describe_net(model, training, model.history)
+    else:
+        from fastmlp.estimator_saving import describe_estimator
+
+        described = describe_estimator(model, training)
+    write_model(path, type(model), *described, extra or {})
 
 
-def load(path: str | os.PathLike[str]) -> MLP:
-    """A net from a file of `MLP.save`. Nothing in the file is executed, and all of it is looked at.
+def write_model(
+    path: str | os.PathLike[str], kind: type, said: Description, tensors: Tensors, extra: dict[str, str]
+) -> None:
+    """Write a file of a net or an estimator that has described itself."""
+    text = json.dumps({"version": VERSION, "kind": "MLP" if issubclass(kind, MLP) else kind.__name__} | said)
+    write(path, Contents(tensors, {_KEY: text} | extra))
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """A net or an estimator from a file of its `save`. Nothing in it is executed, and all of it is looked at.
 
     Parameters
     ----------
@@ -53,9 +60,8 @@ def load(path: str | os.PathLike[str]) -> MLP:
 
     Returns
     -------
-    MLP
-        With the state of its optimizer and the order of its samples, if they were saved: `fit` goes on as if nothing
-        had been.
+    MLP, MLPClassifier or MLPRegressor
+        With the state of its optimizer, if that was saved: `fit` and `partial_fit` go on as if nothing had been.
 
     Raises
     ------
@@ -63,6 +69,8 @@ def load(path: str | os.PathLike[str]) -> MLP:
         If the file is damaged, contradicts itself, holds no net, or is of a later version of fastmlp; a ValueError.
     OSError
         If it cannot be opened.
+    ImportError
+        If it holds an estimator, and scikit-learn is not installed.
 
     Examples
     --------
@@ -76,77 +84,196 @@ def load(path: str | os.PathLike[str]) -> MLP:
     True
     """
     contents = read(path)
+    with named(path):
+        return made(contents)
+
+
+@contextmanager
+def named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say of which file a LoadError is."""
     try:
-        return _made(contents)
+        yield
     except LoadError as problem:
         raise LoadError(f"{as_path(path)}: {problem}") from None
 
 
-def _made(contents: Contents) -> MLP:
-    text = contents.metadata.get(_KEY)
-    if text is None:
+@contextmanager
+def believed(what: str) -> Iterator[None]:
+    """Make a LoadError of whatever comes of taking a file at its word."""
+    try:
+        yield
+    except LoadError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as problem:
+        raise LoadError(f"what it says of the {what} makes none: {type(problem).__name__}: {problem}") from None
+
+
+def made(contents: Contents) -> Any:
+    """The net or the estimator that a file holds; its tensors are taken out one by one."""
+    said = table(contents, _KEY)
+    if said is None:
         raise LoadError("it is a file of tensors, but no net of fastmlp's: its metadata has no entry 'fastmlp'")
+    if type(said.get("version")) is not int:
+        raise LoadError("what it says of the net has no version; it is damaged")
+    version, kind = said["version"], said.get("kind")
+    if version > VERSION:
+        raise LoadError(f"it is of version {version}; this fastmlp reads up to {VERSION}: use a later one")
+    if version < 1 or kind not in ("MLP", *_ESTIMATORS):
+        raise LoadError(f"it says that it is a {kind!r} of version {version}; expected an MLP or an estimator")
+    if kind == "MLP":
+        with believed("net"):
+            model = _made_net(said, contents.tensors)
+    else:
+        import fastmlp  # whose lazy import of an estimator says what is missing
+
+        estimator = getattr(fastmlp, kind)
+        from fastmlp.estimator_saving import made_estimator
+
+        with believed("estimator"):
+            model = made_estimator(estimator, said, contents.tensors)
+    for name in contents.tensors:
+        if not (name.startswith(f"{FIT}.") and f"{_KEY}.{FIT}" in contents.metadata):
+            raise LoadError(f"it has the tensor {name!r}, which is none of this net's")
+    return model
+
+
+def table(contents: Contents, key: str) -> Description | None:
+    """What the metadata says under a key, a table in JSON; None if nothing."""
+    text = contents.metadata.get(key)
+    if text is None:
+        return None
     try:
         said = json.loads(text)
     except (ValueError, RecursionError) as problem:
         raise LoadError(f"what it says of the net cannot be read: {problem}") from None
-    if not isinstance(said, dict) or type(said.get("version")) is not int:
-        raise LoadError("what it says of the net has no version; it is damaged")
-    if said["version"] > VERSION:
-        raise LoadError(f"it is of version {said['version']}; this fastmlp reads up to {VERSION}: use a later one")
-    if said["version"] < 1 or said.get("kind") != "MLP":
-        raise LoadError(f"it says that it is a {said.get('kind')!r} of version {said['version']}; expected an 'MLP'")
-    try:
-        architecture = Architecture(**said["architecture"])
-        state = architecture.state() | _parameters(architecture, dict(contents.tensors), said.get("training"))
-        net = MLP.__new__(MLP)
-        net.__setstate__(state)
-        net.trainable, net.rate_factors = said["trainable"], said["rate_factors"]
-    except LoadError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        raise LoadError(f"what it says of the net makes none: {type(problem).__name__}: {problem}") from None
-    return net
+    if not isinstance(said, dict):
+        raise LoadError(f"what it says under {key!r} is no table; it is damaged")
+    return said
 
 
-def _parameters(architecture: Architecture, tensors: dict[str, Any], training: Any) -> dict[str, Any]:
-    """What a pickle keeps besides the architecture, from tensors of the right shapes and types, and no others."""
-    flat = []
-    for l, shapes in enumerate(layer_shapes(architecture.sizes, architecture.bias), 1):
-        for name, shape in zip((f"W{l}", f"b{l}"), shapes, strict=True):
-            if 0 not in shape or name[0] == "W":
-                flat.append(_tensor(tensors, name, shape, architecture.dtype).reshape(-1))
-    parameters = np.concatenate(flat)
-    state: dict[str, Any] = {"parameters": parameters, "optimizer_state": None, "_optimizer": None}
-    seed: Any = np.random.default_rng().integers(2**64, dtype=np.uint64)
-    epochs = 0
-    if training is not None:
-        seed, epochs, optimizer = training["seed"], training["epochs"], training["optimizer"]
-        if type(seed) is not int or not 0 <= seed < 2**64 or type(epochs) is not int or not 0 <= epochs < 2**63:
-            raise LoadError(f"its seed is {seed!r} and its epochs {epochs!r}; expected whole numbers >= 0")
-        if optimizer is not None:
-            kind = OPTIMIZERS[optimizer.pop("name")]
-            powers = [float(power) for power in training["powers"]]
-            if len(powers) != 2 or not all(0 <= power <= 1 for power in powers):
-                raise LoadError(f"the powers of its optimizer are {powers}; expected two numbers from 0 to 1")
-            moments = [
-                _tensor(tensors, name, parameters.shape, architecture.dtype)
-                for name in ("first_moments", "second_moments")
-            ]
-            state |= {"_optimizer": kind(**optimizer), "optimizer_state": (*powers, *moments)}
-    if tensors:
-        raise LoadError(f"it has the tensor {next(iter(tensors))!r}, which is none of this net's")
-    return state | {"_seed": int(seed), "_epochs": epochs}
+def layer_tensors(weights: list[Array], biases: list[Array]) -> Tensors:
+    """W1, b1, W2, ..., in the order of the flat parameters; no b without biases."""
+    tensors = {}
+    for l, W in enumerate(weights, 1):
+        tensors[f"W{l}"] = W
+        if biases:
+            tensors[f"b{l}"] = biases[l - 1]
+    return tensors
 
 
-def _tensor(tensors: dict[str, Any], name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
-    if name not in tensors:
-        raise LoadError(f"it has no tensor {name!r}, which the net that it describes has")
+def taken(tensors: Tensors, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """A tensor of finite numbers, of this shape and type, out of those of a file."""
+    check_tensor(tensors, name, shape, dtype)
     tensor = tensors.pop(name)
-    if tensor.shape != tuple(shape) or tensor.dtype != dtype:
-        came, expected = f"shape {tensor.shape} and dtype {tensor.dtype}", f"{tuple(shape)} and {dtype}"
-        raise LoadError(f"its tensor {name!r} has {came}; expected {expected}")
     if not np.isfinite(tensor).all():
         at = np.argwhere(~np.isfinite(tensor))[0].tolist()
         raise LoadError(f"its tensor {name!r} has the value {tensor[tuple(at)]} at {at}; expected finite numbers")
     return tensor
+
+
+def check_tensor(tensors: Tensors, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """That a file has a tensor of this shape and type."""
+    if name not in tensors:
+        raise LoadError(f"it has no tensor {name!r}, which the net that it describes has")
+    tensor = tensors[name]
+    if tensor.shape != shape or tensor.dtype != dtype:
+        came, expected = f"shape {tensor.shape} and dtype {tensor.dtype}", f"{shape} and {dtype}"
+        raise LoadError(f"its tensor {name!r} has {came}; expected {expected}")
+
+
+# nets
+
+
+def describe_net(net: MLP, training: bool, history: History | None) -> tuple[Description, Tensors]:
+    """What a file says of a net, and its tensors."""
+    architecture, state = net._architecture, net.__dict__
+    tensors = layer_tensors(net.weights, net.biases)
+    said: Description = {
+        "architecture": {f.name: getattr(architecture, f.name) for f in dataclasses.fields(Architecture)}
+        | {"dtype": net.dtype.name},
+        "trainable": net.trainable,
+        "rate_factors": net.rate_factors,
+        "history": None if history is None else described_history(history, tensors, "history"),
+    }
+    if training:
+        said["training"] = {"seed": int(state["_seed"]), "epochs": int(state["_epochs"]), "optimizer": None}
+        if net._optimizer is not None:
+            moments = net._network.optimizer_state
+            said["training"] |= {"optimizer": described_optimizer(net._optimizer), "powers": list(moments[:2])}
+            tensors |= {"first_moments": moments[2], "second_moments": moments[3]}
+    return said, tensors
+
+
+def described_optimizer(optimizer: Any) -> Description:
+    """An optimizer by its name and its hyperparameters."""
+    name = next(name for name, kind in OPTIMIZERS.items() if type(optimizer) is kind)
+    return {"name": name, **dataclasses.asdict(optimizer)}
+
+
+def made_optimizer(said: Any) -> Any:
+    """The optimizer that is described so."""
+    numbers = dict(said)
+    return OPTIMIZERS[numbers.pop("name")](**numbers)
+
+
+def described_history(history: History, tensors: Tensors, name: str) -> Any:
+    """The record of a fit, whose curves become tensors."""
+    values = dataclasses.asdict(history)
+    curves = {what: np.array(value, np.float64) for what, value in values.items() if isinstance(value, list)}
+    return encoded(values | curves, tensors, name)
+
+
+def made_history(said: Any, tensors: Tensors) -> History | None:
+    """The record of a fit that is described so; None if there is none."""
+    values = decoded(said, tensors)
+    if values is None:
+        return None
+    history = History(
+        **{name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
+    )
+    for name, value in dataclasses.asdict(history).items():
+        expected = type(getattr(History(), name))
+        if type(value) is not expected or (expected is list and not all(type(number) is float for number in value)):
+            raise LoadError(f"{name} of its history is {str(value)[:100]}; expected a {expected.__name__}")
+    lengths = {len(history.validation_loss), len(history.validation_accuracy)} - {0}
+    if lengths - {history.epochs}:
+        raise LoadError(f"its history has {history.epochs} losses, and {sorted(lengths)} of the validation")
+    return history
+
+
+def _made_net(said: Description, tensors: Tensors) -> MLP:
+    """All of the net is looked at before it is made, and its memory is that of the file once more."""
+    architecture = Architecture(**said["architecture"])
+    for l, shapes in enumerate(layer_shapes(architecture.sizes, architecture.bias), 1):
+        for letter, shape in zip("Wb" if architecture.bias else "W", shapes, strict=False):
+            check_tensor(tensors, f"{letter}{l}", tuple(shape), architecture.dtype)
+    training = said.get("training")
+    seed: Any = np.random.default_rng().integers(2**64, dtype=np.uint64)
+    epochs: Any = 0
+    if training is not None:
+        seed, epochs = training["seed"], training["epochs"]
+        if type(seed) is not int or not 0 <= seed < 2**64 or type(epochs) is not int or not 0 <= epochs < 2**63:
+            raise LoadError(f"its seed is {seed!r} and its epochs {epochs!r}; expected whole numbers >= 0")
+    net = MLP.__new__(MLP)
+    net._architecture, net._seed, net._epochs = architecture, int(seed), epochs
+    net._build()
+    for name, view in layer_tensors(net.weights, net.biases).items():
+        view[...] = taken(tensors, name, view.shape, architecture.dtype)
+    net.trainable, net.rate_factors = said["trainable"], said["rate_factors"]
+    net._history = made_history(said.get("history"), tensors)
+    if training is not None and training["optimizer"] is not None:
+        optimizer = net._checked_optimizer(made_optimizer(training["optimizer"]))
+        net._network.optimizer_state = taken_moments(training["powers"], tensors, net.parameters)
+        net._optimizer = optimizer
+    return net
+
+
+def taken_moments(powers: Any, tensors: Tensors, parameters: Array) -> tuple[float, float, Array, Array]:
+    """The state of an optimizer, as `Network.optimizer_state` has it."""
+    both = [float(power) for power in powers]
+    if len(both) != 2 or not all(0 <= power <= 1 for power in both):
+        raise LoadError(f"the powers of its optimizer are {both}; expected two numbers from 0 to 1")
+    first, second = (
+        taken(tensors, name, parameters.shape, parameters.dtype) for name in ("first_moments", "second_moments")
+    )
+    return both[0], both[1], first, second

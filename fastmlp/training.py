@@ -85,6 +85,12 @@ class FitCallbacks:
         self._after_callbacks()
         return any(answers)
 
+    def go_on(self, history: History) -> None:
+        """Go on with the record of a fit that was stopped, and with the rest of its time."""
+        self.history = history
+        self._began -= history.seconds
+        self.deadline -= history.seconds
+
     def epochs_at_once(self, epochs: int) -> int:
         """How many of the epochs that are left the core may make before one of these has to look."""
         done = self.history.epochs
@@ -284,6 +290,7 @@ class Plan(NamedTuple):
     callbacks : FitCallbacks
     only_tol : bool
         Whether tol was given without patience, and so is what ends the fit.
+    checkpoints : checkpoints.Checkpoints, or None
     """
 
     data: Data
@@ -295,6 +302,7 @@ class Plan(NamedTuple):
     schedule: ScheduleName | Schedule | None
     callbacks: FitCallbacks
     only_tol: bool
+    checkpoints: Any = None
 
 
 def train(network: Any, plan: Plan) -> None:
@@ -302,7 +310,7 @@ def train(network: Any, plan: Plan) -> None:
 
     The net ends with its best parameters, where patience asks for them.
     """
-    data, rows, steps, run, epochs, threads, schedule, callbacks, only_tol = plan
+    data, rows, steps, run, epochs, threads, schedule, callbacks, only_tol, checkpoints = plan
     history = callbacks.history
     samples = len(data[0] if rows is None else rows)
     steps_per_epoch = steps.per_epoch(samples)
@@ -311,6 +319,10 @@ def train(network: Any, plan: Plan) -> None:
         while history.epochs < epochs:
             if run.step == 0:
                 at_once = callbacks.epochs_at_once(epochs)
+                if checkpoints is not None:
+                    if checkpoints.is_due(history.epochs):
+                        checkpoints.write(history.epochs, (run, history))
+                    at_once = min(at_once, checkpoints.epochs_at_once(history.epochs))
                 if schedule is not None:
                     together = _MOST_RATES // steps_per_epoch if schedules.is_elementwise(schedule) else 1
                     at_once = max(1, min(at_once, together))

@@ -67,7 +67,15 @@ def test_without_training_the_weights_alone_are_kept(tmp_path):
     net.save(tmp_path / "large", training=True)
     small, large = (os.path.getsize(tmp_path / name) for name in ("small", "large"))
     assert large - small > 1.9 * net.parameters.nbytes
-    assert set(read(tmp_path / "small").tensors) == {"W1", "b1", "W2", "b2"}
+    assert set(read(tmp_path / "small").tensors) == {
+        "W1",
+        "b1",
+        "W2",
+        "b2",
+        "history.loss",
+        "history.validation_loss",
+        "history.validation_accuracy",
+    }
     assert fastmlp.load(str(tmp_path / "small")).predict(X).tobytes() == net.predict(X).tobytes()
 
 
@@ -174,7 +182,7 @@ HEADERS = {
     "nested": (b"[" * 100_000, b"", "cannot be read"),
     "a long number": (b'{"a": ' + b"9" * 5000 + b"}", b"", "cannot be read"),
     "a key more": ({"a": F | {"x": 1}}, b"1234", "described otherwise"),
-    "dtype": ({"a": F | {"dtype": "F16"}}, b"1234", "dtype 'F16'"),
+    "dtype": ({"a": F | {"dtype": "BF16"}}, b"1234", "dtype 'BF16'"),
     "dtype list": ({"a": F | {"dtype": []}}, b"1234", "dtype"),
     "shape": ({"a": F | {"shape": [-1]}}, b"1234", "shape"),
     "shape true": ({"a": F | {"shape": [True]}}, b"1234", "shape"),

@@ -1,0 +1,305 @@
+"""Checkpoints: files from which a fit goes on after the process was killed, to the same bits as if it had not been.
+
+A checkpoint is a file of the net or the estimator as it is at the end of an epoch (saving.py), and beside it what the
+rest of the fit depends on: its arguments, how far it is, and the fingerprints of its data, which the file does not
+hold. It is written when the fit begins, then as often as asked for, and when the fit is over.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from functools import partial
+from hashlib import blake2b
+from numbers import Integral
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from fastmlp import builds, checks
+from fastmlp.files import LoadError, as_path, read
+from fastmlp.history import History
+from fastmlp.messages import warn
+from fastmlp.mlp import MLP
+from fastmlp.saving import (
+    FIT,
+    Description,
+    Tensors,
+    believed,
+    describe_net,
+    described_optimizer,
+    made,
+    made_optimizer,
+    named,
+    table,
+    taken,
+    write_model,
+)  # fmt: skip
+from fastmlp.training import Plan, Run
+from fastmlp.values import NoValue, decoded, encoded
+
+_KEY = f"fastmlp.{FIT}"  # of the metadata
+_SECONDS = 60.0  # between two checkpoints, if nobody says
+
+
+class Checkpoints:
+    """The checkpoints of one fit: where they are written, and when.
+
+    Parameters
+    ----------
+    path : path-like
+    every : int, float or None
+        Epochs or seconds from one to the next.
+    kind : type
+        Of the net or the estimator.
+    fit : dict
+        What the rest of the fit depends on and does not change: arguments and fingerprints.
+    describe : callable
+        From how far the fit is, a value of its own, to what there is to say of the net, and of the rest of the fit,
+        and the tensors of both.
+    """
+
+    def __init__(
+        self,
+        path: Any,
+        every: Any,
+        kind: type,
+        fit: Description,
+        describe: Callable[[Any], tuple[Description, Description, Tensors]],
+    ) -> None:
+        self._path, self._kind, self._fit, self._describe = path, kind, fit, describe
+        self._epochs, self._seconds = _period(every)
+        self._last: tuple[int, float] | None = None  # epochs and time
+
+    def epochs_at_once(self, epochs: int) -> int:
+        """How many epochs may be made after so many before somebody has to look."""
+        if self._epochs is None or self._last is None:
+            return 2**62
+        return max(1, self._last[0] + self._epochs - epochs)
+
+    def is_due(self, epochs: int) -> bool:
+        """Whether it is time to write one, after so many epochs."""
+        if self._last is None:
+            return True
+        if self._epochs is None:
+            return perf_counter() - self._last[1] >= self._seconds
+        return epochs - self._last[0] >= self._epochs
+
+    def write(self, epochs: int, so_far: Any, over: bool = False) -> None:
+        """Write one after so many epochs; the last when the fit is `over`."""
+        said, rest, tensors = self._describe(so_far)
+        write_model(self._path, self._kind, said, tensors, {_KEY: json.dumps(self._fit | rest | {"over": over})})
+        self._last = epochs, perf_counter()
+
+
+def _period(every: Any) -> tuple[int | None, float]:
+    """Epochs, or None and seconds."""
+    if every is None:
+        return None, _SECONDS
+    if isinstance(every, (bool, np.bool_)):
+        raise TypeError(f"checkpoint_every is {every!r}; expected epochs, an int, or seconds, a float")
+    if isinstance(every, Integral):
+        return checks.integer("checkpoint_every", every, 1), 0.0
+    return None, checks.number("checkpoint_every", every, above=0)
+
+
+def checked_path(path: Any, every: Any) -> Any:
+    """The file that a fit may write its checkpoints to: none that holds another fit which is not over."""
+    if path is None:
+        raise ValueError(f"checkpoint_every is {every!r} without checkpoint; expected the name of a file there")
+    target = as_path(path)
+    if target.exists():
+        try:
+            fit = table(read(target), _KEY)
+        except LoadError:
+            raise FileExistsError(
+                f"checkpoint is {str(target)!r}, which is no file of fastmlp's; expected another"
+            ) from None
+        if fit is not None and fit.get("over") is not True:
+            raise FileExistsError(
+                f"checkpoint is {str(target)!r}, where a fit has not ended: fastmlp.resume goes on with it; expected "
+                "another name, or delete the file"
+            )
+    return target
+
+
+def fingerprint(**arrays: Any) -> dict[str, str]:
+    """Shape, dtype and a digest of arrays, dense or of compressed rows; nothing of those that are None."""
+    found = {}
+    for name, array in arrays.items():
+        if array is None:
+            continue
+        parts = [array] if isinstance(array, np.ndarray) else [array.data, array.indices, array.indptr]  # of scipy
+        digest = blake2b(digest_size=16)
+        for part in parts:
+            digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+        found[name] = f"shape {tuple(map(int, array.shape))}, {parts[0].dtype}, digest {digest.hexdigest()}"
+    return found
+
+
+def check_fingerprints(expected: Any, found: dict[str, str]) -> None:
+    """That the data are those with which the fit began."""
+    if not isinstance(expected, dict):
+        raise LoadError(f"its fingerprints are {expected!r}; it is damaged")
+    for name in sorted({*expected, *found}):
+        before, now = expected.get(name, "not given"), found.get(name, "not given")
+        if before != now:
+            raise ValueError(f"{name} is another than that of the checkpoint: {now}; expected {before}")
+
+
+# nets
+
+
+def of_net(net: MLP, plan: Plan, path: Any, every: Any, arguments: dict[str, Any]) -> Checkpoints:
+    """The checkpoints of `MLP.fit`."""
+    target = checked_path(path, every)
+    if type(net) is not MLP:
+        raise TypeError(f"checkpoint is given, and the net is a {type(net).__name__}; files keep MLP")
+    said: Description = {}
+    for name, value in arguments.items():
+        if name == "validation" and isinstance(value, (tuple, list)):
+            value = "data"
+        try:
+            said[name] = described_optimizer(value) if name == "optimizer" else encoded(value, {}, name)
+        except NoValue:
+            raise TypeError(f"{name} is {value!r}, which a checkpoint cannot hold; expected another kind") from None
+    fit = {"arguments": said, "fingerprints": _fingerprints_of(plan), "build": builds.current()}
+    fit["every"] = encoded(every, {}, "every")
+    return Checkpoints(target, every, MLP, fit, partial(_describe_net_in_training, net))
+
+
+def _describe_net_in_training(net: MLP, so_far: tuple[Run, History]) -> tuple[Description, Description, Tensors]:
+    run, history = so_far
+    net._show(run)
+    said, tensors = describe_net(net, True, history)
+    rest: Description = {"waited": run.waited, "best_loss": encoded(run.best_loss, tensors, "")}
+    if np.isfinite(run.best_loss):
+        assert run.best is not None
+        tensors["fit.best"] = run.best
+    return said, rest, tensors
+
+
+def _fingerprints_of(plan: Plan) -> dict[str, str]:
+    X, y, w = plan.data
+    validation = plan.run.validation or (None, None, None)
+    X_validation, y_validation = (None if a is b else a for a, b in zip(validation[:2], (X, y), strict=True))
+    return fingerprint(X=X, y=y, sample_weight=w, X_validation=X_validation, y_validation=y_validation)
+
+
+def resume(
+    path: str | os.PathLike[str],
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: Any = None,
+    validation: Any = None,
+    callbacks: Any = (),
+    batch_callbacks: Any = (),
+    progress: bool | str = False,
+    threads: int | None = None,
+) -> Any:
+    """Go on with a fit that was stopped, from its last checkpoint.
+
+    Parameters
+    ----------
+    path : path-like
+        What `fit` was given as `checkpoint`; it goes on writing there.
+    X, y, sample_weight
+        The same data: what the file says of them is compared.
+    validation : (X, y), optional
+        The same, if `fit` was given data to validate on; of an estimator its eval_set, or (X, y, sample_weight).
+    callbacks, batch_callbacks, progress, threads
+        As for `MLP.fit`; no file holds them.
+
+    Returns
+    -------
+    MLP, MLPClassifier or MLPRegressor
+        Trained to the end: the same bits as if nothing had stopped it, with the same build. Its `history` has all
+        epochs. If the fit was over already, the net that it ended with.
+
+    Raises
+    ------
+    LoadError
+        If the file is damaged, or holds no fit.
+    ValueError
+        If the data are not those of the fit; the message says which.
+    OSError
+        If it cannot be opened.
+
+    Warns
+    -----
+    RuntimeWarning
+        If it goes on in another build, whose last bits are others.
+
+    Examples
+    --------
+    >>> import fastmlp, os, tempfile
+    >>> net, X, y = fastmlp.MLP([1, 4, 1], seed=0), [[0.0], [1.0], [2.0]], [0.0, 1.0, 4.0]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "run.safetensors")
+    ...     history = net.fit(X, y, epochs=20, checkpoint=path, checkpoint_every=5)
+    ...     again = fastmlp.resume(path, X, y)
+    >>> bool((again.parameters == net.parameters).all())
+    True
+    """
+    contents = read(path)
+    with named(path):
+        fit = table(contents, _KEY)
+        if fit is None:
+            raise LoadError("it holds no fit to go on with: `fit` writes one where it is given checkpoint")
+        mine = {name: contents.tensors.pop(name) for name in list(contents.tensors) if name.startswith("fit.")}
+        model = made(contents)
+    again = {"callbacks": callbacks, "batch_callbacks": batch_callbacks, "progress": progress}
+    if isinstance(model, MLP):
+        return _resume_net(path, model, fit, mine, X, y, sample_weight, validation, again | {"threads": threads})
+    from fastmlp.estimator_checkpoints import resume_estimator
+
+    return resume_estimator(path, model, fit, mine, X, y, sample_weight, validation, again | {"n_threads": threads})
+
+
+def warn_of_build(fit: Description) -> None:
+    """Say so if the rest of a fit will be made by another build."""
+    if fit.get("build") != builds.current():
+        warn(
+            f"the fit began in build {fit.get('build')} and goes on in {builds.current()}, with other last bits",
+            RuntimeWarning,
+        )
+
+
+def _resume_net(
+    path: Any, net: MLP, fit: Description, mine: Tensors, X: Any, y: Any, sample_weight: Any, validation: Any,
+    again: dict[str, Any],
+) -> MLP:  # fmt: skip
+    with named(path), believed("fit"):
+        arguments = {name: decoded(value, {}) for name, value in fit["arguments"].items() if name != "optimizer"}
+        arguments["optimizer"] = made_optimizer(fit["arguments"]["optimizer"])
+        history = net.history
+        best_loss, waited = decoded(fit["best_loss"], {}), fit["waited"]
+        if history is None or type(best_loss) is not float or type(waited) is not int or waited < 0:
+            raise LoadError(f"it has waited {waited!r} epochs for less than a loss of {best_loss!r}; it is damaged")
+        best = taken(mine, "fit.best", net.parameters.shape, net.dtype) if np.isfinite(best_loss) else None
+        if mine:
+            raise LoadError(f"it has the tensor {next(iter(mine))!r}, which is none of this fit's")
+    if arguments["validation"] == "data":
+        if validation is None:
+            raise ValueError("validation is None; the fit was given data to validate on: expected the same (X, y)")
+        arguments["validation"] = validation
+    elif validation is not None:
+        raise ValueError("validation is given; the fit had none, or a share of the rows: expected None")
+    plan = net._plan(X, y, sample_weight=sample_weight, **arguments, **again)
+    with named(path):
+        check_fingerprints(fit.get("fingerprints"), _fingerprints_of(plan))
+    if fit.get("over") is True:
+        return net
+    warn_of_build(fit)
+    run = plan.run
+    if best is not None:
+        if run.best is None:
+            raise LoadError(f"{as_path(path)}: it has parameters of a best epoch, and waits for none; it is damaged")
+        run.best[...] = best
+    run.best_loss, run.waited = best_loss, waited
+    plan.callbacks.go_on(history)
+    describe = partial(_describe_net_in_training, net)
+    checkpoints = Checkpoints(path, decoded(fit["every"], {}), MLP, fit, describe)
+    net._train(plan._replace(checkpoints=checkpoints))
+    return net
