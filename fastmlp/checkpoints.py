@@ -57,6 +57,8 @@ class Checkpoints:
     describe : callable
         From how far the fit is, a value of its own, to what there is to say of the net, and of the rest of the fit,
         and the tensors of both.
+    written : int, optional
+        After how many epochs the one was written that is there.
     """
 
     def __init__(
@@ -66,10 +68,11 @@ class Checkpoints:
         kind: type,
         fit: Description,
         describe: Callable[[Any], tuple[Description, Description, Tensors]],
+        written: int | None = None,
     ) -> None:
         self._path, self._kind, self._fit, self._describe = path, kind, fit, describe
         self._epochs, self._seconds = _period(every)
-        self._last: tuple[int, float] | None = None  # epochs and time
+        self._last = None if written is None else (written, perf_counter())
 
     def epochs_at_once(self, epochs: int) -> int:
         """How many epochs may be made after so many before somebody has to look."""
@@ -103,6 +106,13 @@ def _period(every: Any) -> tuple[int | None, float]:
     return None, checks.number("checkpoint_every", every, above=0)
 
 
+def made_period(fit: Description) -> Any:
+    """What `fit` was given as checkpoint_every."""
+    every = decoded(fit["every"], {})
+    _period(every)
+    return every
+
+
 def checked_path(path: Any, every: Any) -> Any:
     """The file that a fit may write its checkpoints to: none that holds another fit which is not over."""
     if path is None:
@@ -123,8 +133,8 @@ def checked_path(path: Any, every: Any) -> Any:
     return target
 
 
-def fingerprint(**arrays: Any) -> dict[str, str]:
-    """Shape, dtype and a digest of arrays, dense or of compressed rows; nothing of those that are None."""
+def fingerprint(**arrays: Any) -> dict[str, list[str]]:
+    """What arrays are, dense or of compressed rows, and a digest of their numbers; nothing of those that are None."""
     found = {}
     for name, array in arrays.items():
         if array is None:
@@ -133,30 +143,37 @@ def fingerprint(**arrays: Any) -> dict[str, str]:
         digest = blake2b(digest_size=16)
         for part in parts:
             digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
-        found[name] = f"shape {tuple(map(int, array.shape))}, {parts[0].dtype}, digest {digest.hexdigest()}"
+        found[name] = [f"of shape {tuple(map(int, array.shape))} and {parts[0].dtype}", digest.hexdigest()]
     return found
 
 
-def check_fingerprints(expected: Any, found: dict[str, str]) -> None:
+def check_fingerprints(expected: Any, found: dict[str, list[str]]) -> None:
     """That the data are those with which the fit began."""
-    if not isinstance(expected, dict):
+    if not isinstance(expected, dict) or not all(isinstance(e, list) and len(e) == 2 for e in expected.values()):
         raise LoadError(f"its fingerprints are {expected!r}; it is damaged")
     for name in sorted({*expected, *found}):
-        before, now = expected.get(name, "not given"), found.get(name, "not given")
-        if before != now:
-            raise ValueError(f"{name} is another than that of the checkpoint: {now}; expected {before}")
+        now, before = found.get(name, ["not given", ""]), expected.get(name, ["not given", ""])
+        if now[0] != before[0]:
+            raise ValueError(f"{name} is {now[0]}; when the fit began it was {before[0]}: expected the same data")
+        if now[1] != before[1]:
+            raise ValueError(f"{name}, {now[0]}, has other values than when the fit began; expected the same data")
 
 
 # nets
 
+# What the steps of `MLP.fit` depend on, besides the data.
+ARGUMENTS = (
+    "epochs", "batch_size", "optimizer", "shuffle", "validation", "patience", "tol", "schedule", "max_time",
+)  # fmt: skip
 
-def of_net(net: MLP, plan: Plan, path: Any, every: Any, arguments: dict[str, Any]) -> Checkpoints:
-    """The checkpoints of `MLP.fit`."""
+
+def of_net(net: MLP, plan: Plan, path: Any, every: Any, arguments: tuple[Any, ...]) -> Checkpoints:
+    """The checkpoints of `MLP.fit` with these ARGUMENTS."""
     target = checked_path(path, every)
     if type(net) is not MLP:
         raise TypeError(f"checkpoint is given, and the net is a {type(net).__name__}; files keep MLP")
     said: Description = {}
-    for name, value in arguments.items():
+    for name, value in zip(ARGUMENTS, arguments, strict=True):
         if name == "validation" and isinstance(value, (tuple, list)):
             value = "data"
         try:
@@ -179,7 +196,7 @@ def _describe_net_in_training(net: MLP, so_far: tuple[Run, History]) -> tuple[De
     return said, rest, tensors
 
 
-def _fingerprints_of(plan: Plan) -> dict[str, str]:
+def _fingerprints_of(plan: Plan) -> dict[str, list[str]]:
     X, y, w = plan.data
     validation = plan.run.validation or (None, None, None)
     X_validation, y_validation = (None if a is b else a for a, b in zip(validation[:2], (X, y), strict=True))
@@ -273,8 +290,11 @@ def _resume_net(
     with named(path), believed("fit"):
         arguments = {name: decoded(value, {}) for name, value in fit["arguments"].items() if name != "optimizer"}
         arguments["optimizer"] = made_optimizer(fit["arguments"]["optimizer"])
+        if set(arguments) != set(ARGUMENTS):
+            raise LoadError(f"it has the arguments {sorted(arguments)}; expected {sorted(ARGUMENTS)}")
         history = net.history
         best_loss, waited = decoded(fit["best_loss"], {}), fit["waited"]
+        every = made_period(fit)
         if history is None or type(best_loss) is not float or type(waited) is not int or waited < 0:
             raise LoadError(f"it has waited {waited!r} epochs for less than a loss of {best_loss!r}; it is damaged")
         best = taken(mine, "fit.best", net.parameters.shape, net.dtype) if np.isfinite(best_loss) else None
@@ -300,6 +320,6 @@ def _resume_net(
     run.best_loss, run.waited = best_loss, waited
     plan.callbacks.go_on(history)
     describe = partial(_describe_net_in_training, net)
-    checkpoints = Checkpoints(path, decoded(fit["every"], {}), MLP, fit, describe)
+    checkpoints = Checkpoints(path, every, MLP, fit, describe, history.epochs)
     net._train(plan._replace(checkpoints=checkpoints))
     return net

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp import builds
-from fastmlp.checkpoints import Checkpoints, check_fingerprints, checked_path, fingerprint, warn_of_build
+from fastmlp.checkpoints import Checkpoints, check_fingerprints, checked_path, fingerprint, made_period, warn_of_build
 from fastmlp.estimator_saving import describe_estimator
 from fastmlp.estimator_training import Stopped, Task
 from fastmlp.files import LoadError
@@ -36,7 +36,7 @@ def of_estimator(model: Any, task: Task, path: Any, every: Any) -> Checkpoints:
     return Checkpoints(target, every, type(model), fit, partial(_describe_in_training, model))
 
 
-def _fingerprints_of(task: Task) -> dict[str, str]:
+def _fingerprints_of(task: Task) -> dict[str, list[str]]:
     arrays = {"X": task.X, "y": task.y, "sample_weight": task.w}
     if task.eval_set is not None:
         arrays |= {"X_val": task.eval_set.X, "y_val": task.eval_set.y, "sample_weight_val": task.eval_set.w}
@@ -60,10 +60,10 @@ def resume_estimator(
     again: dict[str, Any],
 ) -> Any:  # fmt: skip
     """The estimator, trained to the end; see `fastmlp.resume`."""
-    stopped = None
+    stopped, every = None, None
     if fit.get("over") is not True:
         with named(path), believed("fit"):
-            stopped = _made_stopped(fit, mine)
+            stopped, every = _made_stopped(fit, mine), made_period(fit)
     for name, value in again.items():
         if value is not None and value is not False and value != ():
             setattr(model, name, value)
@@ -75,11 +75,11 @@ def resume_estimator(
     def resumed(task: Task) -> Task:
         with named(path):
             check_fingerprints(fit.get("fingerprints"), _fingerprints_of(task))
-            if stopped is not None:
-                _check_rows(stopped, task.X.shape[0])
+            assert stopped is not None  # where it is over, nothing is trained
+            _check_rows(stopped, task.X.shape[0])
         warn_of_build(fit)
         describe = partial(_describe_in_training, model)
-        checkpoints = Checkpoints(path, decoded(fit["every"], {}), type(model), fit, describe)
+        checkpoints = Checkpoints(path, every, type(model), fit, describe, stopped.history.epochs)
         return task._replace(checkpoints=checkpoints, stopped=stopped)
 
     data = X, y, sample_weight, (None, *pair, w)

@@ -785,10 +785,7 @@ class MLP:
             return plan
         from fastmlp import checkpoints
 
-        arguments = {
-            "epochs": epochs, "batch_size": size, "optimizer": method, "shuffle": shuffle, "validation": validation,
-            "patience": patience, "tol": tol, "schedule": schedule, "max_time": max_time,
-        }  # fmt: skip
+        arguments = epochs, size, method, shuffle, validation, patience, tol, schedule, max_time
         return plan._replace(checkpoints=checkpoints.of_net(self, plan, checkpoint, checkpoint_every, arguments))
 
     def _train(self, plan: Plan) -> History:
