@@ -156,7 +156,8 @@ def _described_scaler(scaler: Any, tensors: Tensors, name: str) -> Description |
     kind = getattr(scaling(scaler), "kind", None)
     if kind is None:
         raise ValueError(f"{name} is {scaler!r}; a file holds those of scale='standard' and 'quantile' only")
-    values = {what: encoded(getattr(scaler, what), tensors, f"{name}{what}") for what in _SCALERS[type(scaler)]}
+    arrays = {what: np.asarray(getattr(scaler, what)) for what in _SCALERS[type(scaler)]}
+    values = {what: encoded(array, tensors, f"{name}{what}") for what, array in arrays.items()}
     return {"kind": kind, **values}
 
 
@@ -209,9 +210,9 @@ def _take_weights(model: Any, tensors: Tensors) -> None:
             if name not in tensors:
                 raise LoadError(f"it has no tensor {name!r}, which the net that it describes has")
             arrays.append(taken(tensors, name, tensors[name].shape, tensors[name].dtype))
-    network, arrays = model._network(), (*model.coefs_, *model.intercepts_)
-    if not all(array.dtype == network.dtype for array in arrays):
-        raise LoadError("its weights and biases are of several dtypes")
+    dtypes = {array.dtype.name for array in (*model.coefs_, *model.intercepts_)}
+    if dtypes not in ({"float32"}, {"float64"}):
+        raise LoadError(f"its weights and biases are of {sorted(dtypes)}; expected float32 or float64")
 
 
 def _check_labels(model: Any, outputs: int) -> None:
@@ -235,7 +236,7 @@ def _made_scaler(said: Description | None, tensors: Tensors, of: str, columns: i
         return None
     scaler = new_scaler(said["kind"], 2, np.random.RandomState(0))
     for name in _SCALERS[type(scaler)]:
-        setattr(scaler, name, decoded(said[name], tensors))
+        setattr(scaler, name, decoded(said[name], tensors)[()])  # a number of NumPy where it is one
     scaler.n_features_in_ = columns
     if isinstance(scaler, StandardScaler):
         arrays: dict[str, Array] = {name: getattr(scaler, name) for name in ("mean_", "var_", "scale_")}
