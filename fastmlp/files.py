@@ -10,8 +10,10 @@ The format: https://github.com/huggingface/safetensors, version 0.4.
 import json
 import math
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +59,6 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
     OSError
         If it cannot be written; nothing is left of it.
     """
-    target = as_path(path)
     little = {
         name: np.asarray(tensor, tensor.dtype.newbyteorder("<"), order="C") for name, tensor in _in_order(contents)
     }
@@ -68,14 +69,41 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode("ascii")
     text += b" " * (-len(text) % 8)
+    parts = (tensor.reshape(-1).view(np.uint8).data for tensor in little.values())
+    replace_file(path, chain((len(text).to_bytes(8, "little"), text), parts))
+
+
+def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
+    """Write bytes, one part after the other, as a whole or not at all.
+
+    What is there and is no file of a disk, as /dev/null or a pipe, is written into as it is.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that is there is replaced, and keeps its mode; of a link, the file that it points to.
+    parts : iterable of bytes-like
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; nothing is left of it.
+    """
+    given = as_path(path)
+    if given.exists() and not given.is_file():
+        with given.open("wb") as file:  # which of a folder is an error
+            file.writelines(parts)
+        return
+    target = Path(os.path.realpath(given))
     temporary = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # less what the process masks
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # less what the process masks
+    except OSError as problem:
+        problem.filename = str(given)  # and not a name that nobody has given
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(len(text).to_bytes(8, "little"))
-            file.write(text)
-            for tensor in little.values():
-                file.write(tensor.reshape(-1).view(np.uint8).data)
+            file.writelines(parts)
             file.flush()
             if target.exists():
                 os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
