@@ -1,10 +1,14 @@
-"""The command line: ``fastmlp demo``, ``explain``, ``plot`` and ``--version``; ``python -m fastmlp`` is the same."""
+"""The command line, ``fastmlp`` or ``python -m fastmlp``: what its words mean.
+
+Tables are learned from by ``train``, and nets that did so used by ``predict``, ``evaluate``, ``export`` and ``info``;
+``demo``, ``explain`` and ``plot`` show what a net does. Not here: what the commands do (table_commands.py, demo.py).
+"""
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastmlp import __version__, examples
 from fastmlp.optimizers import OPTIMIZERS
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
 # How the libraries NumPy multiplies with are told to use one thread, which they read when they are loaded.
 ONE_BLAS_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
 FORMATS = ("text", "markdown", "html")
+TABLE_COMMANDS = ("train", "predict", "evaluate", "export", "info")
+EXPORTS = ("onnx", "c", "torch")
 PICTURES = ("network", "graph", "boundary", "activations")
 
 
@@ -29,11 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises
     ------
     SystemExit
-        With status 2 for a command or option that is not understood, 1 for a picture that cannot be drawn or written.
+        With status 2 for a command or option that is not understood, and for a table or a file of a net that cannot
+        be used; 1 for a picture that cannot be drawn or written; 130 when interrupted.
     """
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "demo":
+        if options.command in TABLE_COMMANDS:
+            _use_tables(options)
+        elif options.command == "demo":
             _demo(options, restart=arguments is None)
         elif options.command == "explain":
             _explain(options)
@@ -43,9 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # who reads has seen enough, as head has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except (OSError, ImportError, ValueError) as error:
-        print(f"fastmlp: error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("\nfastmlp: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except (OSError, ImportError, ValueError, MemoryError) as error:
+        print(f"fastmlp: error: {_in_one_line(error)}", file=sys.stderr)
+        raise SystemExit(2 if options.command in TABLE_COMMANDS else 1) from None
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fastmlp {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
+    _add_table_commands(commands)
     demo = commands.add_parser(
         "demo",
         help="learn handwritten digits, race NumPy, draw a picture",
@@ -105,10 +124,107 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_table_commands(commands: Any) -> None:
+    def add(name: str, does: str, examples: str, description: str = "") -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = commands.add_parser(
+            name,
+            help=does,
+            description=f"{does[0].upper()}{does[1:]}.{description}",
+            epilog="examples:\n" + "\n".join(f"  fastmlp {name} {line}" for line in examples.splitlines()),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name != "train":
+            parser.add_argument("model", metavar="MODEL", help="a file of a net, such as train writes")
+        return parser
+
+    def add_table(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("data", metavar="DATA", help="CSV, gzipped or not, or Parquet; - for standard input")
+        parser.add_argument(
+            "--separator", type=_separator, default=",", metavar="C", help="of CSV, a character or 'tab' (default: ,)"
+        )
+        parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="of CSV (default: utf-8)")
+
+    train = add(
+        "train",
+        "learn to predict a column of a table from the others",
+        "houses.csv --target price --out price.safetensors\n"
+        "flowers.csv.gz --target species --hidden 128,64 --ignore id,date --out flowers.safetensors",
+        " Text becomes a column of 0 and 1 for each\nword, numbers are scaled. A fifth of the rows is held out, and "
+        "tells how good the net is.",
+    )
+    add_table(train)
+    train.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
+    train.add_argument("--out", required=True, metavar="FILE", help="where the net goes: a safetensors file")
+    train.add_argument(
+        "--task", choices=("classification", "regression"), help="classes or numbers (default: by what the target is)"
+    )
+    train.add_argument(
+        "--hidden",
+        type=_sizes,
+        default=(64, 64),
+        metavar="N[,N]",
+        help="neurons of hidden layers (default: 64,64)",
+    )
+    train.add_argument("--epochs", default=200, type=_at_least(1), metavar="N", help="at most (default: 200)")
+    train.add_argument(
+        "--seed", default=0, type=_at_least(0, 2**32 - 1), metavar="N", help="of all that is drawn (default: 0)"
+    )
+    train.add_argument(
+        "--ignore", type=_names, default=(), metavar="COLUMN[,COLUMN]", help="columns to leave out, as those of names"
+    )
+
+    predict = add(
+        "predict",
+        "write a prediction for each row of a table",
+        "price.safetensors new.csv --out predictions.csv\nflowers.safetensors - --proba < new.csv > predictions.csv",
+        " Columns are found by name, in any order; the\ntarget need not be there, and further columns are not used.",
+    )
+    add_table(predict)
+    predict.add_argument(
+        "--out", default="-", metavar="FILE", help="where the CSV goes; - for standard output (default: -)"
+    )
+    predict.add_argument("--proba", action="store_true", help="add the probability of each class")
+
+    evaluate = add(
+        "evaluate", "measure how good a net is on a table that has the target", "price.safetensors new.csv"
+    )
+    add_table(evaluate)
+
+    export = add(
+        "export",
+        "write a net for other programs, and print its inputs in their order",
+        "price.safetensors --to onnx --out price.onnx\nprice.safetensors --to c --out price.h",
+    )
+    export.add_argument("--to", required=True, choices=EXPORTS, help="ONNX, C, or a state_dict of PyTorch")
+    export.add_argument("--out", required=True, metavar="FILE", help="where it goes")
+    add("info", "print what is known of a net: layers, columns, training", "price.safetensors")
+
+
 def _add_example(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--example", required=True, choices=examples.NAMES, metavar="NAME", help="one of the nets below"
     )
+
+
+def _use_tables(options: argparse.Namespace) -> None:
+    from fastmlp import table_commands as tables
+
+    if options.command == "export":
+        tables.export(options.model, options.to, options.out)
+        return
+    if options.command == "info":
+        tables.info(options.model)
+        return
+    csv_format = tables.Format(options.separator, options.encoding)
+    if options.command == "train":
+        tables.train(
+            options.data, options.out, options.target, options.task, options.hidden, options.epochs, options.seed,
+            options.ignore, csv_format,
+        )  # fmt: skip
+    elif options.command == "predict":
+        tables.predict(options.model, options.data, options.out, options.proba, csv_format)
+    else:
+        tables.evaluate(options.model, options.data, csv_format)
 
 
 def _demo(options: argparse.Namespace, restart: bool) -> None:
@@ -157,14 +273,36 @@ def _plot(options: argparse.Namespace) -> None:
     print(f"picture: {options.output}")
 
 
-def _at_least(minimum: int) -> Callable[[str], int]:
+def _at_least(minimum: int, most: float = float("inf")) -> Callable[[str], int]:
     def integer(text: str) -> int:
         number = int(text)
-        if number < minimum:
-            raise argparse.ArgumentTypeError(f"expected an integer of at least {minimum}, got {number}")
+        if not minimum <= number <= most:
+            limit = f"at least {minimum}" if number < minimum else f"at most {most}"
+            raise argparse.ArgumentTypeError(f"expected an integer of {limit}, got {number}")
         return number
 
     return integer
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(size) for size in text.split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise argparse.ArgumentTypeError(f"expected numbers of neurons, such as 128,64, got {text!r}")
+    return sizes
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
+def _separator(text: str) -> str:
+    separator = "\t" if text in ("tab", "\\t") else text
+    if len(separator) != 1 or separator in '\r\n"':
+        raise argparse.ArgumentTypeError(f"expected one character, or the word tab, got {text!r}")
+    return separator
 
 
 def _positive(text: str) -> float:
