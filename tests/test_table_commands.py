@@ -1,0 +1,778 @@
+"""The commands on tables: what they write and say, and one line for whatever is wrong with a file.
+
+Not here: the other commands (test_command_line.py), the format of files of nets (test_files.py).
+"""
+
+import csv
+import gzip
+import io
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import datasets
+
+import fastmlp
+from fastmlp import table_commands
+from fastmlp.__main__ import main
+from fastmlp.files import Contents, read, write
+from fastmlp.saving import save
+
+BUNDLED = {
+    "iris": (datasets.load_iris, "classification", 0.85),
+    "wine": (datasets.load_wine, "classification", 0.85),
+    "breast_cancer": (datasets.load_breast_cancer, "classification", 0.9),
+    "diabetes": (datasets.load_diabetes, "regression", 0.15),
+}
+
+
+def bundled(name):
+    """A bundled data set as a frame, a class by its name."""
+    data = BUNDLED[name][0](as_frame=True)
+    return data.frame.assign(target=data.target_names[data.target]) if "target_names" in data else data.frame
+
+
+def mixed(rows=240, seed=0):
+    """A table of numbers, booleans and text, whose price is a function of them."""
+    rng = np.random.default_rng(seed)
+    age, color = rng.integers(18, 80, rows), rng.choice(["red", "deep, blue", "grün"], rows)
+    smoker = rng.random(rows) < 0.4
+    price = 2.0 * age + np.where(color == "red", 50, 0) + 30 * smoker + rng.normal(size=rows)
+    return pd.DataFrame({"age": age, "color": color, "smoker": smoker, "price": price})
+
+
+def inputs_of_mixed(frame):
+    """The inputs that a net gets, by hand: numbers, a column for each color in alphabetical order, 0 and 1."""
+    colors = [frame["color"] == color for color in ("deep, blue", "grün", "red")]
+    return np.column_stack([frame["age"], *colors, frame["smoker"]]).astype(float)
+
+
+def written(folder, name, frame):
+    path = folder / name
+    if name.endswith(".parquet"):
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_csv(path, index=False)
+    return str(path)
+
+
+def refused(capsys, *words, code=2):
+    """The one line that a command ends with."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main([str(word) for word in words])
+    assert end.value.code == code
+    err = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("fastmlp: note: ")]
+    assert len(err) == 1, err
+    assert err[0].startswith("fastmlp: error: ")
+    return err[0]
+
+
+def predictions(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A net that learned the price, the table that it learned from, and another table."""
+    folder = tmp_path_factory.mktemp("trained")
+    table, model = written(folder, "mixed.csv", mixed()), str(folder / "price.safetensors")
+    main(["train", table, "--target", "price", "--out", model])
+    return model, table, written(folder, "new.csv", mixed(50, 1))
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classifier")
+    table, model = written(folder, "iris.csv", bundled("iris")), str(folder / "iris.safetensors")
+    main(["train", table, "--target", "target", "--out", model])
+    return model, table
+
+
+# What the commands do
+
+
+@pytest.mark.parametrize("name", list(BUNDLED))
+def test_real_data_are_learned_and_the_score_is_that_of_rows_the_net_has_not_seen(name, tmp_path, capsys):
+    frame, (_, task, least) = bundled(name), BUNDLED[name]
+    table, model = written(tmp_path, f"{name}.csv", frame), tmp_path / "model"
+    main(["train", table, "--target", "target", "--out", str(model)])
+    said = capsys.readouterr().out
+    assert f"task      {task}, as 'target' holds" in said
+    kept = json.loads(read(model).metadata["fastmlp.table"])
+    score = kept["score"]["accuracy" if task == "classification" else "R²"]
+    assert least < score <= 1
+    # The rows held out, by the public function that split them, and the score of the net of the file on them.
+    from sklearn.model_selection import train_test_split
+
+    y = frame["target"]
+    strata = y if task == "classification" else None
+    rows, held_out = train_test_split(
+        np.arange(len(frame)), test_size=kept["held_out"], random_state=0, stratify=strata
+    )
+    assert kept["held_out"] == np.ceil(0.2 * len(frame))
+    net = fastmlp.load(model)
+    X = frame.drop(columns="target").to_numpy(float)
+    assert net.score(X[held_out], y[held_out]) == pytest.approx(score, abs=1e-12)
+    baseline = y[rows].mode()[0] if task == "classification" else pytest.approx(y[rows].mean())
+    if task == "classification":
+        counts = y[rows].value_counts()
+        assert counts[kept["baseline"]] == counts.max()
+        assert (
+            f"where always answering {kept['baseline']!r} has {(y[held_out] == kept['baseline']).mean():.2f}" in said
+        )
+        assert "it learned" in said
+    else:
+        assert kept["baseline"] == baseline
+
+
+@pytest.mark.parametrize("name", ["mixed.csv", "mixed.csv.gz", "mixed.parquet"])
+def test_each_kind_of_file_gives_the_same_net_and_the_same_predictions(name, tmp_path, trained, capsys):
+    table, model = written(tmp_path, name, mixed()), tmp_path / "model"
+    main(["train", table, "--target", "price", "--out", str(model)])
+    assert model.read_bytes() == Path(trained[0]).read_bytes()  # and the same command the same file
+    frame = mixed(50, 1)
+    main(["predict", trained[0], written(tmp_path, name, frame), "--out", str(tmp_path / "out.csv")])
+    by_hand = fastmlp.load(trained[0]).predict(inputs_of_mixed(frame))
+    assert np.array_equal(pd.read_csv(tmp_path / "out.csv")["price"], by_hand)
+    assert "'price' is what is predicted; it is not looked at" in capsys.readouterr().err
+
+
+def test_the_net_is_the_one_that_the_python_api_makes_of_the_same_rows(tmp_path, trained):
+    frame = mixed()
+    kept, _ = table_commands._split(np.arange(len(frame)), 0.2, None, 0)
+    rest, watched = table_commands._split(np.arange(len(kept)), 0.15, None, 0)
+    X, y = inputs_of_mixed(frame)[kept], frame["price"].to_numpy()[kept]
+    net = fastmlp.MLPRegressor(
+        hidden_layer_sizes=(64, 64), scale="standard", batch_size=9, early_stopping=True, n_iter_no_change=20,
+        random_state=0,
+    )  # fmt: skip
+    net.fit(X[rest], y[rest], eval_set=(X[watched], y[watched]))
+    new = inputs_of_mixed(mixed(50, 1))
+    assert np.array_equal(net.predict(new), fastmlp.load(trained[0]).predict(new))
+
+
+def test_columns_are_found_by_name_and_others_are_named_and_not_used(tmp_path, trained, capsys):
+    model, _, new = trained
+    main(["predict", model, new])
+    expected = capsys.readouterr().out
+    frame = mixed(50, 1)[["smoker", "color", "age"]]
+    main(["predict", model, written(tmp_path, "other.csv", frame.assign(note="x"))])
+    out, err = capsys.readouterr()
+    assert out == expected
+    assert err.count("\n") == 1
+    assert "not used, as the net was not trained with: 'note'" in err
+    main(["predict", model, written(tmp_path, "other.csv", frame)])
+    assert capsys.readouterr() == (expected, "")
+
+
+def test_classes_come_with_their_probabilities(classifier, capsys):
+    model, table = classifier
+    main(["predict", model, table, "--proba"])
+    rows = predictions(capsys.readouterr().out)
+    net, X = fastmlp.load(model), bundled("iris").drop(columns="target").to_numpy()
+    assert [row["target"] for row in rows] == net.predict(X).tolist()
+    by_hand = net.predict_proba(X)
+    for at, label in enumerate(("setosa", "versicolor", "virginica")):
+        assert [float(row[f"P({label})"]) for row in rows] == by_hand[:, at].tolist()
+    main(["predict", model, table])
+    assert capsys.readouterr().out.splitlines() == ["target", *net.predict(X)]
+
+
+def test_evaluate_says_the_scores_of_scikit_learn(trained, classifier, capsys):
+    from sklearn import metrics
+
+    main(["evaluate", *classifier])
+    net, frame = fastmlp.load(classifier[0]), bundled("iris")
+    X, y = frame.drop(columns="target").to_numpy(), frame["target"]
+    out = capsys.readouterr().out
+    loss = metrics.log_loss(y, net.predict_proba(X))
+    assert f"accuracy {net.score(X, y):.4g}, log loss {loss:.4g} on 150 rows" in out
+    assert "has 0.33: it learned" in out
+    main(["evaluate", trained[0], trained[2]])
+    frame = mixed(50, 1)
+    y, predicted = frame["price"], fastmlp.load(trained[0]).predict(inputs_of_mixed(frame))
+    numbers = [
+        metrics.r2_score(y, predicted), metrics.root_mean_squared_error(y, predicted),
+        metrics.mean_absolute_error(y, predicted),
+    ]  # fmt: skip
+    assert "R² {:.4g}, RMSE {:.4g}, MAE {:.4g} on 50 rows".format(*numbers) in capsys.readouterr().out
+
+
+def test_what_cannot_be_learned_is_called_so(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=200), "y": rng.choice(["a", "b", "b"], 200)})
+    main(["train", written(tmp_path, "noise.csv", frame), "--target", "y", "--out", str(tmp_path / "m")])
+    out = capsys.readouterr().out
+    assert "no better than that" in out or "may be chance" in out
+    assert "it learned" not in out
+
+
+def test_a_number_of_few_values_is_a_class_and_the_task_can_be_given(tmp_path, capsys):
+    frame = mixed().assign(grade=lambda f: (f["age"] > 50).astype(int) + 1).drop(columns="price")
+    table, model = written(tmp_path, "grades.csv", frame), str(tmp_path / "m")
+    main(["train", table, "--target", "grade", "--out", model])
+    assert (
+        "classification, as 'grade' holds 2 whole numbers: 1, 2; --task regression changes it"
+        in capsys.readouterr().out
+    )
+    assert fastmlp.load(model).classes_.tolist() == [1, 2]
+    main(["evaluate", model, written(tmp_path, "floats.csv", frame.assign(grade=frame["grade"].astype(float)))])
+    assert "it learned" in capsys.readouterr().out
+    main(["train", table, "--target", "grade", "--out", model, "--task", "regression"])
+    assert "regression, as --task says" in capsys.readouterr().out
+    assert isinstance(fastmlp.load(model), fastmlp.MLPRegressor)
+    main(["train", table, "--target", "smoker", "--out", model])
+    assert fastmlp.load(model).classes_.tolist() == ["False", "True"]
+
+
+def test_options_act(tmp_path, capsys):
+    frame = mixed().assign(name=[f"N{i}" for i in range(240)])
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, sep=";", encoding="cp1252", index=False)
+    words = ["--target", "price", "--separator", ";", "--encoding", "cp1252", "--ignore", "name,age"]
+    models = []
+    for more in ([], ["--seed", "1"], ["--epochs", "3"], ["--hidden", "5,4"]):
+        models.append(str(tmp_path / f"m{len(models)}"))
+        main(["train", str(path), *words, "--out", models[-1], *more])
+    first, seeded, short, small = map(fastmlp.load, models)
+    assert not np.array_equal(first.coefs_[0], seeded.coefs_[0])
+    assert short.n_iter_ == 3 < first.n_iter_
+    assert "note: it was still learning after the last epoch; more --epochs may help" in capsys.readouterr().err
+    assert [len(b) for b in small.intercepts_] == [5, 4, 1]
+    assert first.n_features_in_ == 4
+    main(["predict", models[0], str(path), "--separator", ";", "--encoding", "cp1252"])
+    assert len(predictions(capsys.readouterr().out)) == 240
+    main(["train", str(path), *words, "--out", models[0], "--separator", ";"])
+    assert "grün" in json.loads(read(models[0]).metadata["fastmlp.table"])["features"][0]["categories"]
+
+
+def test_few_rows_are_trained_with_to_the_last_one(tmp_path, capsys):
+    frame = pd.DataFrame({"x": np.arange(12.0) ** 2, "y": list("aaaaaabbbbbc")})
+    main(["train", written(tmp_path, "t.csv", frame), "--target", "y", "--out", str(tmp_path / "m")])
+    assert "9 rows; 3 others" in capsys.readouterr().out
+    assert fastmlp.load(tmp_path / "m").classes_.tolist() == ["a", "b", "c"]
+
+
+def test_row_numbers_are_left_out_or_spoken_of(tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    mixed().to_csv(path)
+    main(["train", str(path), "--target", "price", "--out", str(tmp_path / "m")])
+    out, err = capsys.readouterr()
+    assert "column 1 has no name" in err
+    assert "5 from 3 columns: number age; boolean smoker; category color (3)" in out
+    mixed().to_csv(path, index_label="Id")
+    main(["train", str(path), "--target", "price", "--out", str(tmp_path / "m")])
+    assert (
+        "column 'Id' counts the rows; if it says nothing else, leave it out by --ignore Id" in capsys.readouterr().err
+    )
+
+
+def test_lines_and_texts_are_read_as_they_are_meant(tmp_path, trained, capsys):
+    model = trained[0]
+    plain, odd = tmp_path / "plain.csv", tmp_path / "odd.csv"
+    plain.write_text('age,color,smoker\n30,red,True\n31,"deep, blue",False\n')
+    odd.write_bytes(b'\xef\xbb\xbf"age", color,smoker\r\n\r\n 30 ,red , true\r\n\r\n3.1e1,"deep, blue",FALSE\r\n\r\n')
+    main(["predict", model, str(plain)])
+    expected = capsys.readouterr().out
+    assert len(predictions(expected)) == 2
+    main(["predict", model, str(odd)])
+    assert capsys.readouterr().out == expected
+
+
+def test_an_empty_line_of_a_table_of_one_column_is_an_empty_cell(tmp_path, capsys):
+    frame = pd.DataFrame({"x": np.arange(60.0), "y": np.arange(60.0)})
+    main(["train", written(tmp_path, "t.csv", frame), "--target", "y", "--out", str(tmp_path / "m")])
+    path = tmp_path / "one.csv"
+    path.write_text("x\n1\n2\n\n\n")
+    capsys.readouterr()
+    main(["predict", str(tmp_path / "m"), str(path)])
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    path.write_text("x\n1\n\n2\n")
+    assert "one.csv, line 3, column 'x': is empty" in refused(capsys, "predict", tmp_path / "m", path)
+
+
+# Pipes, and what is left where a command is stopped
+
+
+def run(*words, stdin=b""):
+    return subprocess.run(
+        [sys.executable, "-m", "fastmlp", *words], input=stdin, capture_output=True, timeout=120, check=False
+    )
+
+
+def test_standard_input_and_output_are_files_like_others(trained, capsys):
+    model, _, new = trained
+    main(["predict", model, new])
+    expected = capsys.readouterr().out
+    data = Path(new).read_bytes()
+    done = run("predict", model, "-", "--out", "-", stdin=data)
+    assert done.returncode == 0
+    assert done.stdout.decode() == expected
+    assert run("predict", model, "-", stdin=gzip.compress(data)).stdout.decode() == expected
+    done = run("evaluate", model, "-", stdin=b"")
+    assert done.returncode == 2
+    assert done.stderr == (
+        b"fastmlp: error: standard input: is empty; expected a header with the names of the columns, and a line for "
+        b"each sample\n"
+    )
+
+
+def test_a_reader_who_has_seen_enough_gets_no_traceback(trained):
+    rows = "age,color,smoker\n" + "30,red,true\n" * 20000
+    code = f"{sys.executable} -m fastmlp predict {trained[0]} - | head -1"
+    done = subprocess.run(["bash", "-c", code], input=rows, capture_output=True, text=True, timeout=120, check=True)
+    assert (done.stdout, done.stderr) == ("price\n", "")
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("command", ["train", "predict"])
+def test_a_command_that_is_killed_while_it_writes_leaves_the_old_file(command, step, tmp_path, trained):
+    model, table, new = trained
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    words = {"train": ["train", table, "--target", "price", "--epochs", "5"], "predict": ["predict", model, new]}
+    code = (
+        "import os, time\nfrom fastmlp.__main__ import main\n"
+        f"os.{step} = lambda *given: (print('HERE', flush=True), time.sleep(600))\n"
+        f"main({[*words[command], '--out', str(out)]!r})"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert "HERE\n" in child.stdout
+    child.send_signal(signal.SIGKILL)
+    child.stdout.close()
+    assert child.wait() == -signal.SIGKILL
+    assert out.read_bytes() == b"old"
+    main([*words[command], "--out", str(out)])
+    assert out.stat().st_size > 100
+
+
+def test_a_file_that_is_there_is_kept_until_the_new_one_is_whole_and_keeps_its_mode(
+    tmp_path, trained, capsys, monkeypatch
+):
+    out = tmp_path / "out.csv"
+    out.write_text("old")
+    out.chmod(0o640)
+    link = tmp_path / "link"
+    link.symlink_to(out)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device", str(out))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert "No space left" in refused(capsys, "predict", trained[0], trained[2], "--out", link)
+    assert out.read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["link", "out.csv"]
+    main(["predict", trained[0], trained[2], "--out", str(link)])
+    assert link.is_symlink()
+    assert stat.S_IMODE(out.stat().st_mode) == 0o640
+    assert len(predictions(out.read_text())) == 50
+    main(["predict", trained[0], trained[2], "--out", "/dev/null"])
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+# What is refused
+
+ROWS = [f"{20 + i},{'red' if i % 2 else 'blue'},{i * 1.5}" for i in range(20)]
+
+
+def lines(header="age,color,price", at=None, row=None, rows=ROWS):
+    """A table whose line `at` is another one."""
+    text = [header, *rows]
+    if at is not None:
+        text[at - 1] = row
+    return "\n".join(text) + "\n"
+
+
+# content, further words of the command, what the line says
+BAD_TABLES = {
+    "empty cell": (lines(at=17, row=",red,3"), [], ["t.csv, line 17, column 'age': is empty;", "--ignore age"]),
+    "empty text": (lines(at=4, row="1,,3"), [], ["t.csv, line 4, column 'color': is empty;"]),
+    "three empty": (lines(rows=[*ROWS, *[",red,1"] * 3]), [], ["line 22, column 'age'", "as are 2 other cells"]),
+    "empty target": (lines(at=5, row="1,red,"), [], ["line 5, column 'price': is empty; fill it or take"]),
+    "empty column": (lines(rows=[",red,1", ",blue,2"] * 9), [], ["'age': is empty in every row", "--ignore age"]),
+    "nan": (lines(at=5, row="nan,red,1"), [], ["line 5, column 'age': 'nan' is no number"]),
+    "infinite": (lines(at=5, row="1e999,red,1"), [], ["line 5, column 'age': '1e999' is infinite"]),
+    "infinite target": (lines(at=5, row="1,red,-inf"), [], ["line 5, column 'price': '-inf' is infinite"]),
+    "huge": (lines(at=5, row="1e200,red,1"), [], ["line 5, column 'age': '1e200' is beyond 1e+100"]),
+    "text among numbers": (lines(at=9, row="NA,red,1"), [], ["line 9, column 'age': 'NA' is no number, as 19"]),
+    "text in the target": (lines(at=9, row="1,red,x"), [], ["line 9, column 'price': 'x' is no number"]),
+    "text as a regression": (lines(), ["--target", "color", "--task", "regression"], ["line 2, column 'color'"]),
+    "numbers with commas": (
+        lines("a;b", rows=[f"{i},5;{i}" for i in range(12)]), ["--separator", ";", "--target", "b"],
+        ["column 'a': has numbers such as '0,5'; write them with a point"],
+    ),
+    "another separator": (lines("a;b", rows=["1;2"] * 12), [], ["one name, 'a;b'; pass --separator ';'"]),
+    "tabs": (lines("a\tb", rows=["1\t2"] * 12), [], ["pass --separator tab"]),
+    "dates": (
+        lines("day,price", rows=[f"2024-01-{i:02},{i}" for i in range(1, 15)]), [],
+        ["column 'day': holds dates or times, such as '2024-01-01'", "--ignore day"],
+    ),
+    "times": (
+        lines("t,price", rows=[f"31.12.24 1{i % 10}:00,{i}" for i in range(14)]), [], ["'t': holds dates or times"],
+    ),
+    "names": (
+        lines("name,price", rows=[f"N{i},{i}" for i in range(101)]), [],
+        ["column 'name': has 101 different texts in 101 rows, such as 'N0'", "--ignore name"],
+    ),
+    "nothing": ("", [], ["t.csv: is empty"]),
+    "blank lines": ("\n \n\n", [], ["t.csv: is empty"]),
+    "header only": ("age,price\n", [], ["t.csv: has a header and no rows"]),
+    "no header": (lines("1,2,3"), [], ["line 1: has numbers (1, 2, 3) where names of columns are expected"]),
+    "no such target": (lines("age,color,Prize"), [], ["there is no target column 'price'; did you mean 'Prize'?"]),
+    "no such target at all": (lines("age,color,z"), [], ["no target column 'price'; there are 'age', 'color', 'z'"]),
+    "no such column": (lines(), ["--ignore", "colour"], ["there is no column 'colour'; did you mean 'color'?"]),
+    "target ignored": (lines(), ["--ignore", "price"], ["--target and --ignore both name 'price'"]),
+    "all ignored": (lines(), ["--ignore", "age,color"], ["no column besides 'price'"]),
+    "twice": (lines("age,age,price"), [], ["line 1: columns 1 and 2 are both named 'age'"]),
+    "no name": (lines("age,,price"), [], ["line 1: column 2 has no name"]),
+    "one class": (lines(rows=["1,red,1"] * 20), ["--target", "color"], ["'color': has the class 'red' in every"]),
+    "one number": (lines(rows=[f"{i},red,2.5" for i in range(20)]), [], ["'price': has the number '2.5' in every"]),
+    "as many classes as rows": (lines(), ["--task", "classification"], ["has 20 classes in 20", "--task regression"]),
+    "few rows": (lines(rows=ROWS[:9]), [], ["t.csv: has 9 rows; expected at least 10"]),
+    "long row": (lines(at=8, row="1,red,2,3"), [], ["t.csv, line 8: has 4 cells, and the header 3"]),
+    "short row": (lines(at=8, row="1,red"), [], ["t.csv, line 8: has 2 cells, and the header 3"]),
+    "lines in a cell": (lines(at=3, row='1,"r\ne\nd",2') + "1,red\n", [], ["t.csv, line 24: has 2 cells"]),
+    "no end of a quotation": (lines(at=6, row='1,"red,2'), [], ["t.csv, line 6: cannot be read", "quotation mark"]),
+    "half a quotation": (lines(at=6, row='1,"r"ed,2'), [], ["t.csv, line 6: cannot be read"]),
+    "NUL": (lines(at=6, row="1,r\0d,2"), [], ["t.csv, line 6: has a NUL"]),
+    "an unknown encoding": (lines(), ["--encoding", "klingon"], ["--encoding 'klingon' is not known"]),
+    "bytes for an encoding": (lines(), ["--encoding", "hex"], ["--encoding 'hex' is not known"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", list(BAD_TABLES))
+def test_a_table_that_cannot_be_learned_from_is_refused_in_one_line(case, tmp_path, capsys):
+    content, words, expected = BAD_TABLES[case]
+    path, out = tmp_path / "t.csv", tmp_path / "m"
+    path.write_text(content)
+    target = [] if "--target" in words else ["--target", "price"]
+    line = refused(capsys, "train", path, *target, *words, "--out", out)
+    for words_of_it in expected:
+        assert words_of_it in line
+    assert os.listdir(tmp_path) == ["t.csv"]
+
+
+BAD_FILES = {
+    "latin-1": ("t.csv", lines(at=7, row="1,grün,2").encode("latin-1"), "t.csv, line 7: is not UTF-8", "cp1252"),
+    "UTF-16": ("t.csv", lines().encode("utf-16"), "t.csv, line 1: is not UTF-8", "utf-16"),
+    "no gzip": ("t.csv.gz", lines().encode(), "t.csv.gz: is no gzip file", ""),
+    "half of a gzip": ("t.csv.gz", gzip.compress(lines().encode())[:40], "t.csv.gz: is a damaged gzip file", ""),
+    "a changed gzip": ("t.csv", gzip.compress(lines().encode())[:-8] + bytes(8), "t.csv: is a damaged gzip file", ""),
+    "no Parquet": ("t.parquet", lines().encode(), "t.parquet: is no Parquet file", ""),
+    "half of Parquet": ("t.parquet", b"PAR1" + bytes(50), "t.parquet: is a damaged Parquet file", ""),
+    "a workbook": ("t.xlsx", b"PK\x03\x04" + bytes(50), "t.xlsx: is a workbook", "save the table as CSV"),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD_FILES))
+def test_a_file_that_is_no_table_is_refused_in_one_line(case, tmp_path, capsys):
+    name, content, *expected = BAD_FILES[case]
+    (tmp_path / name).write_bytes(content)
+    line = refused(capsys, "train", tmp_path / name, "--target", "price", "--out", tmp_path / "m")
+    assert all(words in line for words in expected)
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_parquet_is_refused_by_row_and_column(tmp_path, capsys, monkeypatch):
+    frame = mixed()
+    for column, value, words in (
+        ("age", None, "row 4, column 'age': is empty"),
+        ("color", None, "row 4, column 'color': is empty"),
+        ("price", np.inf, "row 4, column 'price': 'inf' is infinite"),
+    ):
+        bad = frame.astype({"age": float})
+        bad.loc[3, column] = value
+        path = written(tmp_path, "t.parquet", bad)
+        assert words in refused(capsys, "train", path, "--target", "price", "--out", tmp_path / "m")
+    path = written(tmp_path, "t.parquet", frame.assign(day=pd.Timestamp("2024-05-06")))
+    assert "column 'day': holds dates" in refused(capsys, "train", path, "--target", "price", "--out", tmp_path / "m")
+    path = written(tmp_path, "t.parquet", frame.assign(a=[[1, 2]] * len(frame)))
+    assert "column 'a': has values of type list" in refused(
+        capsys, "train", path, "--target", "price", "--out", tmp_path / "m"
+    )
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    line = refused(capsys, "train", path, "--target", "price", "--out", tmp_path / "m")
+    assert "pip install pyarrow" in line
+    assert os.listdir(tmp_path) == ["t.parquet"]
+
+
+def test_a_category_of_parquet_is_text(tmp_path, trained, capsys):
+    frame = mixed(50, 1)
+    main(["predict", trained[0], trained[2]])
+    expected = capsys.readouterr().out
+    main(["predict", trained[0], written(tmp_path, "c.parquet", frame.astype({"color": "category"}))])
+    assert capsys.readouterr().out == expected
+
+
+BAD_PREDICTIONS = {
+    "a missing column": ("color,smoker\nred,True\n", "new.csv: there is no column 'age'"),
+    "two": ("smoker,x\nTrue,1\n", "there are no columns 'age', 'color', which the net was trained with"),
+    "another name": ("Age,color,smoker\n3,red,True\n", "no column 'age'; did you mean 'Age'?"),
+    "an unknown text": ("age,color,smoker\n3,red,True\n3,pink,True\n", "line 3, column 'color': 'pink' is not known"),
+    "no boolean": ("age,color,smoker\n3,red,True\n3,red,maybe\n", "line 3, column 'smoker': 'maybe' is not known"),
+    "numbers for booleans": ("age,color,smoker\n3,red,1\n", "line 2, column 'smoker': '1' is not known"),
+    "text for a number": ("age,color,smoker\n3,red,True\nold,red,True\n", "line 3, column 'age': 'old' is no number"),
+    "an empty number": ("age,color,smoker\n3,red,True\n,red,True\n", "line 3, column 'age': is empty"),
+    "an empty text": ("age,color,smoker\n3,,True\n", "line 2, column 'color': is empty"),
+    "an infinite one": ("age,color,smoker\ninf,red,True\n", "line 2, column 'age': 'inf' is infinite"),
+    "no rows": ("age,color,smoker\n", "new.csv: has a header and no rows"),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD_PREDICTIONS))
+def test_a_row_that_cannot_be_predicted_is_named_and_nothing_is_written(case, tmp_path, trained, capsys):
+    content, words = BAD_PREDICTIONS[case]
+    path, out = tmp_path / "new.csv", tmp_path / "out.csv"
+    path.write_text(content)
+    out.write_text("old")
+    assert words in refused(capsys, "predict", trained[0], path, "--out", out)
+    assert out.read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["new.csv", "out.csv"]
+    assert words in refused(capsys, "predict", trained[0], path)
+    assert capsys.readouterr().out == ""
+
+
+def test_evaluate_wants_a_target_that_is_known(tmp_path, trained, classifier, capsys):
+    path = written(tmp_path, "t.csv", mixed(20).drop(columns="price"))
+    assert "there is no target column 'price'" in refused(capsys, "evaluate", trained[0], path)
+    path = written(tmp_path, "t.csv", mixed(20).assign(price="x"))
+    assert "line 2, column 'price': 'x' is no number" in refused(capsys, "evaluate", trained[0], path)
+    frame = bundled("iris")
+    frame.loc[4, "target"] = "rose"
+    path = written(tmp_path, "t.csv", frame)
+    assert "line 6, column 'target': 'rose' is not known from training" in refused(
+        capsys, "evaluate", classifier[0], path
+    )
+    assert "--proba is for classes" in refused(capsys, "predict", trained[0], trained[2], "--proba")
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "export"])
+def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(
+    command, tmp_path, trained, capsys, monkeypatch
+):
+    model, table, new = trained
+    words = {
+        "train": ["train", table, "--target", "price"],
+        "predict": ["predict", model, new],
+        "export": ["export", model, "--to", "onnx"],
+    }[command]
+    assert "is a folder" in refused(capsys, *words, "--out", tmp_path)
+    assert "there is no folder" in refused(capsys, *words, "--out", tmp_path / "no" / "such")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "nothing may be written into" in refused(capsys, *words, "--out", tmp_path / "file")
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_that_are_not_there_are_named(tmp_path, trained, capsys):
+    none = tmp_path / "none"
+    for words in (
+        ["predict", none, trained[2]],
+        ["predict", trained[0], none],
+        ["info", none],
+        ["evaluate", none, none],
+    ):
+        assert refused(capsys, *words) == f"fastmlp: error: {none}: No such file or directory"
+    assert refused(capsys, "predict", trained[0], tmp_path) == f"fastmlp: error: {tmp_path}: Is a directory"
+
+
+def test_a_file_that_is_no_net_is_refused_in_one_line(tmp_path, trained, capsys):
+    model, table, _ = trained
+    cut = tmp_path / "cut"
+    cut.write_bytes(Path(model).read_bytes()[:-5])
+    for path in (table, cut):
+        for words in (["predict", path, table], ["evaluate", path, table], ["info", path]):
+            assert f"{path}" in refused(capsys, *words)
+
+
+CHANGES = {
+    "no JSON": (lambda said: "{", "cannot be read"),
+    "no table": (lambda said: "[]", "has no format"),
+    "a later format": (lambda said: said | {"format": 2}, "use a later fastmlp"),
+    "one key more": (lambda said: said | {"color": 1}, "expected"),
+    "one key less": (lambda said: {k: v for k, v in said.items() if k != "seed"}, "expected"),
+    "target": (lambda said: said | {"target": 1}, "target of its table is 1"),
+    "target among the columns": (lambda said: said | {"target": "age"}, "names of their own"),
+    "task": (lambda said: said | {"task": "magic"}, "'magic'; expected one of"),
+    "the other task": (lambda said: said | {"task": "classification"}, "does not go with"),
+    "rows": (lambda said: said | {"rows": -1}, "rows of its table is -1"),
+    "rows true": (lambda said: said | {"rows": True}, "rows of its table is True"),
+    "loss": (lambda said: json.dumps(said | {"loss": 7.25}).replace("7.25", "1e999"), "loss and score"),
+    "NaN": (lambda said: json.dumps(said | {"loss": 7.25}).replace("7.25", "NaN"), "cannot be read"),
+    "score": (lambda said: said | {"score": {"R²": "good"}}, "loss and score"),
+    "columns": (lambda said: said | {"features": []}, "columns of its table"),
+    "one column less": (lambda said: said | {"features": said["features"][1:]}, "does not go with"),
+    "a column": (lambda said: said | {"features": [1]}, "is described by 1"),
+    "kind": (lambda said: said | {"features": [{"name": "a", "kind": "x", "categories": []}]}, "of kind 'x'"),
+    "categories": (lambda said: said | {"features": [{"name": "a", "kind": "category", "categories": ["b", "b"]}]},
+                   "it is damaged"),
+    "no categories": (lambda said: said | {"features": [{"name": "a", "kind": "category", "categories": []}]},
+                      "it is damaged"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", list(CHANGES))
+def test_what_a_file_says_of_its_table_is_believed_only_after_a_look(case, tmp_path, trained, capsys):
+    change, words = CHANGES[case]
+    path, contents = tmp_path / "changed", read(trained[0])
+    changed = change(json.loads(contents.metadata["fastmlp.table"]))
+    text = changed if isinstance(changed, str) else json.dumps(changed)
+    write(path, Contents(contents.tensors, contents.metadata | {"fastmlp.table": text}))
+    line = refused(capsys, "predict", path, trained[2])
+    assert line.startswith(f"fastmlp: error: {path}: ")
+    assert words in line
+
+
+# Nets of other origin, info and export
+
+
+def test_info_says_what_a_net_is(tmp_path, trained, classifier, capsys):
+    main(["info", trained[0]])
+    out = capsys.readouterr().out
+    for words in (
+        "MLPRegressor", "5 → 64  relu", "64 → 1  identity", "4,609 of float64, 36,872 bytes", "squared_error",
+        "predicts  'price', a regression", "'color': category of deep, blue, grün, red", "'smoker': boolean",
+        "'age': number",
+        f"by fastmlp {fastmlp.__version__}", "192 rows", "held out  48 rows, seed 0: R² 0.9", "always answering",
+    ):  # fmt: skip
+        assert words in out
+    main(["info", classifier[0]])
+    assert "classes   setosa, versicolor, virginica" in capsys.readouterr().out
+
+
+def nets_of_other_origin(folder):
+    net = fastmlp.MLP([3, 5, 2], activation="tanh", seed=0)
+    net.save(folder / "net")
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    estimator = fastmlp.MLPClassifier((7,), max_iter=5, tol=0, n_iter_no_change=9, random_state=0, solver="sgd")
+    estimator.set_params(early_stopping=False, shuffle=True, schedule="constant").fit(X, X[:, 0] > 0)
+    save(estimator, folder / "estimator", False)
+
+
+def test_info_and_export_know_nets_of_other_origin_and_predict_says_that_it_does_not(tmp_path, trained, capsys):
+    nets_of_other_origin(tmp_path)
+    main(["info", str(tmp_path / "net")])
+    out = capsys.readouterr().out
+    assert "3 → 5  tanh" in out
+    assert "32 of float32, 128 bytes" in out
+    main(["info", str(tmp_path / "estimator")])
+    assert "7 → 1  sigmoid" in capsys.readouterr().out
+    for name in ("net", "estimator"):
+        line = refused(capsys, "predict", tmp_path / name, trained[2])
+        assert "says nothing of the columns of a table" in line
+
+
+@pytest.mark.parametrize("to", ["onnx", "c"])
+def test_export_calls_the_net_and_prints_its_inputs_in_their_order(to, tmp_path, trained, capsys, monkeypatch):
+    nets_of_other_origin(tmp_path)
+
+    def write_it(self, path):
+        shutil.copyfile(trained[1], path)  # stands for what the net writes, which other tests look at
+
+    monkeypatch.setattr(fastmlp.MLPRegressor, f"to_{to}", write_it, raising=False)
+    monkeypatch.setattr(fastmlp.MLP, f"to_{to}", write_it, raising=False)
+    out = tmp_path / "out"
+    main(["export", trained[0], "--to", to, "--out", str(out)])
+    assert out.read_bytes() == Path(trained[1]).read_bytes()
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"written  {out}; its inputs, in their order:"
+    names = ["age", "color=deep, blue", "color=grün", "color=red", "smoker"]
+    assert [line.split(maxsplit=1) for line in said[1:]] == [[str(at), name] for at, name in enumerate(names)]
+    main(["export", str(tmp_path / "net"), "--to", to, "--out", str(out)])
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()[1:]] == ["x[0]", "x[1]", "x[2]"]
+
+
+def test_export_to_torch_writes_a_state_dict_or_says_what_to_install(tmp_path, trained, capsys, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setitem(sys.modules, "torch", None)
+    line = refused(capsys, "export", trained[0], "--to", "torch", "--out", out)
+    assert "pip install torch" in line
+    assert os.listdir(tmp_path) == []
+
+    class Torch:
+        @staticmethod
+        def save(state, file):
+            file.write(json.dumps(state).encode())
+
+    class Module:
+        def state_dict(self):
+            return {"0.weight": 1}
+
+    monkeypatch.setitem(sys.modules, "torch", Torch)
+    monkeypatch.setattr(fastmlp.MLPRegressor, "to_torch", lambda self: Module(), raising=False)
+    main(["export", trained[0], "--to", "torch", "--out", str(out)])
+    assert json.loads(out.read_bytes()) == {"0.weight": 1}
+
+
+# The words
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "export", "info"])
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"examples:\n  fastmlp {command} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "t.csv", "--target", "y"], "--out"),
+        (["train", "t.csv", "--out", "m"], "--target"),
+        (["train", "t.csv", "--target", "y", "--out", "m", "--hidden", "5,x"], "expected numbers of neurons"),
+        (["train", "t.csv", "--target", "y", "--out", "m", "--hidden", "0"], "expected numbers of neurons"),
+        (["train", "t.csv", "--target", "y", "--out", "m", "--epochs", "0"], "at least 1"),
+        (["train", "t.csv", "--target", "y", "--out", "m", "--seed", "4294967296"], "at most 4294967295"),
+        (["train", "t.csv", "--target", "y", "--out", "m", "--separator", "ab"], "expected one character"),
+        (["train", "t.csv", "--target", "y", "--out", "m", "--task", "magic"], "invalid choice"),
+        (["export", "m", "--to", "java", "--out", "x"], "invalid choice"),
+    ],
+)
+def test_words_that_are_not_understood_end_with_2(words, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_help_is_there_before_scikit_learn_or_pyarrow_is(tmp_path):
+    code = (
+        "import sys, contextlib\nfrom fastmlp.__main__ import main\n"
+        "with contextlib.suppress(SystemExit): main(['train', '--help'])\n"
+        "assert not {'sklearn', 'scipy', 'pandas', 'pyarrow'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+    code = (
+        "import sys\nsys.modules['sklearn'] = None\nfrom fastmlp.__main__ import main\n"
+        f"main(['train', {written(tmp_path, 't.csv', mixed())!r}, '--target', 'price', '--out', 'm'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("fastmlp: error: ")
+    assert "pip install 'scikit-learn" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_interrupt_ends_with_130_and_a_line(trained, capsys, monkeypatch):
+    def interrupted(*given, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastmlp.table_commands.load", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main(["info", trained[0]])
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "\nfastmlp: interrupted\n"
