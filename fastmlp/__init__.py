@@ -15,6 +15,7 @@ from fastmlp import builds, datasets, examples, formulas, reference, schedules
 from fastmlp.functions import activations, losses
 from fastmlp.history import History
 from fastmlp.many import fit_many
+from fastmlp.messages import not_installed
 from fastmlp.mlp import MLP, Gradient
 from fastmlp.optimizers import SGD, Adam, AdamW, RMSprop
 from fastmlp.perceptron import Perceptron
@@ -59,17 +60,6 @@ __all__ = [
 _ROOMS = {"load": "saving", "LoadError": "files", "resume": "checkpoints"}
 
 
-def _needed() -> str:
-    """What pip is to install for the estimators: the range of scikit-learn is that of the package's extra."""
-    from importlib.metadata import PackageNotFoundError, requires
-
-    try:
-        rows = [line.partition(";") for line in requires("fastmlp") or []]
-    except PackageNotFoundError:  # used from its sources
-        rows = []
-    return next((what.strip() for what, _, extra in rows if "sklearn" in extra), "scikit-learn")
-
-
 def __getattr__(name: str) -> Any:
     """What is imported when somebody asks for it: what training does not need, and scikit-learn's estimators."""
     if name in ("graph", "plot"):
@@ -81,5 +71,5 @@ def __getattr__(name: str) -> Any:
     try:
         from fastmlp import estimators
     except ModuleNotFoundError as missing:
-        raise ImportError(f"fastmlp.{name} needs scikit-learn ({missing}): pip install '{_needed()}'") from missing
+        raise not_installed(f"fastmlp.{name}", "scikit-learn", "sklearn", missing) from missing
     return getattr(estimators, name)

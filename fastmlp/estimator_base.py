@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral, Real
 from operator import is_
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -36,6 +36,9 @@ from fastmlp.messages import warn
 from fastmlp.mlp import MLP
 from fastmlp.sparse import checked, dense
 from fastmlp.threads import threads as as_threads
+
+if TYPE_CHECKING:
+    import torch
 
 # What is made of an estimator's attributes and is no part of its state.
 _RECORDS = "loss_curve_", "validation_curve_", "validation_scores_"  # lists that training appends to
@@ -798,6 +801,62 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             weights, biases, activation=hidden, output=output, loss=loss, dropout=dropout,
             dtype="float64" if scales else steps.dtype, **numbers,
         )  # fmt: skip
+
+    def to_torch(self) -> "torch.nn.Sequential":
+        """The net as a module of PyTorch: that of `to_mlp`.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            In eval mode; see `MLP.to_torch`. Its outputs are those of the net of `to_mlp`: numbers or probabilities,
+            these in the order of `classes_`, and for two classes that of the second alone.
+
+        Raises
+        ------
+        ValueError
+            With scale="quantile", which is no part of any layer.
+        ImportError
+            If torch is not installed.
+
+        Examples
+        --------
+        >>> from fastmlp import MLPRegressor
+        >>> model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs").fit([[0.0, 1.0], [2.0, 0.0]], [1.0, 2.0])
+        >>> model.to_torch()
+        Sequential(
+          (0): Linear(in_features=2, out_features=1, bias=True)
+        )
+        """
+        return self.to_mlp().to_torch()
+
+    def to_sklearn(self) -> Any:
+        """The estimator as scikit-learn's own of the same name, fitted, which needs no fastmlp.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier or sklearn.neural_network.MLPRegressor
+            With the same parameters, as far as it has them: dropout and whatever else is of training alone is left
+            out, and its solver is "adam" for adamw and rmsprop. Its attributes are copies, so that `partial_fit` and
+            `warm_start` go on from these weights, with an optimizer that begins anew. `scale="standard"` becomes
+            part of its first and last layer, and these are of float64 then.
+
+        Raises
+        ------
+        ValueError
+            If a prediction needs what it has not, all of which is listed: an activation, several of them, a loss,
+            quantiles of scale="quantile".
+
+        Examples
+        --------
+        >>> from fastmlp import MLPClassifier
+        >>> model = MLPClassifier((3,), solver="lbfgs", random_state=0).fit([[0.0], [1.0]], ["no", "yes"])
+        >>> theirs = model.to_sklearn()
+        >>> type(theirs).__module__.partition(".")[0], theirs.predict([[0.0], [1.0]]).tolist()
+        ('sklearn', ['no', 'yes'])
+        """
+        from fastmlp.sklearn_models import to_sklearn
+
+        return to_sklearn(self)
 
 
 def _scaled_row(by: Scaling, X: Any, dtype: np.dtype[Any]) -> Array | None:

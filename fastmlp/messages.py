@@ -1,4 +1,7 @@
-"""Warnings that name the line of the user, not one of ours, nor one of a pipeline or a search that calls us."""
+"""What is said to the user: warnings at a line of theirs, and what pip is to install.
+
+A warning names the line of the user, not one of ours, nor one of a pipeline or a search that calls us.
+"""
 
 import sys
 import warnings
@@ -12,3 +15,15 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+def not_installed(what: str, package: str, extra: str, missing: ModuleNotFoundError) -> ImportError:
+    """The error that says which package to install: its row in that extra, which an installed fastmlp knows."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        rows = [line.partition(";") for line in requires("fastmlp") or []]
+    except PackageNotFoundError:  # used from its sources
+        rows = []
+    row = next((row.strip() for row, _, of in rows if row.startswith(package) and extra in of), package)
+    return ImportError(f"{what} needs {package} ({missing}): pip install '{row}'")

@@ -23,7 +23,7 @@ from fastmlp.formulas import ActivationName, Array, LossName, OutputName
 from fastmlp.forward import Forward
 from fastmlp.history import Callback, History
 from fastmlp.initializers import DEFAULTS, INITIALIZERS, InitializerName
-from fastmlp.messages import warn
+from fastmlp.messages import not_installed, warn
 from fastmlp.optimizers import Optimizer, OptimizerName, Steps
 from fastmlp.optimizers import optimizer as as_optimizer
 from fastmlp.progress import progress as as_progress
@@ -36,6 +36,8 @@ from fastmlp.training import EPOCHS_BEFORE_A_HINT, Data, FitCallbacks, Plan, Run
 from fastmlp.training import callbacks as as_callbacks
 
 if TYPE_CHECKING:
+    import torch
+
     from fastmlp.diagnosis import Diagnosis
     from fastmlp.explanation import Explanation
 
@@ -241,6 +243,99 @@ class MLP:
                     )
             net._assign("biases", vectors)
         return net
+
+    @classmethod
+    def from_torch(
+        cls,
+        module: torch.nn.Module,
+        *,
+        loss: LossName | None = None,
+        huber_delta: float = 1.0,
+        quantile: float = 0.5,
+        dtype: builds.DType | np.dtype[Any] | type[np.floating[Any] | float] | None = None,
+        seed: int | np.random.Generator | None = None,
+    ) -> MLP:
+        """The net that a module of PyTorch is, with copies of its parameters.
+
+        Parameters
+        ----------
+        module : torch.nn.Sequential or torch.nn.Linear
+            Of Linear, of ReLU, Sigmoid, Tanh, LeakyReLU, ELU, SELU, Softplus, GELU, SiLU, Mish, Identity, of Dropout,
+            of Flatten as it is by default, which changes no rows, and of Softmax at the end; Sequentials may be in
+            it. One that ends in logits, as for CrossEntropyLoss, is a net whose outputs are logits: give
+            Sequential(module, Softmax(dim=-1)) for probabilities, or with Sigmoid() for those of BCEWithLogitsLoss.
+        loss, huber_delta, quantile, seed
+            As for `MLP`.
+        dtype : {"float32", "float64"}, optional
+            By default that of the module; float32 for float16 and bfloat16.
+
+        Returns
+        -------
+        MLP
+            The identity is between two Linears in a row. If some of them have biases, the others have zeros. All
+            layers are trainable, and weights that two of them share are two from here on.
+
+        Raises
+        ------
+        ValueError
+            If the module has what no net has, all of which is listed with its place: another module, whose forward
+            is not known, another form of an activation, a LogSoftmax, dropout of inputs or outputs, sizes that do
+            not follow each other, values that are not finite.
+        TypeError
+            If it is no module.
+        ImportError
+            If torch is not installed.
+
+        Examples
+        --------
+        >>> import fastmlp, torch
+        >>> module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.GELU(), torch.nn.Linear(8, 2))
+        >>> net = fastmlp.MLP.from_torch(module, loss="huber")
+        >>> net.sizes, net.activation
+        ((4, 8, 2), ('gelu',))
+        """
+        from fastmlp.torch_modules import from_torch
+
+        return from_torch(cls, module, dtype, loss=loss, huber_delta=huber_delta, quantile=quantile, seed=seed)
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> MLP:
+        """The net of a fitted estimator, with copies of its parameters.
+
+        Parameters
+        ----------
+        model : MLPClassifier or MLPRegressor
+            Of `sklearn.neural_network`, or of fastmlp, whose `to_mlp` it is.
+
+        Returns
+        -------
+        MLP
+            In the dtype of `coefs_`. Its outputs are the numbers of a regression, or probabilities: of the second of
+            two classes, of each class or label else. Its loss is the one of the estimator.
+
+        Raises
+        ------
+        ValueError
+            If a weight or a bias is not finite; sklearn.exceptions.NotFittedError, if the model is not fitted.
+        TypeError
+            If the model is of another class.
+        ImportError
+            If scikit-learn is not installed.
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> from sklearn.neural_network import MLPClassifier
+        >>> model = MLPClassifier((3,), solver="lbfgs", random_state=0).fit([[0.0], [1.0], [2.0]], ["a", "b", "c"])
+        >>> net = fastmlp.MLP.from_sklearn(model)
+        >>> net.sizes, net.output, net.loss
+        ((1, 3, 3), 'softmax', 'cross_entropy')
+        """
+        try:
+            from fastmlp.sklearn_models import from_sklearn
+        except ModuleNotFoundError as missing:
+            raise not_installed("MLP.from_sklearn", "scikit-learn", "sklearn", missing) from missing
+        return from_sklearn(cls, model)
 
     def _start(self, architecture: Architecture, seed: Any) -> np.random.Generator:
         """Begin as a net of that architecture, all parameters zero; the generator of the seed."""
@@ -1217,6 +1312,39 @@ class MLP:
         keep = checks.boolean("training", training)
         self._check_parameters()
         save(self, path, keep)
+
+    def to_torch(self) -> torch.nn.Sequential:
+        """The net as a module of PyTorch, with copies of its parameters.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            A Linear for each layer and the module of its activation, if it is not the identity, whose outputs are
+            those of `predict`. It is in eval mode, as `predict` is: its Dropout, if the net has dropout, begins with
+            `module.train()`. Every parameter requires its gradient, of frozen layers, too; the loss and the optimizer
+            stay here. exponential is `fastmlp.torch_modules.Exponential`, for torch has none.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not finite.
+        ImportError
+            If torch is not installed.
+
+        Examples
+        --------
+        >>> import fastmlp
+        >>> fastmlp.MLP([4, 8, 2], activation="gelu", output="softmax", seed=0).to_torch()
+        Sequential(
+          (0): Linear(in_features=4, out_features=8, bias=True)
+          (1): GELU(approximate='none')
+          (2): Linear(in_features=8, out_features=2, bias=True)
+          (3): Softmax(dim=-1)
+        )
+        """
+        from fastmlp.torch_modules import to_torch
+
+        return to_torch(self)
 
     def _forward(self) -> Forward:
         """What `predict` computes."""
