@@ -48,6 +48,7 @@ NETS = (
     Net((784, 256, 128, 10), "relu", "softmax", "cross_entropy", 128),
     Net((784, 1024, 1024, 10), "relu", "softmax", "cross_entropy", 256),
 )
+SMALL = NETS[:4]  # those that stay in the caches; as C, they are for a processor without Python
 # The example that SimpleChains.jl publishes, and the size of XOR: all rows are the batch.
 FULL_BATCH = Net((4, 32, 16, 4), "tanh", "identity", "squared_error", 10_000)
 XOR = Net((2, 4, 1), "tanh", "identity", "half_squared_error", 4)

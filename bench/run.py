@@ -112,6 +112,7 @@ class Case(NamedTuple):
     operations: int
     numpy: float  # seconds
     fastmlp: float
+    c: float | None  # of the net written as C, where that was timed
 
     @property
     def ratio(self):
@@ -144,7 +145,7 @@ def outcome(form, reports):
         turns.setdefault((case, info["implementation"]), []).append(benchmark["stats"]["min"] / info["repeats"])
     times = {key: sorted(least)[len(least) // 10] for key, least in turns.items()}
     cases = [
-        Case(*case, operations[case], times[case, "NumPy"], times[case, "fastmlp"])
+        Case(*case, operations[case], times[case, "NumPy"], times[case, "fastmlp"], times.get((case, "C")))
         for title in (net.title for net in (*nets.NETS, nets.FULL_BATCH))
         for case in operations
         if case[0] == title
@@ -184,6 +185,17 @@ def section(found):
         )
         for case in found.cases
     ]
+    in_c = [("net, one row", "NumPy µs", "fastmlp µs", "C µs", "NumPy / C", "fastmlp / C")]
+    in_c += [
+        (
+            case.net,
+            *map(microseconds, (case.numpy, case.fastmlp, case.c)),
+            f"{case.numpy / case.c:.2f}",
+            f"{case.fastmlp / case.c:.2f}",
+        )
+        for case in found.cases
+        if case.c is not None
+    ]
     return f"""\
 ## {found.form.title}
 
@@ -191,6 +203,11 @@ NumPy's {found.form.product} of 1024 × 1024 matrices, with OpenBLAS kernels for
 {found.product / 1e9:.0f} GFLOP/s.
 
 {markdown(rows, 2)}
+
+Written as C by `to_c`, and compiled by GCC for this processor; without the call from Python, which is part of the
+others:
+
+{markdown(in_c, 1)}
 """
 
 

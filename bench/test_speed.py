@@ -1,7 +1,7 @@
 """fastmlp and NumPy on the nets of nets.py, on one thread: first seen to be equal (twins.py), then timed.
 
-The rate of a large product of NumPy's is measured besides. Nothing here asserts a speed. `pytest bench` shows the
-groups of pytest-benchmark, run.py makes the tables.
+The small nets, written as C (in_c.py), predict one row besides; the rate of a large product of NumPy's is measured.
+Nothing here asserts a speed. `pytest bench` shows the groups of pytest-benchmark, run.py makes the tables.
 """
 
 import os
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+import in_c
 import nets
 import twins
 
@@ -47,6 +48,11 @@ def verified(net, dtype):
 
 
 @cache
+def compiled(net, dtype):
+    return in_c.verified(net, nets.make(net, "fastmlp", dtype), dtype)
+
+
+@cache
 def samples(net, rows, dtype):
     return twins.samples(net, rows, dtype)
 
@@ -76,6 +82,13 @@ def test_predict(benchmark, turn, dtype, net, rows, implementation):
     case = f"predict {rows:,} row{'s' * (rows > 1)}"
     describe(benchmark, net.title, case, implementation, 1, nets.predict_operations(net, rows))
     benchmark(predict, samples(net, rows, dtype))
+
+
+@pytest.mark.parametrize("net", nets.SMALL, ids=lambda net: net.name)
+def test_predict_in_c(benchmark, turn, dtype, net):
+    predict = compiled(net, dtype)
+    describe(benchmark, net.title, "predict 1 row", "C", in_c.ROWS, nets.predict_operations(net, 1))
+    benchmark(predict)
 
 
 @implementations

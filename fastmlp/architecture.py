@@ -91,7 +91,7 @@ class Architecture:
         final["negative_slope"] = checks.number("negative_slope", self.negative_slope, least=0, most=1)
         final["huber_delta"] = checks.number("huber_delta", self.huber_delta, above=0)
         final["quantile"] = checks.number("quantile", self.quantile, above=0, below=1)
-        final["dtype"] = dtype = _dtype(self.dtype)
+        final["dtype"] = dtype = as_dtype(self.dtype)
         final["dropout"] = _dropout(self.dropout, n_hidden, dtype)
         for name, value in final.items():
             object.__setattr__(self, name, value)
@@ -185,7 +185,8 @@ def _activations(given: Any, n_hidden: int) -> tuple[str, ...]:
     return tuple(checks.choice(f"activation[{i}]", name, formulas.ACTIVATIONS) for i, name in enumerate(each))
 
 
-def _dtype(given: Any) -> np.dtype[Any]:
+def as_dtype(given: Any) -> np.dtype[Any]:
+    """The dtype of a net."""
     if type(given) is str and given in builds.DTYPES:
         return np.dtype(given)
     try:

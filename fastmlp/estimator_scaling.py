@@ -15,8 +15,8 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from fastmlp.formulas import Array
 from fastmlp.forward import Normalized, Standardized
 
-_EDGE = 1e-7  # what QuantileTransformer takes for the edge of its quantiles
-_LEAST, _MOST = ndtri(_EDGE - np.spacing(1)), ndtri(1 - (_EDGE - np.spacing(1)))
+EDGE = 1e-7  # what QuantileTransformer takes for the edge of its quantiles
+LEAST, MOST = ndtri(EDGE - np.spacing(1)), ndtri(1 - (EDGE - np.spacing(1)))
 
 
 class Standard:
@@ -68,11 +68,11 @@ class Normal:
             if self._has_twice[j]:
                 levels, known = self._from_above
                 level[:, j] = 0.5 * (level[:, j] - np.interp(-X[:, j], known[j], levels))
-        level[self._last < X + _EDGE] = 1
-        level[self._first > X - _EDGE] = 0
+        level[self._last < X + EDGE] = 1
+        level[self._first > X - EDGE] = 0
         scaled: Array = ndtri(level)
-        np.maximum(scaled, _LEAST, out=scaled)
-        np.minimum(scaled, _MOST, out=scaled)
+        np.maximum(scaled, LEAST, out=scaled)
+        np.minimum(scaled, MOST, out=scaled)
         return scaled
 
     def undo(self, Y: Array) -> Array:
@@ -80,8 +80,8 @@ class Normal:
         level, unscaled = ndtr(Y), np.empty(Y.shape)
         for j in range(self.columns):
             unscaled[:, j] = np.interp(level[:, j], self._levels, self._known[j])
-        np.copyto(unscaled, self._last, where=level > 1 - _EDGE)
-        np.copyto(unscaled, self._first, where=level < _EDGE)
+        np.copyto(unscaled, self._last, where=level > 1 - EDGE)
+        np.copyto(unscaled, self._first, where=level < EDGE)
         return unscaled
 
     def described(self) -> Normalized:
