@@ -18,7 +18,7 @@ CORE := setup.py pyproject.toml $(wildcard src/*)
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(STAMPS)/build $(STAMPS)/plot  ## learn handwritten digits, race NumPy, draw demo.png
+demo: $(STAMPS)/build $(STAMPS)/plot  ## learn handwritten digits, race NumPy, keep the net, draw demo.png
 	$(PY) -m fastmlp demo $(ARGS)
 
 test: $(STAMPS)/build $(STAMPS)/test  ## run the tests; ARGS="-k xor" passes options to pytest
@@ -72,7 +72,7 @@ wheel-test: $(STAMPS)/wheel  ## build sdist and wheel, and test the wheel away f
 	cd "$$scratch" && venv/bin/python -m pytest --import-mode=importlib tests $(IN_PARALLEL)
 
 clean:  ## remove everything that the other targets made
-	rm -rf $(VENV) .venv-peers .venv-oldest .data build dist docs/generated docs/gallery *.egg-info fastmlp/*.so demo.png .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(VENV) .venv-peers .venv-oldest .data build dist docs/generated docs/gallery *.egg-info fastmlp/*.so demo.png demo.safetensors .pytest_cache .mypy_cache .ruff_cache .benchmarks
 	find fastmlp tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:

@@ -22,7 +22,7 @@ from fastmlp.history import History
 from fastmlp.messages import warn
 from fastmlp.mlp import MLP
 from fastmlp.saving import (
-    FIT,
+    FIT_KEY,
     Description,
     Tensors,
     believed,
@@ -30,15 +30,14 @@ from fastmlp.saving import (
     described_optimizer,
     made,
     made_optimizer,
+    metadata_table,
     named,
-    table,
     taken,
     write_model,
 )  # fmt: skip
 from fastmlp.training import Plan, Run
 from fastmlp.values import NoValue, decoded, encoded
 
-_KEY = f"fastmlp.{FIT}"  # of the metadata
 _SECONDS = 60.0  # between two checkpoints, if nobody says
 
 
@@ -91,7 +90,7 @@ class Checkpoints:
     def write(self, epochs: int, so_far: Any, over: bool = False) -> None:
         """Write one after so many epochs; the last when the fit is `over`."""
         said, rest, tensors = self._describe(so_far)
-        write_model(self._path, self._kind, said, tensors, {_KEY: json.dumps(self._fit | rest | {"over": over})})
+        write_model(self._path, self._kind, said, tensors, {FIT_KEY: json.dumps(self._fit | rest | {"over": over})})
         self._last = epochs, perf_counter()
 
 
@@ -120,7 +119,7 @@ def checked_path(path: Any, every: Any) -> Any:
     target = as_path(path)
     if target.exists():
         try:
-            fit = table(read(target), _KEY)
+            fit = metadata_table(read(target), FIT_KEY)
         except LoadError:
             raise FileExistsError(
                 f"checkpoint is {str(target)!r}, which is no file of fastmlp's; expected another"
@@ -261,7 +260,7 @@ def resume(
     """
     contents = read(path)
     with named(path):
-        fit = table(contents, _KEY)
+        fit = metadata_table(contents, FIT_KEY)
         if fit is None:
             raise LoadError("it holds no fit to go on with: `fit` writes one where it is given checkpoint")
         mine = {name: contents.tensors.pop(name) for name in list(contents.tensors) if name.startswith("fit.")}

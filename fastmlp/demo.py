@@ -6,7 +6,10 @@ thread. The command line (``__main__.py``) keeps NumPy's matrix products to one 
 before NumPy is imported.
 """
 
+import subprocess
+import sys
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +22,24 @@ from fastmlp.optimizers import Adam
 
 LAYERS = [64, 256, 128, 10]
 
+_IN_A_NEW_PROCESS = """
+import sys
+import fastmlp
+X, y = fastmlp.datasets.load_digits()
+test = [int(row) for row in sys.argv[2].split(",")]
+answers = fastmlp.load(sys.argv[1]).classify(X[test])
+print(f"test accuracy {(answers == y[test]).mean():.3f}", flush=True)
+"""
+
 
 def run(output: str | PathLike[str], epochs: int, seed: int) -> float:
-    """Train, test, time and draw; return the accuracy on the test digits.
+    """Train, test, time, save, load and draw; return the accuracy on the test digits.
 
     Parameters
     ----------
     output : path
-        Where the picture goes, a PNG file. Without matplotlib there is no picture.
+        Where the picture goes, a PNG file. Without matplotlib there is no picture. The net goes to a file of the same
+        name that ends with .safetensors.
     epochs : int
         Passes over the training digits.
     seed : int
@@ -66,6 +79,15 @@ def run(output: str | PathLike[str], epochs: int, seed: int) -> float:
         _, reference, _, _ = learn()
     ratio = reference.seconds / history.seconds
     print(f"fastmlp (build {builds.current()}, one thread) trained {ratio:.1f} times as fast as NumPy")
+
+    file = Path(output).with_suffix(".safetensors")
+    net.save(file)
+    print(
+        f"net: {file}, {file.stat().st_size:,} bytes; loaded by a new process, it says of the test digits:",
+        flush=True,
+    )
+    rows = ",".join(map(str, test))
+    subprocess.run([sys.executable, "-c", _IN_A_NEW_PROCESS, file, rows], check=True)
 
     try:
         draw(output, X[test], y[test], answers, history)

@@ -171,7 +171,8 @@ def read(path: str | os.PathLike[str]) -> Contents:
             raise LoadError(f"{source} has {size} bytes; expected at least the 8 of the length of its header")
         n = int.from_bytes(length, "little")
         if n > min(_LONGEST_HEADER, size - 8):
-            raise LoadError(f"{source} says that its header has {n} bytes, of {size - 8} that follow; it is damaged")
+            says = f"says that its header has {n} bytes, of {size - 8} that follow"
+            raise LoadError(f"{source} {says}: it is no safetensors file, or damaged")
         entries, metadata = _header(source, file.read(n))
         _check_places(source, entries, size - 8 - n)
         tensors: dict[str, Array] = {}

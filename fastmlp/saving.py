@@ -25,7 +25,7 @@ from fastmlp.values import decoded, encoded
 
 VERSION = 1  # of what stands in a file; raised when an older fastmlp could not read it
 _KEY = "fastmlp"  # of the metadata
-FIT = "fit"  # what the tensors of a fit that goes on begin with, and, with the key, its metadata: checkpoints.py
+FIT_KEY = "fastmlp.fit"  # of the metadata of a checkpoint, with tensors that begin with "fit.": see checkpoints.py
 _ESTIMATORS = "MLPClassifier", "MLPRegressor"
 
 Description = dict[str, Any]
@@ -110,7 +110,7 @@ def believed(what: str) -> Iterator[None]:
 
 def made(contents: Contents) -> Any:
     """The net or the estimator that a file holds; its tensors are taken out one by one."""
-    said = table(contents, _KEY)
+    said = metadata_table(contents, _KEY)
     if said is None:
         raise LoadError("it is a file of tensors, but no net of fastmlp's: its metadata has no entry 'fastmlp'")
     if type(said.get("version")) is not int:
@@ -132,12 +132,12 @@ def made(contents: Contents) -> Any:
         with believed("estimator"):
             model = made_estimator(estimator, said, contents.tensors)
     for name in contents.tensors:
-        if not (name.startswith(f"{FIT}.") and f"{_KEY}.{FIT}" in contents.metadata):
+        if not (name.startswith("fit.") and FIT_KEY in contents.metadata):
             raise LoadError(f"it has the tensor {name!r}, which is none of this net's")
     return model
 
 
-def table(contents: Contents, key: str) -> Description | None:
+def metadata_table(contents: Contents, key: str) -> Description | None:
     """What the metadata says under a key, a table in JSON; None if nothing."""
     text = contents.metadata.get(key)
     if text is None:

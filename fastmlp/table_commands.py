@@ -23,7 +23,8 @@ from fastmlp import table_files as files
 from fastmlp.files import LoadError, replace_file
 from fastmlp.files import read as read_contents
 from fastmlp.formulas import Array
-from fastmlp.saving import load, save
+from fastmlp.mlp import MLP
+from fastmlp.saving import FIT_KEY, load, metadata_table, save
 from fastmlp.table_columns import KINDS, Description, Feature, description, encoded, feature, target, target_like
 from fastmlp.table_files import Table, TableError, listed
 
@@ -124,6 +125,8 @@ def export(model_file: str, to: str, out: str) -> None:
     """Write a net for another program, and print in which order its inputs are."""
     _check_writable(out)
     model, said = load(model_file), _described(model_file)
+    if said is not None:
+        model.feature_names_in_ = np.array(said.inputs, object)  # which go along, where there is a place for them
     if to == "torch":
         try:
             import torch
@@ -135,7 +138,7 @@ def export(model_file: str, to: str, out: str) -> None:
     else:
         getattr(model, f"to_{to}")(out)
     forward = model._forward()
-    names = said.inputs if said else forward.names or [f"x[{i}]" for i in range(len(forward.weights[0]))]
+    names = forward.names or [f"x[{i}]" for i in range(len(forward.weights[0]))]
     print(f"written  {out}; its inputs, in their order:")
     for at, name in enumerate(names):
         print(f"{at:5}  {name}")
@@ -157,8 +160,12 @@ def info(model_file: str) -> None:
             print(f"scaled    {what}: {type(scaling).__name__.lower()}")
     if forward.classes is not None:
         print(f"classes   {listed(map(str, forward.classes))}")
+    fit = metadata_table(read_contents(model_file), FIT_KEY)
+    if fit is not None and fit.get("over") is not True:
+        print("fit       not over: fastmlp.resume, from Python, goes on with it")
     if said is None:
         print("columns   not known: it was not trained by fastmlp train")
+        print(f"trained   {_record(model)}")
         return
     print(f"predicts  {said.target!r}, a {said.task}")
     for one in said.features:
@@ -167,6 +174,20 @@ def info(model_file: str) -> None:
     scores = ", ".join(f"{name} {number:.4g}" for name, number in said.score.items())
     print(f"held out  {said.held_out:,} rows, seed {said.seed}: {scores}")
     print(f"baseline  always answering {said.baseline!r}")
+
+
+def _record(model: Any) -> str:
+    """What a net or an estimator knows of its last fit, in words."""
+    if isinstance(model, MLP):
+        history = model.history
+        if history is None:
+            return "not by fit, or not at all"
+        losses = {"last loss": history.loss, "last validation loss": history.validation_loss}
+        facts = [f"{history.epochs} epochs in {history.seconds:.3g} s, ended by {history.stop_reason!r}"]
+    else:
+        losses = {"last loss": model.loss_curve_, "last validation loss": model.validation_curve_}
+        facts = [f"{model.n_iter_} epochs"]
+    return ", ".join([*facts, *(f"{name} {curve[-1]:.4g}" for name, curve in losses.items() if curve)])
 
 
 # Training
