@@ -25,6 +25,7 @@ from fastmlp.trace import Trace
 if TYPE_CHECKING:
     from fastmlp.checkpoints import resume
     from fastmlp.files import LoadError
+    from fastmlp.onnx_reading import load_onnx
     from fastmlp.saving import load
 
 __version__ = "0.1.0"
@@ -48,6 +49,7 @@ __all__ = [
     "formulas",
     "get_num_threads",
     "load",
+    "load_onnx",
     "losses",
     "reference",
     "resume",
@@ -57,7 +59,7 @@ __all__ = [
 
 
 # Where that is which is imported when somebody asks for it.
-_ROOMS = {"load": "saving", "LoadError": "files", "resume": "checkpoints"}
+_ROOMS = {"load": "saving", "load_onnx": "onnx_reading", "LoadError": "files", "resume": "checkpoints"}
 
 
 def __getattr__(name: str) -> Any:

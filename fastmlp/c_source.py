@@ -24,7 +24,7 @@ import numpy as np
 from fastmlp import checks, files
 from fastmlp.architecture import as_dtype
 from fastmlp.formulas import SELU_ALPHA, SELU_SCALE, Array
-from fastmlp.forward import Forward, Normalized, Standardized
+from fastmlp.forward import EDGE, Forward, Normalized, Standardized
 
 _WIDTH = 100  # of a line
 _ROWS, _SEED = 1000, 0  # what is drawn to see what int8 loses
@@ -464,7 +464,7 @@ def _source(steps: Forward, name: str, scales: tuple[Array, ...] | None, loss: s
     words |= {"EXPM1": _polynomial(of.expm1, "r", of.suffix), "ARTANH": _polynomial(of.artanh, "w", of.suffix)}
     words |= {"SLOPE": _literals(np.array([steps.negative_slope], steps.dtype))[0]}
     if {"to_normal", "from_normal"} & set(functions):
-        from fastmlp.estimator_scaling import EDGE, LEAST, MOST  # which needs scikit-learn, as such a net does
+        from fastmlp.estimator_scaling import LEAST, MOST  # which needs scikit-learn, as such a net does
 
         words |= {word: repr(float(number)) for word, number in (("EDGE", EDGE), ("LEAST", LEAST), ("MOST", MOST))}
     if "quantile" in functions:

@@ -27,6 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastmlp import builds, checks, estimator_data, formulas
 from fastmlp.architecture import DEFAULTS, Architecture
+from fastmlp.carried import Carried
 from fastmlp.estimator_parameters import ACTIVATIONS, LOSSES, Parameters, check_parameters
 from fastmlp.estimator_scaling import Scaling, Standard, fitted, new_scaler, scaled, scaling
 from fastmlp.estimator_training import Divergence, Task, Validation, fit_by_batches, fit_by_lbfgs
@@ -86,7 +87,7 @@ def _has_steps(estimator: Any) -> bool:
     return True
 
 
-class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, Parameters):
+class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, Parameters):
     """What both estimators have."""
 
     classes_: Array
@@ -759,60 +760,6 @@ class CompiledMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             is_classifier(self) and output == "logistic" and network.sizes[-1] > 1,
             None if features is None else tuple(map(str, features)),
         )
-
-    def to_c(self, path: Any, *, name: Any = None, dtype: Any = None, int8: bool = False, X: Any = None) -> None:
-        """Write the net as C: one header with one function, which predicts for a sample, scaling included.
-
-        Parameters
-        ----------
-        path : path-like
-            Such as "net.h". A file that is there is replaced, as a whole or not at all.
-        name : str, optional
-            Of the function, with which all that the header defines begins. By default that of the file, without its
-            ending.
-        dtype : {"float32", "float64"}, optional
-            In which it computes, scaling apart, which is computed in double; by default that of the weights.
-        int8 : bool
-            Whether weights are stored as whole numbers from -127 to 127, with a scale for each neuron: a quarter of
-            the memory of float32, and outputs that differ. By how much, on average and at most, is measured and
-            stands in the comment.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), optional
-            Samples to measure that on. By default 1,000 rows of a standard normal distribution, always the same, in
-            the units of X as far as `scale` knows them.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument is not of the form above, or name is no name that C leaves free; if a parameter is not
-            finite, or beyond the range of dtype.
-        OSError
-            If the file cannot be written; nothing is left of it.
-
-        See Also
-        --------
-        fastmlp.MLP.to_c : the same of a net.
-
-        Notes
-        -----
-        y is what `predict` gives for a regression, and `predict_proba` for a classification. The labels of the
-        classes stand in an array beside the function, where they are numbers or strings.
-
-        Examples
-        --------
-        >>> import fastmlp, os, tempfile
-        >>> model = fastmlp.MLPClassifier(hidden_layer_sizes=8, solver="lbfgs", random_state=0)
-        >>> model = model.fit([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]], ["no", "yes", "no", "yes"])
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = os.path.join(folder, "answer.h")
-        ...     model.to_c(path)
-        ...     with open(path) as file:
-        ...         text = file.read()
-        >>> "static inline void answer(const double x[2], double y[2])" in text
-        True
-        """
-        from fastmlp.c_source import write
-
-        write(self, path, name, dtype, int8, X)
 
     def _with_weights(self, weights: list[Array]) -> Any:
         """A copy with other weights."""

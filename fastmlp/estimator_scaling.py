@@ -13,9 +13,8 @@ from scipy.special import ndtr, ndtri
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from fastmlp.formulas import Array
-from fastmlp.forward import Normalized, Standardized
+from fastmlp.forward import EDGE, Normalized, Standardized
 
-EDGE = 1e-7  # what QuantileTransformer takes for the edge of its quantiles
 LEAST, MOST = ndtri(EDGE - np.spacing(1)), ndtri(1 - (EDGE - np.spacing(1)))
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from fastmlp.formulas import Array
 
+EDGE = 1e-7  # what QuantileTransformer takes for the edge of its quantiles
+
 
 class Standardized(NamedTuple):
     """Columns of mean 0 and standard deviation 1: (x - mean) / scale, and back.

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from fastmlp import builds, checks, formulas, schedules
 from fastmlp import threads as threads_now
 from fastmlp.architecture import Architecture
+from fastmlp.carried import Carried
 from fastmlp.formulas import ActivationName, Array, LossName, OutputName
 from fastmlp.forward import Forward
 from fastmlp.history import Callback, History
@@ -88,7 +89,7 @@ class _Views(list[Array]):
         view[...] = checks.shaped(f"{self._name}[{at}]", value, view.shape, view.dtype)
 
 
-class MLP:
+class MLP(Carried):
     """A multilayer perceptron.
 
     Parameters
@@ -1345,61 +1346,6 @@ class MLP:
         from fastmlp.torch_modules import to_torch
 
         return to_torch(self)
-
-    def to_c(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        name: str | None = None,
-        dtype: builds.DType | np.dtype[Any] | type[np.floating[Any] | float] | None = None,
-        int8: bool = False,
-        X: ArrayLike | None = None,
-    ) -> None:
-        """Write the net as C: one header with one function, which computes what `predict` gives for a sample.
-
-        `static inline void name(const float x[n_in], float y[n_out])`, with double for float64. It is C99, needs
-        <math.h> and <stdint.h>, allocates nothing and may be called by many threads. Several such headers fit into
-        one program. A comment at the top says what stands in it.
-
-        Parameters
-        ----------
-        path : path-like
-            Such as "net.h". A file that is there is replaced, as a whole or not at all.
-        name : str, optional
-            Of the function, with which all that the header defines begins. By default that of the file, without its
-            ending.
-        dtype : {"float32", "float64"}, optional
-            In which it computes; by default that of the net.
-        int8 : bool
-            Whether weights are stored as whole numbers from -127 to 127, with a scale for each neuron: a quarter of
-            the memory of float32, and outputs that differ. By how much, on average and at most, is measured and
-            stands in the comment.
-        X : array_like of shape (m, n_in), optional
-            Samples to measure that on. By default 1,000 rows of a standard normal distribution, always the same.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument is not of the form above, or name is no name that C leaves free; if a parameter is not
-            finite, or beyond the range of dtype.
-        OSError
-            If the file cannot be written; nothing is left of it.
-
-        Examples
-        --------
-        >>> import fastmlp, os, tempfile
-        >>> net = fastmlp.MLP([2, 3, 1], activation="tanh", seed=0)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = os.path.join(folder, "net.h")
-        ...     net.to_c(path)
-        ...     with open(path) as file:
-        ...         text = file.read()
-        >>> "static inline void net(const float x[2], float y[1])" in text
-        True
-        """
-        from fastmlp.c_source import write
-
-        write(self, path, name, dtype, int8, X)
 
     def _with_weights(self, weights: Sequence[Array]) -> MLP:
         """A copy with other weights."""

@@ -1,81 +1,116 @@
-"""Converters of skl2onnx for the estimators: its own for scikit-learn's MLP, handed a net that they can express.
+"""Converters of skl2onnx for the estimators, which write the graph of `to_onnx` into that of a pipeline.
 
 skl2onnx finds a converter by the class of a model, so that ours must be registered; importing it takes a second,
-so that this happens when somebody else imports it. Where a net has what the converters cannot express, the error
-says what; scaling is folded into the first and the last layer.
+so that this happens when somebody else imports it. Its own converters of scikit-learn's MLP read `coefs_` and know
+nothing of scaling: whoever registers these for the estimators by hand gets ours, or an error.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
-import numpy as np
-from sklearn.base import is_classifier
-from sklearn.preprocessing import QuantileTransformer
-
-# Those of ours that skl2onnx's converters write, by their names there.
-_ACTIVATIONS = {
-    "identity": "identity",
-    "logistic": "logistic",
-    "sigmoid": "logistic",
-    "relu": "relu",
-    "softmax": "softmax",
-    "tanh": "tanh",
-}
+_OLDEST_OPSET = 13  # in which Squeeze has axes as an input
 
 
-def _expressible(model: Any) -> SimpleNamespace:
-    """A net with the attributes that skl2onnx's converters read, which predicts what the model does."""
-    activations = {model.activation} if isinstance(model.activation, str) else set(model.activation) or {"identity"}
-    obstacles = [name for name in sorted({*activations, model.out_activation_}) if name not in _ACTIVATIONS]
-    if len(activations) > 1:
-        obstacles.append(f"different activations {sorted(activations)}")
-    x_scaler, y_scaler = getattr(model, "x_scaler_", None), getattr(model, "y_scaler_", None)
-    if isinstance(x_scaler, QuantileTransformer):
-        obstacles.append("scale='quantile'")
-    if not is_classifier(model) and model.n_outputs_ > 1:
-        obstacles.append(f"{model.n_outputs_} outputs of a regression")
-    if obstacles:
-        raise NotImplementedError(f"skl2onnx's converter of an MLP has no {', no '.join(obstacles)}")
-    coefs = [np.asarray(W, np.float64) for W in model.coefs_]
-    intercepts = [np.asarray(b, np.float64) for b in model.intercepts_]
-    if x_scaler is not None:
-        coefs[0] = coefs[0] / x_scaler.scale_[:, None]
-        intercepts[0] = intercepts[0] - x_scaler.mean_ @ coefs[0]
-    if y_scaler is not None:
-        coefs[-1] = coefs[-1] * y_scaler.scale_
-        intercepts[-1] = intercepts[-1] * y_scaler.scale_ + y_scaler.mean_
-    net = SimpleNamespace(
-        coefs_=coefs,
-        intercepts_=intercepts,
-        n_layers_=len(coefs) + 1,
-        activation=_ACTIVATIONS[activations.pop()],
-        out_activation_=_ACTIVATIONS[model.out_activation_],
-    )
-    if is_classifier(model):
-        several = model.out_activation_ == "logistic" and model.n_outputs_ > 1
-        net.classes_ = model.classes_
-        kind = "multilabel-indicator" if several else "multiclass"
-        net._label_binarizer = SimpleNamespace(y_type_=kind)  # where skl2onnx reads what the labels are
-    return net
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    """Add the nodes of a model's prediction to a container."""
+    from skl2onnx.common.data_types import guess_proto_type
+
+    from fastmlp.onnx_files import attributes_of, tensor, tensor_type
+    from fastmlp.onnx_operators import INPUT, LABEL, graph_of
+    from fastmlp.onnx_package import onnx
+
+    if container.target_opset < _OLDEST_OPSET:
+        raise NotImplementedError(f"target_opset is {container.target_opset}; expected {_OLDEST_OPSET} or later")
+    steps = operator.raw_operator._forward()
+    _refuse_fractions(steps.classes)
+    graph, outputs = graph_of(steps)
+    names = {name: scope.get_unique_variable_name(name) for name in (INPUT, *graph.constants)}
+    names |= {node.output: scope.get_unique_variable_name(node.output) for node in graph.nodes}
+
+    def add(kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
+        container.add_node(kind, inputs, [output], name=scope.get_unique_operator_name(kind), **attributes)
+
+    for name, array in graph.constants.items():
+        content = array.tolist() if array.dtype.kind == "O" else tensor(name, array)
+        container.add_initializer(names[name], tensor_type(array.dtype), list(array.shape), content)
+    add("Cast", [operator.inputs[0].full_name], names[INPUT], to=tensor_type(steps.dtype))
+    for node in graph.nodes:
+        add(
+            node.operator,
+            [names[name] for name in node.inputs],
+            names[node.output],
+            **attributes_of(node.attributes),
+        )
+    given = guess_proto_type(operator.inputs[0].type)
+    number = given if given == onnx.TensorProto.DOUBLE else onnx.TensorProto.FLOAT
+    for output, variable in zip(outputs, operator.outputs, strict=True):
+        if output.dtype.kind == "O":
+            add("Identity", [names[output.name]], variable.full_name)
+        else:
+            to = onnx.TensorProto.INT64 if output.name == LABEL else number
+            add("Cast", [names[output.name]], variable.full_name, to=int(to))
 
 
-def _converter(theirs: Any) -> Any:
-    """Their converter, for the expressible net of a model."""
+def _refuse_fractions(classes: Any) -> None:
+    """skl2onnx declares integers for all labels that are no strings."""
+    if classes is not None and classes.dtype.kind == "f" and (classes % 1 != 0).any():
+        raise NotImplementedError(f"classes_ is {classes}; skl2onnx has no numbers but whole ones: use model.to_onnx")
 
-    def convert(scope: Any, operator: Any, container: Any) -> None:
-        model = operator.raw_operator
-        operator.raw_operator = _expressible(model)
-        try:
-            theirs(scope, operator, container)
-        finally:
-            operator.raw_operator = model
 
-    return convert
+def _with_columns(theirs: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Their calculator of shapes, for several outputs and labels, too."""
+
+    def calculate(operator: Any) -> None:
+        from fastmlp.onnx_operators import graph_of
+
+        theirs(operator)
+        rows = operator.inputs[0].get_first_dimension()
+        _, outputs = graph_of(operator.raw_operator._forward())
+        for output, variable in zip(outputs, operator.outputs, strict=True):
+            variable.type.shape = [rows] if output.columns is None else [rows, output.columns]
+
+    return calculate
+
+
+def _guard(module: Any) -> None:
+    """See to it that their converters give our estimators to ours; and where they were taken before, to none.
+
+    What is taken out of the module now is a function that looks at the model. What somebody has taken out before
+    calls `_predict` of the module: there our models are refused.
+    """
+    from fastmlp.estimator_base import CompiledMLP
+
+    def looking(theirs: Any) -> Any:
+        @wraps(theirs)
+        def convert(scope: Any, operator: Any, container: Any) -> None:
+            ours = isinstance(operator.raw_operator, CompiledMLP)
+            (_convert if ours else theirs)(scope, operator, container)
+
+        return convert
+
+    def refusing(theirs: Any) -> Any:
+        @wraps(theirs)
+        def predict(scope: Any, input_name: Any, container: Any, model: Any, *rest: Any, **named: Any) -> Any:
+            if isinstance(model, CompiledMLP):
+                raise NotImplementedError(
+                    f"this converter is of scikit-learn's MLP, and knows nothing of the scaling of "
+                    f"fastmlp.{type(model).__name__}; fastmlp registers one of its own: leave out "
+                    "update_registered_converter"
+                )
+            return theirs(scope, input_name, container, model, *rest, **named)
+
+        return predict
+
+    for name in ("convert_sklearn_mlp_classifier", "convert_sklearn_mlp_regressor"):
+        setattr(module, name, looking(getattr(module, name)))
+    if hasattr(module, "_predict"):  # a private name, which a later release need not have
+        module._predict = refusing(module._predict)
 
 
 def _register() -> None:
@@ -84,25 +119,23 @@ def _register() -> None:
         calculate_linear_classifier_output_shapes,
         calculate_linear_regressor_output_shapes,
     )
-    from skl2onnx.operator_converters.multilayer_perceptron import (
-        convert_sklearn_mlp_classifier,
-        convert_sklearn_mlp_regressor,
-    )
+    from skl2onnx.operator_converters import multilayer_perceptron
 
     from fastmlp import estimators
 
+    _guard(multilayer_perceptron)
     update_registered_converter(
         estimators.MLPClassifier,
         "FastmlpMLPClassifier",
-        calculate_linear_classifier_output_shapes,
-        _converter(convert_sklearn_mlp_classifier),
+        _with_columns(calculate_linear_classifier_output_shapes),
+        _convert,
         options={"zipmap": [True, False, "columns"], "output_class_labels": [False, True], "nocl": [True, False]},
     )
     update_registered_converter(
         estimators.MLPRegressor,
         "FastmlpMLPRegressor",
-        calculate_linear_regressor_output_shapes,
-        _converter(convert_sklearn_mlp_regressor),
+        _with_columns(calculate_linear_regressor_output_shapes),
+        _convert,
     )
 
 
