@@ -30,8 +30,8 @@ class Carried:
 
         The file is of opset 17 and IR version 8, of 2022 (ONNX Runtime 1.12), and needs none of ai.onnx.ml. Its input
         is "X" (m, n_in), for any m. A net with a softmax or sigmoid output has the outputs "label", int64, as
-        `classify` gives it, and "probabilities" (m, n_out), as `predict` does; so has an estimator that classifies, as
-        `predict` (integers are int64) and `predict_proba` give them. All others have the one output "variable"
+        `classify` gives it, and "probabilities" (m, n_out), as `predict` does; so has an estimator that classifies,
+        as `predict` (integers are int64) and `predict_proba` give them. All others have the one output "variable"
         (m, n_out). Numbers are of the dtype of the net; scaling is in the file, and computed in float64. Labels and
         names of columns are in its metadata, as "classes" and "feature_names", in JSON.
 

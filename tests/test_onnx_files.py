@@ -324,7 +324,7 @@ for use in (lambda: fastmlp.MLP([2, 1]).to_onnx("net.onnx"), lambda: fastmlp.loa
     try:
         use()
     except ImportError as problem:
-        print("pip install 'fastmlp[onnx]'" in str(problem))
+        print("pip install 'onnx>=" in str(problem))
 """
 
 
