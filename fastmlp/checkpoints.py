@@ -72,6 +72,7 @@ class Checkpoints:
         self._path, self._kind, self._fit, self._describe = path, kind, fit, describe
         self._epochs, self._seconds = _period(every)
         self._last = None if written is None else (written, perf_counter())
+        self._fails = False  # the last one
 
     def epochs_at_once(self, epochs: int) -> int:
         """How many epochs may be made after so many before somebody has to look."""
@@ -88,9 +89,22 @@ class Checkpoints:
         return epochs - self._last[0] >= self._epochs
 
     def write(self, epochs: int, so_far: Any, over: bool = False) -> None:
-        """Write one after so many epochs; the last when the fit is `over`."""
+        """Write one after so many epochs; the last when the fit is `over`.
+
+        A disk that fills up after the first one is no reason to lose what was trained: there is a warning, then.
+        """
         said, rest, tensors = self._describe(so_far)
-        write_model(self._path, self._kind, said, tensors, {FIT_KEY: json.dumps(self._fit | rest | {"over": over})})
+        metadata = {FIT_KEY: json.dumps(self._fit | rest | {"over": over})}
+        try:
+            write_model(self._path, self._kind, said, tensors, metadata)
+            self._fails = False
+        except OSError as problem:
+            if self._last is None:
+                raise
+            if not self._fails:
+                self._fails = True
+                what = f"no checkpoint could be written after epoch {epochs}, and the fit goes on"
+                warn(f"{what}: {problem}", RuntimeWarning)
         self._last = epochs, perf_counter()
 
 
@@ -116,7 +130,7 @@ def checked_path(path: Any, every: Any) -> Any:
     """The file that a fit may write its checkpoints to: none that holds another fit which is not over."""
     if path is None:
         raise ValueError(f"checkpoint_every is {every!r} without checkpoint; expected the name of a file there")
-    target = as_path(path)
+    target = as_path(path).absolute()  # the same file, wherever the process goes meanwhile
     if target.exists():
         try:
             fit = metadata_table(read(target), FIT_KEY)
@@ -258,6 +272,7 @@ def resume(
     >>> bool((again.parameters == net.parameters).all())
     True
     """
+    path = as_path(path).absolute()
     contents = read(path)
     with named(path):
         fit = metadata_table(contents, FIT_KEY)

@@ -294,8 +294,8 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         RuntimeError
             If another thread is fitting this estimator.
         OSError
-            If a checkpoint cannot be written; as a FileExistsError, before anything has changed, if the file is none
-            of fastmlp's, or has a fit that has not ended.
+            If the first checkpoint cannot be written; of a later one it is a warning. As a FileExistsError, before
+            anything has changed, if the file is none of fastmlp's, or has a fit that has not ended.
         """
         validation = eval_set, X_val, y_val, sample_weight_val
         return self._fit(X, y, sample_weight, validation, checkpoints=(checkpoint, checkpoint_every))

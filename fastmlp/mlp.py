@@ -813,15 +813,16 @@ class MLP(Carried):
             If an argument is not of the form above; the net is as it was. A schedule is asked for each epoch when it
             begins: one that fails later ends the fit there.
         OSError
-            If a checkpoint cannot be written; as a FileExistsError, before anything has changed, if the file is none
-            of fastmlp's, or has a fit that has not ended.
+            If the first checkpoint cannot be written; as a FileExistsError, before anything has changed, if the file
+            is none of fastmlp's, or has a fit that has not ended.
 
         Warns
         -----
         RuntimeWarning
             If the loss or a parameter stops being finite: the net keeps the weights from the start of that epoch, or
             with patience or tol its best ones, and the optimizer starts afresh next time. If a regression of 10
-            epochs or more ends hardly better than a constant, on targets that are large or small.
+            epochs or more ends hardly better than a constant, on targets that are large or small. If a later
+            checkpoint cannot be written.
 
         Notes
         -----

@@ -341,6 +341,35 @@ def test_what_a_checkpoint_cannot_hold_is_refused(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("kind", ["net", "estimator"])
+def test_a_disk_that_fills_up_later_costs_no_training(tmp_path, monkeypatch, kind):
+    whole, model = (new_net() if kind == "net" else MLPClassifier((4,), max_iter=6, random_state=0) for _ in range(2))
+    epochs = {"epochs": 6} if kind == "net" else {}
+    whole.fit(X, TWO, **epochs)
+    path, real = tmp_path / "run", os.fsync
+    calls = []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) > 4:  # two for each checkpoint
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.warns(RuntimeWarning, match="no checkpoint could be written after epoch 2.*No space left"):
+        model.fit(X, TWO, checkpoint=path, checkpoint_every=1, **epochs)
+    assert bits(model) == bits(whole)
+    assert os.listdir(tmp_path) == ["run"]
+    monkeypatch.undo()
+    assert bits(fastmlp.resume(path, X, TWO)) == bits(whole)
+    monkeypatch.setattr(os, "fsync", full)
+    fresh = new_net()
+    before = bits(fresh)
+    with pytest.raises(OSError, match="No space left"):
+        fresh.fit(X, TWO, checkpoint=tmp_path / "another")
+    assert bits(fresh) == before
+
+
 def test_a_file_without_a_fit_is_said_to_have_none(tmp_path):
     new_net().save(tmp_path / "net")
     with pytest.raises(LoadError, match="no fit to go on with"):
