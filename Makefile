@@ -27,7 +27,7 @@ test: $(STAMPS)/build $(STAMPS)/test  ## run the tests; ARGS="-k xor" passes opt
 # The oldest scikit-learn has an environment of its own, with the libraries of its time, and the core built in the tree.
 oldest: $(STAMPS)/build  ## test the estimators with the oldest scikit-learn that is supported
 	$(MAKE) VENV=.venv-oldest .venv-oldest/stamps/oldest
-	PYTHONPATH="$(CURDIR)" .venv-oldest/bin/python -m pytest tests/test_drop_in.py tests/test_estimators*.py tests/test_sklearn_models.py $(IN_PARALLEL) $(ARGS)
+	PYTHONPATH="$(CURDIR)" .venv-oldest/bin/python -m pytest tests/test_drop_in.py tests/test_checkpoints.py tests/test_estimators*.py tests/test_sklearn_models.py $(IN_PARALLEL) $(ARGS)
 
 bench: $(STAMPS)/build $(STAMPS)/bench  ## compare with NumPy into bench/results; QUICK=1: the short form
 	$(PY) bench/run.py $(if $(QUICK),--quick) $(ARGS)

@@ -24,11 +24,11 @@ import numpy as np
 from fastmlp import checks, files
 from fastmlp.architecture import as_dtype
 from fastmlp.formulas import SELU_ALPHA, SELU_SCALE, Array
-from fastmlp.forward import EDGE, Forward, Normalized, Standardized
+from fastmlp.forward import EDGE, IN_THE_MIDDLE, IN_THE_TAILS, MIDDLE, TAIL, Forward, Normalized, Standardized
 
 _WIDTH = 100  # of a line
 _ROWS, _SEED = 1000, 0  # what is drawn to see what int8 loses
-_LONGEST_STRING = 4000  # bytes of a label; C99 promises 4095 signs
+_LONGEST_STRING = 4000  # bytes of a label; C99 promises 4095 characters
 _UNROLLED = 8  # inputs of a layer that are added at a time: the sums are loaded and stored the less often
 
 # Names that are taken: keywords up to C23, main, and the words of the two headers that are included.
@@ -247,14 +247,13 @@ static inline double NAME_quotient(const double rows[2][8], double t)
 }
 """,
     "quantile": """\
-/* The z below which a standard normal number is with probability p, 0 < p < 1: algorithm AS 241. */
+/* The z below which a standard normal number is with probability p, 1e-11 < p < 1 - 1e-11:
+   algorithm AS 241. */
 static inline double NAME_quantile(double p)
 {
     const double q = p - 0.5;
-    if (fabs(q) <= 0.425) return q * NAME_quotient(NAME_center, 0.180625 - q * q);
-    const double r = sqrt(-log(q < 0 ? p : 1 - p));
-    const double size =
-        r <= 5 ? NAME_quotient(NAME_tail, r - 1.6) : NAME_quotient(NAME_far, r - 5);
+    if (fabs(q) <= MIDDLE) return q * NAME_quotient(NAME_middle, MIDDLE * MIDDLE - q * q);
+    const double size = NAME_quotient(NAME_tail, sqrt(-log(q < 0 ? p : 1 - p)) - TAIL);
     return q < 0 ? -size : size;
 }
 """,
@@ -280,40 +279,6 @@ static inline double NAME_from_normal(const double *known, const double *levels,
     return NAME_interpolated(levels, known, n, level);
 }
 """,
-}
-
-# The quotients of AS 241 (Wichura 1988, Applied Statistics 37): near the center, in the tails, and far out in them.
-_AS_241 = {
-    "center": (
-        *("2509.0809287301226727", "33430.575583588128105", "67265.770927008700853", "45921.953931549871457"),
-        *("13731.693765509461125", "1971.5909503065514427", "133.14166789178437745", "3.387132872796366608"),
-        *("5226.495278852854561", "28729.085735721942674", "39307.89580009271061", "21213.794301586595867"),
-        *("5394.1960214247511077", "687.1870074920579083", "42.313330701600911252", "1"),
-    ),
-    "tail": (
-        *("7.7454501427834140764e-4", "0.0227238449892691845833", "0.24178072517745061177", "1.27045825245236838258"),
-        *("3.64784832476320460504", "5.7694972214606914055", "4.6303378461565452959", "1.42343711074968357734"),
-        *(
-            "1.05075007164441684324e-9",
-            "5.475938084995344946e-4",
-            "0.0151986665636164571966",
-            "0.14810397642748007459",
-        ),
-        *("0.68976733498510000455", "1.6763848301838038494", "2.05319162663775882187", "1"),
-    ),
-    "far": (
-        *("2.01033439929228813265e-7", "2.71155556874348757815e-5", "0.0012426609473880784386"),
-        *("0.026532189526576123093", "0.29656057182850489123", "1.7848265399172913358", "5.4637849111641143699"),
-        "6.6579046435011037772",
-        *("2.04426310338993978564e-15", "1.4215117583164458887e-7", "1.8463183175100546818e-5"),
-        *(
-            "7.868691311456132591e-4",
-            "0.0148753612908506148525",
-            "0.13692988092273580531",
-            "0.59983220655588793769",
-            "1",
-        ),
-    ),
 }
 
 # The parts of the function itself, in the order in which they come.
@@ -468,7 +433,8 @@ def _source(steps: Forward, name: str, scales: tuple[Array, ...] | None, loss: s
 
         words |= {word: repr(float(number)) for word, number in (("EDGE", EDGE), ("LEAST", LEAST), ("MOST", MOST))}
     if "quantile" in functions:
-        tables |= {key: np.array(rows, np.float64).reshape(2, 8) for key, rows in _AS_241.items()}
+        tables |= {"middle": np.array(IN_THE_MIDDLE), "tail": np.array(IN_THE_TAILS)}
+        words |= {"MIDDLE": repr(MIDDLE), "TAIL": repr(TAIL)}
     n_in, n_out = len(steps.weights[0]), _outputs(steps)
     constants = sum(array.nbytes for array in tables.values())
     yield _comment(steps, name, of, n_out, constants, stack * steps.dtype.itemsize, loss)
@@ -516,8 +482,8 @@ def _body(steps: Forward, int8: bool) -> tuple[str, int]:
         }  # fmt: skip
         text += _filled(_LAYER + _TOGETHER * (many > 0) + _REST * (many < n_in), words)
         value = f"{into}[j] * NAME_s{l}[j] + NAME_b{l}[j]" if int8 else f"{into}[j]"
-        if activation in _ACTIVATIONS and activation != "identity":
-            value = f"NAME_{activation}({value})"
+        if activation not in ("identity", "softmax"):
+            value = f"NAME_{activation}({value})"  # KeyError, where no row is of that name
         if value != f"{into}[j]":
             text += _filled(_EACH, words | {"VALUE": value})
         if activation == "softmax":
@@ -602,7 +568,7 @@ def _class_table(steps: Forward, name: str) -> Iterator[str]:
 
 
 def _string(label: bytes) -> str:
-    """Bytes as a string of C, in pieces that fit into lines: no sign is left that could mean something there."""
+    """Bytes as a string of C, in pieces that fit into lines: no character is left that could mean something there."""
     signs = [chr(b) if (chr(b).isalnum() and b < 128) or chr(b) in " _-.,:;()+=/<>" else f"\\{b:03o}" for b in label]
     pieces = ["".join(signs[at : at + 22]) for at in range(0, len(signs), 22)] or [""]
     return "\n        ".join(f'"{piece}"' for piece in pieces)

@@ -94,7 +94,7 @@ class Checkpoints:
         A disk that fills up after the first one is no reason to lose what was trained: there is a warning, then.
         """
         said, rest, tensors = self._describe(so_far)
-        metadata = {FIT_KEY: json.dumps(self._fit | rest | {"over": over})}
+        metadata = {FIT_KEY: json.dumps(self._fit | rest | {"over": over}, allow_nan=False)}
         try:
             write_model(self._path, self._kind, said, tensors, metadata)
             self._fails = False
@@ -133,7 +133,7 @@ def checked_path(path: Any, every: Any) -> Any:
     target = as_path(path).absolute()  # the same file, wherever the process goes meanwhile
     if target.exists():
         try:
-            fit = metadata_table(read(target), FIT_KEY)
+            fit = metadata_table(read(target).metadata, FIT_KEY)
         except LoadError:
             raise FileExistsError(
                 f"checkpoint is {str(target)!r}, which is no file of fastmlp's; expected another"
@@ -225,7 +225,7 @@ def resume(
     validation: Any = None,
     callbacks: Any = (),
     batch_callbacks: Any = (),
-    progress: bool | str = False,
+    progress: bool | str | None = None,
     threads: int | None = None,
 ) -> Any:
     """Go on with a fit that was stopped, from its last checkpoint.
@@ -237,9 +237,12 @@ def resume(
     X, y, sample_weight
         The same data: what the file says of them is compared.
     validation : (X, y), optional
-        The same, if `fit` was given data to validate on; of an estimator its eval_set, or (X, y, sample_weight).
-    callbacks, batch_callbacks, progress, threads
+        The same, if `fit` was given data to validate on; of an estimator its eval_set, or, for X_val, y_val and
+        sample_weight_val, (X, y, sample_weight).
+    callbacks, batch_callbacks
         As for `MLP.fit`; no file holds them.
+    progress, threads : optional
+        As for `MLP.fit`, for the rest of this fit. An estimator has them as parameters; None is what these say.
 
     Returns
     -------
@@ -275,17 +278,19 @@ def resume(
     path = as_path(path).absolute()
     contents = read(path)
     with named(path):
-        fit = metadata_table(contents, FIT_KEY)
+        fit = metadata_table(contents.metadata, FIT_KEY)
         if fit is None:
             raise LoadError("it holds no fit to go on with: `fit` writes one where it is given checkpoint")
         mine = {name: contents.tensors.pop(name) for name in list(contents.tensors) if name.startswith("fit.")}
         model = made(contents)
-    again = {"callbacks": callbacks, "batch_callbacks": batch_callbacks, "progress": progress}
+    again = {"callbacks": callbacks, "batch_callbacks": batch_callbacks}
     if isinstance(model, MLP):
-        return _resume_net(path, model, fit, mine, X, y, sample_weight, validation, again | {"threads": threads})
+        again |= {"progress": progress is not None and progress, "threads": threads}
+        return _resume_net(path, model, fit, mine, X, y, sample_weight, validation, again)
     from fastmlp.estimator_checkpoints import resume_estimator
 
-    return resume_estimator(path, model, fit, mine, X, y, sample_weight, validation, again | {"n_threads": threads})
+    for_now = {"progress": progress, "n_threads": threads}
+    return resume_estimator(path, model, fit, mine, X, y, sample_weight, validation, again, for_now)
 
 
 def warn_of_build(fit: Description) -> None:

@@ -749,16 +749,16 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         names = (*([activation] * hidden if isinstance(activation, str) else activation), output)
         features = self.__dict__.get("feature_names_in_")
         return Forward(
-            tuple(np.array(W) for W in self.coefs_),
-            tuple(np.array(b) for b in self.intercepts_),
-            tuple(ACTIVATIONS.get(name, name) for name in names),
-            _NEGATIVE_SLOPE,
-            network.dtype,
-            None if of_x is None else of_x.described(),
-            None if of_y is None else of_y.described(),
-            np.array(self.classes_) if is_classifier(self) else None,
-            is_classifier(self) and output == "logistic" and network.sizes[-1] > 1,
-            None if features is None else tuple(map(str, features)),
+            weights=tuple(np.array(W) for W in self.coefs_),
+            biases=tuple(np.array(b) for b in self.intercepts_),
+            activations=tuple(ACTIVATIONS.get(name, name) for name in names),
+            negative_slope=_NEGATIVE_SLOPE,
+            dtype=network.dtype,
+            of_inputs=None if of_x is None else of_x.described(),
+            of_outputs=None if of_y is None else of_y.described(),
+            classes=np.array(self.classes_) if is_classifier(self) else None,
+            several=is_classifier(self) and output == "logistic" and network.sizes[-1] > 1,
+            names=None if features is None else tuple(map(str, features)),
         )
 
     def _with_weights(self, weights: list[Array]) -> Any:

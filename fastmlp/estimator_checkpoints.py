@@ -33,7 +33,7 @@ def of_estimator(model: Any, task: Task, path: Any, every: Any) -> Checkpoints:
             value = getattr(model, name)
             raise TypeError(f"{name} is {value!r}, which a checkpoint cannot hold; expected a name there") from None
     fit = {"fingerprints": _fingerprints_of(task), "build": builds.current(), "every": encoded(every, {}, "every")}
-    return Checkpoints(target, every, type(model), fit, partial(_describe_in_training, model))
+    return Checkpoints(target, every, type(model), fit, partial(_describe_in_training, model, {}))
 
 
 def _fingerprints_of(task: Task) -> dict[str, list[str]]:
@@ -43,9 +43,15 @@ def _fingerprints_of(task: Task) -> dict[str, list[str]]:
     return fingerprint(**arrays)
 
 
-def _describe_in_training(model: Any, so_far: Stopped | None) -> tuple[Description, Description, Tensors]:
-    """What a checkpoint says of the estimator and of its loop, if that is not over, and the tensors of both."""
+def _describe_in_training(
+    model: Any, parameters: dict[str, Any], so_far: Stopped | None
+) -> tuple[Description, Description, Tensors]:
+    """What a checkpoint says of the estimator and of its loop, if that is not over, and the tensors of both.
+
+    The estimator has these `parameters` instead of those that are only for now.
+    """
     said, tensors = describe_estimator(model, True, _GIVEN_AGAIN)
+    said["parameters"] |= {name: encoded(value, tensors, name) for name, value in parameters.items()}
     rest: Description = {}
     if so_far is not None:
         history, *others = so_far
@@ -57,16 +63,15 @@ def _describe_in_training(model: Any, so_far: Stopped | None) -> tuple[Descripti
 
 def resume_estimator(
     path: Any, model: Any, fit: Description, mine: Tensors, X: Any, y: Any, sample_weight: Any, validation: Any,
-    again: dict[str, Any],
+    again: dict[str, Any], for_now: dict[str, Any],
 ) -> Any:  # fmt: skip
     """The estimator, trained to the end; see `fastmlp.resume`."""
     stopped, every = None, None
     if fit.get("over") is not True:
         with named(path), believed("fit"):
             stopped, every = _made_stopped(fit, mine), made_period(fit)
-    for name, value in again.items():
-        if value is not None and value is not False and value != ():
-            setattr(model, name, value)
+    model.set_params(**{name: value if callable(value) or list(value) else None for name, value in again.items()})
+    saved = {name: getattr(model, name) for name, value in for_now.items() if value is not None}
     *pair, w = (None, None, None) if validation is None else (*validation, None)[:3]
     classes = model.__dict__.get("_columns_of_y")
     if classes is None:
@@ -78,7 +83,7 @@ def resume_estimator(
             assert stopped is not None  # where it is over, nothing is trained
             _check_rows(stopped, task.X.shape[0])
         warn_of_build(fit)
-        describe = partial(_describe_in_training, model)
+        describe = partial(_describe_in_training, model, saved)
         checkpoints = Checkpoints(path, every, type(model), fit, describe, stopped.history.epochs)
         return task._replace(checkpoints=checkpoints, stopped=stopped)
 
@@ -87,7 +92,11 @@ def resume_estimator(
         task = copy.copy(model)._task(*data, False, True, classes)
         check_fingerprints(fit.get("fingerprints"), _fingerprints_of(task))
         return model
-    return model._fit(*data, classes=classes, resumed=resumed)
+    model.set_params(**{name: for_now[name] for name in saved})
+    try:
+        return model._fit(*data, classes=classes, resumed=resumed)
+    finally:
+        model.set_params(**saved)
 
 
 def _made_stopped(fit: Description, mine: Tensors) -> Stopped:

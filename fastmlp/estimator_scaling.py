@@ -13,9 +13,9 @@ from scipy.special import ndtr, ndtri
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from fastmlp.formulas import Array
-from fastmlp.forward import EDGE, Normalized, Standardized
+from fastmlp.forward import EDGE, FIRST_LEVEL, Normalized, Standardized
 
-LEAST, MOST = ndtri(EDGE - np.spacing(1)), ndtri(1 - (EDGE - np.spacing(1)))
+LEAST, MOST = ndtri(FIRST_LEVEL), ndtri(1 - FIRST_LEVEL)
 
 
 class Standard:

@@ -29,6 +29,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
 } | {"BOOL": np.dtype(bool)}
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _LONGEST_HEADER = 100_000_000  # bytes, as of the format
+# Elements of tables and lists of a header, each of which takes some 64 bytes when it is read: so many, and more where
+# the file is so large that they make no difference.
+_MOST_ELEMENTS, _BYTES_OF_AN_ELEMENT = 100_000, 64
 _METADATA = "__metadata__"
 _DIGEST = "fastmlp.digest"  # of the metadata: that nothing has changed since it was written
 
@@ -69,6 +72,8 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode("ascii")
     text += b" " * (-len(text) % 8)
+    if len(text) > _LONGEST_HEADER or _has_too_many(text, len(text) + end):
+        raise ValueError(f"beside its numbers, {as_path(path)} would have {len(text):,} bytes of text: too much")
     parts = (tensor.reshape(-1).view(np.uint8).data for tensor in little.values())
     replace_file(path, chain((len(text).to_bytes(8, "little"), text), parts))
 
@@ -173,7 +178,10 @@ def read(path: str | os.PathLike[str]) -> Contents:
         if n > min(_LONGEST_HEADER, size - 8):
             says = f"says that its header has {n} bytes, of {size - 8} that follow"
             raise LoadError(f"{source} {says}: it is no safetensors file, or damaged")
-        entries, metadata = _header(source, file.read(n))
+        text = file.read(n)
+        if _has_too_many(text, size):
+            raise LoadError(f"the header of {source} has more elements than a net of {size} bytes; it is damaged")
+        entries, metadata = _header(source, text)
         _check_places(source, entries, size - 8 - n)
         tensors: dict[str, Array] = {}
         for name, (dtype, shape, _, _) in sorted(entries.items(), key=lambda entry: entry[1][2]):
@@ -191,12 +199,18 @@ def read(path: str | os.PathLike[str]) -> Contents:
     return Contents(tensors, metadata)
 
 
+def _has_too_many(header: bytes, size: int) -> bool:
+    """Whether a header would take more memory than the file that it describes."""
+    elements = sum(map(header.count, (b",", b"[", b"{")))
+    return elements > _MOST_ELEMENTS + size // _BYTES_OF_AN_ELEMENT
+
+
 _Entry = tuple[np.dtype[Any], tuple[int, ...], int, int]  # dtype, shape, first byte, the one after the last
 
 
 def _header(source: Path, text: bytes) -> tuple[dict[str, _Entry], dict[str, str]]:
     try:
-        table = json.loads(text.decode("ascii"), object_pairs_hook=_once_each, parse_constant=_no_number)
+        table = json.loads(text.decode("ascii"), object_pairs_hook=_once_each, parse_constant=no_number)
     except (UnicodeDecodeError, ValueError, RecursionError) as problem:
         raise LoadError(f"the header of {source} cannot be read: {problem}") from None
     if not isinstance(table, dict):
@@ -214,7 +228,8 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _no_number(name: str) -> Any:
+def no_number(name: str) -> Any:
+    """What to make of NaN and Infinity, which Python takes for JSON: an error."""
     raise ValueError(f"{name} is no number of JSON")
 
 

@@ -10,6 +10,32 @@ import numpy as np
 from fastmlp.formulas import Array
 
 EDGE = 1e-7  # what QuantileTransformer takes for the edge of its quantiles
+FIRST_LEVEL = EDGE - float(np.spacing(1))  # levels below it, and above 1 less it, count as it
+# The quantile of a normal distribution at a level p, by quotients of two polynomials each, highest power first: in
+# the middle, where q = p - 0.5 and |q| <= MIDDLE, it is q times that of MIDDLE^2 - q^2; in the tails that of
+# s - TAIL, with s = sqrt(-log(min(p, 1 - p))). Wichura 1988, algorithm AS 241, PPND16, whose third part is for levels
+# below 1e-11.
+MIDDLE, TAIL = 0.425, 1.6
+IN_THE_MIDDLE = (
+    (
+        2509.0809287301226727, 33430.575583588128105, 67265.770927008700853, 45921.953931549871457,
+        13731.693765509461125, 1971.5909503065514427, 133.14166789178437745, 3.387132872796366608,
+    ),
+    (
+        5226.495278852854561, 28729.085735721942674, 39307.89580009271061, 21213.794301586595867,
+        5394.1960214247511077, 687.1870074920579083, 42.313330701600911252, 1.0,
+    ),
+)  # fmt: skip
+IN_THE_TAILS = (
+    (
+        7.7454501427834140764e-4, 0.0227238449892691845833, 0.24178072517745061177, 1.27045825245236838258,
+        3.64784832476320460504, 5.7694972214606914055, 4.6303378461565452959, 1.42343711074968357734,
+    ),
+    (
+        1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966, 0.14810397642748007459,
+        0.68976733498510000455, 1.6763848301838038494, 2.05319162663775882187, 1.0,
+    ),
+)  # fmt: skip
 
 
 class Standardized(NamedTuple):

@@ -376,7 +376,7 @@ class MLP(Carried):
     )
     dtype = property(lambda self: self._architecture.dtype, doc="numpy.dtype: of parameters and results.")
 
-    _history: History | None = None  # of a net that was never trained, and in pickles of version 0.1.0
+    _history: History | None = None  # of a net that was never trained, and of older pickles
     history = property(lambda self: self._history, doc="History or None: what the last `fit` saw.")
 
     # parameters

@@ -17,7 +17,7 @@ from fastmlp.forward import Forward
 from fastmlp.onnx_operators import INPUT, ROWS, Graph, Output, graph_of
 from fastmlp.onnx_package import onnx
 
-OPSET = 17  # which has every operator that is written, LayerNormalization being the newest that it brought
+OPSET = 17  # of 2022, which every runtime since then has
 IR_VERSION = 8  # as ONNX had it when it had that opset, in 2022: older runtimes refuse a file of a later one
 MOST_BYTES = 2**31 - 2**20  # of parameters: a message has less than 2 GiB, with all that surrounds them
 

@@ -14,7 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastmlp.formulas import SELU_ALPHA, SELU_SCALE, Array
-from fastmlp.forward import EDGE, Forward, Normalized, Standardized
+from fastmlp.forward import (
+    EDGE,
+    FIRST_LEVEL,
+    IN_THE_MIDDLE,
+    IN_THE_TAILS,
+    MIDDLE,
+    TAIL,
+    Forward,
+    Normalized,
+    Standardized,
+)  # fmt: skip
 
 INPUT, ROWS = "X", "n_samples"  # the names of the input, and of its first dimension
 VALUES, LABEL, PROBABILITIES = "variable", "label", "probabilities"  # of the outputs, as skl2onnx has them
@@ -94,7 +104,7 @@ def _polynomial(g: Any, x: Any, coefficients: Sequence[float]) -> Any:
 
 
 # Hart et al. 1968, algorithm 5666: the integral of the normal density from z on is exp(-z²/2) P(z) / Q(z) for z >= 0,
-# to 2e-16.
+# with an absolute error of 2e-16.
 _HART_P = (
     0.0352624965998911, 0.700383064443688, 6.37396220353165, 33.912866078383, 112.079291497871, 221.213596169931,
     220.206867912376,
@@ -114,34 +124,14 @@ def _normal_cdf(g: Any, z: Any) -> Any:
     return g("Where", g("Less", z, 0.0), tail, g("Sub", 1.0, tail))
 
 
-# Wichura 1988, algorithm AS 241, PPND16: the quantile in the middle and in the tails, to 1e-16.
-_MIDDLE, _TAIL = 0.425, 1.6
-_WICHURA_A = (
-    2509.0809287301226727, 33430.575583588128105, 67265.770927008700853, 45921.953931549871457,
-    13731.693765509461125, 1971.5909503065514427, 133.14166789178437745, 3.387132872796366608,
-)  # fmt: skip
-_WICHURA_B = (
-    5226.495278852854561, 28729.085735721942674, 39307.89580009271061, 21213.794301586595867, 5394.1960214247511077,
-    687.1870074920579083, 42.313330701600911252, 1.0,
-)  # fmt: skip
-_WICHURA_C = (
-    7.7454501427834140764e-4, 0.0227238449892691845833, 0.24178072517745061177, 1.27045825245236838258,
-    3.64784832476320460504, 5.7694972214606914055, 4.6303378461565452959, 1.42343711074968357734,
-)  # fmt: skip
-_WICHURA_D = (
-    1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966, 0.14810397642748007459,
-    0.68976733498510000455, 1.6763848301838038494, 2.05319162663775882187, 1.0,
-)  # fmt: skip
-
-
 def _normal_quantile(g: Any, p: Any) -> Any:
-    """Of levels from 1e-11 to 1 - 1e-11: farther out the algorithm has a third part, which no level here needs."""
+    """By algorithm AS 241, see forward.py."""
     q = g("Sub", p, 0.5)
-    r = g("Sub", _MIDDLE**2, g("Mul", q, q))
-    middle = g("Mul", q, g("Div", _polynomial(g, r, _WICHURA_A), _polynomial(g, r, _WICHURA_B)))
-    s = g("Sub", g("Sqrt", g("Neg", g("Log", g("Min", p, g("Sub", 1.0, p))))), _TAIL)
-    tail = g("Mul", g("Sign", q), g("Div", _polynomial(g, s, _WICHURA_C), _polynomial(g, s, _WICHURA_D)))
-    return g("Where", g("LessOrEqual", g("Abs", q), _MIDDLE), middle, tail)
+    r = g("Sub", MIDDLE**2, g("Mul", q, q))
+    middle = g("Mul", q, g("Div", *(_polynomial(g, r, row) for row in IN_THE_MIDDLE)))
+    s = g("Sub", g("Sqrt", g("Neg", g("Log", g("Min", p, g("Sub", 1.0, p))))), TAIL)
+    tail = g("Mul", g("Sign", q), g("Div", *(_polynomial(g, s, row) for row in IN_THE_TAILS)))
+    return g("Where", g("LessOrEqual", g("Abs", q), MIDDLE), middle, tail)
 
 
 def _softplus(g: Any, z: Any) -> Any:
@@ -231,7 +221,7 @@ def _scaled(g: Graph, x: str, by: Standardized | Normalized) -> str:
     )
     level = g("Where", g("Less", by.known[:, -1], g("Add", x, EDGE)), 1.0, level)
     level = g("Where", g("Greater", by.known[:, 0], g("Sub", x, EDGE)), 0.0, level)
-    least = EDGE - np.spacing(1)
+    least = FIRST_LEVEL
     quantile: str = _normal_quantile(g, g("Min", g("Max", level, least), 1 - least))
     return quantile
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.architecture import Architecture
-from fastmlp.files import Contents, LoadError, as_path, read, write
+from fastmlp.files import Contents, LoadError, as_path, no_number, read, write
 from fastmlp.formulas import Array
 from fastmlp.history import History
 from fastmlp.layout import layer_shapes
@@ -47,7 +47,8 @@ def write_model(
     path: str | os.PathLike[str], kind: type, said: Description, tensors: Tensors, extra: dict[str, str]
 ) -> None:
     """Write a file of a net or an estimator that has described itself."""
-    text = json.dumps({"version": VERSION, "kind": "MLP" if issubclass(kind, MLP) else kind.__name__} | said)
+    whole = {"version": VERSION, "kind": "MLP" if issubclass(kind, MLP) else kind.__name__} | said
+    text = json.dumps(whole, allow_nan=False)
     write(path, Contents(tensors, {_KEY: text} | extra))
 
 
@@ -83,9 +84,14 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> bool((again.parameters == net.parameters).all())
     True
     """
+    return opened(path)[0]
+
+
+def opened(path: str | os.PathLike[str]) -> tuple[Any, dict[str, str]]:
+    """The net or the estimator of a file, and the strings of its metadata; see `load`."""
     contents = read(path)
     with named(path):
-        return made(contents)
+        return made(contents), contents.metadata
 
 
 @contextmanager
@@ -105,12 +111,13 @@ def believed(what: str) -> Iterator[None]:
     except LoadError:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as problem:
-        raise LoadError(f"what it says of the {what} makes none: {type(problem).__name__}: {problem}") from None
+        reason = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
+        raise LoadError(f"what it says of the {what} makes none: {reason}; it is damaged") from None
 
 
 def made(contents: Contents) -> Any:
     """The net or the estimator that a file holds; its tensors are taken out one by one."""
-    said = metadata_table(contents, _KEY)
+    said = metadata_table(contents.metadata, _KEY)
     if said is None:
         raise LoadError("it is a file of tensors, but no net of fastmlp's: its metadata has no entry 'fastmlp'")
     if type(said.get("version")) is not int:
@@ -137,13 +144,13 @@ def made(contents: Contents) -> Any:
     return model
 
 
-def metadata_table(contents: Contents, key: str) -> Description | None:
+def metadata_table(metadata: dict[str, str], key: str) -> Description | None:
     """What the metadata says under a key, a table in JSON; None if nothing."""
-    text = contents.metadata.get(key)
+    text = metadata.get(key)
     if text is None:
         return None
     try:
-        said = json.loads(text)
+        said = json.loads(text, parse_constant=no_number)
     except (ValueError, RecursionError) as problem:
         raise LoadError(f"what it says of the net cannot be read: {problem}") from None
     if not isinstance(said, dict):

@@ -21,10 +21,9 @@ import numpy as np
 from fastmlp import __version__
 from fastmlp import table_files as files
 from fastmlp.files import LoadError, replace_file
-from fastmlp.files import read as read_contents
 from fastmlp.formulas import Array
 from fastmlp.mlp import MLP
-from fastmlp.saving import FIT_KEY, load, metadata_table, save
+from fastmlp.saving import FIT_KEY, metadata_table, named, opened, save
 from fastmlp.table_columns import KINDS, Description, Feature, description, encoded, feature, target, target_like
 from fastmlp.table_files import Table, TableError, listed
 
@@ -124,14 +123,13 @@ def evaluate(model_file: str, source: str, csv_format: Format) -> None:
 def export(model_file: str, to: str, out: str) -> None:
     """Write a net for another program, and print in which order its inputs are."""
     _check_writable(out)
-    model, said = load(model_file), _described(model_file)
+    model, metadata = opened(model_file)
+    said = _described(model_file, metadata)
     if said is not None:
         model.feature_names_in_ = np.array(said.inputs, object)  # which go along, where there is a place for them
     if to == "torch":
-        try:
-            import torch
-        except ModuleNotFoundError as missing:
-            raise ImportError(f"--to torch needs PyTorch ({missing}): pip install torch") from None
+        from fastmlp.torch_modules import torch  # which says what to install, if need be
+
         held = io.BytesIO()
         torch.save(model.to_torch().state_dict(), held)
         replace_file(out, [held.getbuffer()])
@@ -146,7 +144,8 @@ def export(model_file: str, to: str, out: str) -> None:
 
 def info(model_file: str) -> None:
     """Print what a file says of its net."""
-    model, said = load(model_file), _described(model_file)
+    model, metadata = opened(model_file)
+    said = _described(model_file, metadata)
     forward = model._forward()
     sizes = [len(forward.weights[0]), *map(len, forward.biases)]
     numbers = sum(W.size + b.size for W, b in zip(forward.weights, forward.biases, strict=True))
@@ -160,7 +159,7 @@ def info(model_file: str) -> None:
             print(f"scaled    {what}: {type(scaling).__name__.lower()}")
     if forward.classes is not None:
         print(f"classes   {listed(map(str, forward.classes))}")
-    fit = metadata_table(read_contents(model_file), FIT_KEY)
+    fit = metadata_table(metadata, FIT_KEY)
     if fit is not None and fit.get("over") is not True:
         print("fit       not over: fastmlp.resume, from Python, goes on with it")
     if said is None:
@@ -314,7 +313,8 @@ def _read(source: str, csv_format: Format) -> Table:
 
 def _loaded(model_file: str) -> tuple[Any, Description]:
     """The estimator of a file and its table, which go together."""
-    model, said = load(model_file), _described(model_file)
+    model, metadata = opened(model_file)
+    said = _described(model_file, metadata)
     if said is None:
         raise LoadError(
             f"{model_file}: it says nothing of the columns of a table, as fastmlp train would have; use it from "
@@ -330,12 +330,10 @@ def _loaded(model_file: str) -> tuple[Any, Description]:
     return model, said
 
 
-def _described(model_file: str) -> Description | None:
-    text = read_contents(model_file).metadata.get(_KEY)
-    try:
-        return None if text is None else description(text)
-    except LoadError as problem:
-        raise LoadError(f"{model_file}: {problem}") from None
+def _described(model_file: str, metadata: dict[str, str]) -> Description | None:
+    with named(model_file):
+        said = metadata_table(metadata, _KEY)
+        return None if said is None else description(said)
 
 
 def _check_writable(out: str) -> None:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastmlp.formulas import Array
+from fastmlp.messages import not_installed
 
 _TEXT = np.dtypes.StringDType()
 _CHUNK = 4096  # rows of CSV that are text of Python's at a time, which takes several times the memory of NumPy's
@@ -289,7 +290,7 @@ def _parquet(name: str, data: bytes) -> Table:
         import pyarrow
         import pyarrow.parquet
     except ModuleNotFoundError as missing:
-        raise ImportError(f"{name} is Parquet, which needs pyarrow ({missing}): pip install pyarrow") from None
+        raise not_installed(f"{name}, a Parquet file,", "pyarrow", "tables", missing) from None
     try:
         given = pyarrow.parquet.read_table(io.BytesIO(data))
     except (ValueError, OSError) as damage:

@@ -22,7 +22,7 @@ try:
     import torch
     from torch import nn
 except ModuleNotFoundError as missing:
-    raise not_installed("a module of PyTorch", "torch", "test", missing) from missing
+    raise not_installed("a module of PyTorch", "torch", "torch", missing) from missing
 
 
 class Exponential(nn.Module):

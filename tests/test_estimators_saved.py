@@ -7,6 +7,7 @@ Expected values are those of the estimator that was saved. Not here: the format 
 import json
 import os
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -306,6 +307,18 @@ def test_damaged_files_are_refused_or_hold_a_good_estimator(tmp_path, how, monke
     assert refused > (980 if how == "bytes" else 300)  # a change of the digest's own name is harmless
 
 
+def test_a_header_that_would_take_more_memory_than_the_file_is_refused(tmp_path):
+    path, taken = tmp_path / "net", []
+    for text in (b'{"a":[' + b"{}," * 10**6 + b"{}]}", b'{"a":"' + b"," * 10**6 + b'"}', b"[" * 10**6):
+        path.write_bytes(len(text).to_bytes(8, "little") + text)
+        tracemalloc.start()
+        with pytest.raises(LoadError, match="more elements"):
+            fastmlp.load(path)
+        taken.append(tracemalloc.get_traced_memory()[1] / len(text))
+        tracemalloc.stop()
+    assert max(taken) < 2
+
+
 MEMORY = """
 import sys, threading, time
 import numpy as np, fastmlp
@@ -339,7 +352,7 @@ def test_loading_takes_no_more_than_twice_the_file(tmp_path, kind, training):
 
 @pytest.mark.parametrize("parameters", [{}, {"early_stopping": True}, {"solver": "lbfgs"}])
 def test_a_pickle_is_no_larger_than_its_numbers_and_the_state_of_its_optimizer(parameters):
-    model = fitted(MLPRegressor, X, NUMBERS, hidden_layer_sizes=(200, 100), **parameters)
+    model = fitted(MLPRegressor, X, NUMBERS, hidden_layer_sizes=(200, 100), max_iter=3, **parameters)
     numbers = sum(array.nbytes for array in (*model.coefs_, *model.intercepts_))
     state = 0 if parameters.get("solver") == "lbfgs" else 2 * numbers
     assert len(pickle.dumps(model)) < 1.2 * numbers + state
