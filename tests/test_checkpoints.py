@@ -226,6 +226,21 @@ def test_a_fit_that_was_killed_twenty_times_ends_with_the_same_bits(tmp_path, ki
     assert bits(fit_or_resume(kind, path, False)) == bits(fit_or_resume(kind, None, False))
 
 
+def test_a_resumed_fit_has_the_rest_of_its_time(tmp_path):
+    for max_time, epochs in ((0.5, 1), (1e6, 40)):
+        path = tmp_path / f"run of {max_time}"
+        with pytest.raises(Killed):
+            new_net().fit(
+                X, TWO, epochs=40, max_time=max_time, checkpoint=path, checkpoint_every=1, callbacks=killing(2)
+            )
+        contents = read(path)
+        said = json.loads(contents.metadata["fastmlp"])
+        said["history"]["dict"] = [[k, 0.6 if k == "seconds" else v] for k, v in said["history"]["dict"]]
+        contents.metadata["fastmlp"] = json.dumps(said)
+        write(path, contents)
+        assert fastmlp.resume(path, X, TWO).history.epochs - 1 == epochs - (max_time > 1)
+
+
 # What is refused
 
 
@@ -317,21 +332,6 @@ def test_a_file_of_something_else_is_not_written_over(tmp_path):
         ({"checkpoint": "", "checkpoint_every": "1"}, TypeError, "checkpoint_every"),
     ],
 )
-def test_a_resumed_fit_has_the_rest_of_its_time(tmp_path):
-    for max_time, epochs in ((0.5, 1), (1e6, 40)):
-        path = tmp_path / f"run of {max_time}"
-        with pytest.raises(Killed):
-            new_net().fit(
-                X, TWO, epochs=40, max_time=max_time, checkpoint=path, checkpoint_every=1, callbacks=killing(2)
-            )
-        contents = read(path)
-        said = json.loads(contents.metadata["fastmlp"])
-        said["history"]["dict"] = [[k, 0.6 if k == "seconds" else v] for k, v in said["history"]["dict"]]
-        contents.metadata["fastmlp"] = json.dumps(said)
-        write(path, contents)
-        assert fastmlp.resume(path, X, TWO).history.epochs - 1 == epochs - (max_time > 1)
-
-
 def test_arguments_that_cannot_act_are_refused_and_nothing_has_changed(tmp_path, arguments, error, said):
     if arguments.get("checkpoint") == "":
         arguments = arguments | {"checkpoint": tmp_path / "run"}
