@@ -278,8 +278,8 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             the end of some epochs, and when it ends: `fastmlp.resume` goes on from there if the process is stopped.
             Not with lbfgs, nor with a schedule or an eval_metric that is a callable.
         checkpoint_every : int or float, optional
-            How often: an int is epochs, a float seconds, after which the end of an epoch is waited for; 60.0 by
-            default.
+            How often: an int is epochs, a float seconds, after which the end of an epoch is waited for: 10 is ten
+            epochs, 10.0 ten seconds. A minute by default.
 
         Returns
         -------
@@ -716,7 +716,7 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             new one.
         training : bool
             Whether to keep what partial_fit and warm_start go on with, the state of the optimizer: two thirds of the
-            file.
+            file. By default it is kept; `MLP.save` leaves it out.
 
         Raises
         ------

@@ -800,8 +800,8 @@ class MLP(Carried):
             A file to which the net and all that the rest of the fit depends on are written, when the fit begins, at
             the end of some epochs, and when it ends: `fastmlp.resume` goes on from there if the process is stopped.
         checkpoint_every : int or float, optional
-            How often: an int is epochs, a float seconds, after which the end of an epoch is waited for; 60.0 by
-            default.
+            How often: an int is epochs, a float seconds, after which the end of an epoch is waited for: 10 is ten
+            epochs, 10.0 ten seconds. A minute by default.
 
         Returns
         -------
@@ -1296,7 +1296,8 @@ class MLP(Carried):
             Such as "net.safetensors". A file that is there is replaced; whatever stops it leaves that one or the new
             one.
         training : bool
-            Whether to keep what `fit` goes on with: the state of the optimizer, the order of the samples to come.
+            Whether to keep what `fit` goes on with: the state of the optimizer, two thirds of the file, and the order
+            of the samples to come. Not by default; an estimator's `save` does, for partial_fit.
 
         Raises
         ------
