@@ -4,11 +4,10 @@ Not here: pickles (test_mlp.py).
 """
 
 import json
+import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -266,30 +265,30 @@ def test_ten_thousand_damaged_files_are_refused_or_hold_a_good_net(tmp_path):
 # Kills
 
 
-WRITER = """
-import sys
-import numpy as np
-import fastmlp
-nets = []
-for value in (1.0, 2.0):
-    net = fastmlp.MLP([300, 200, 100], seed=0)
-    net.parameters[...] = value
-    nets.append(net)
-nets[0].save(sys.argv[1])
-print("saved", flush=True)
-while True:
-    for net in nets:
-        net.save(sys.argv[1])
-"""
+def write_again_and_again(path, started):
+    nets = []
+    for value in (1.0, 2.0):
+        net = fastmlp.MLP([300, 200, 100], seed=0)
+        net.parameters[...] = value
+        nets.append(net)
+    nets[0].save(path)
+    started.set()
+    while True:
+        for net in nets:
+            net.save(path)
 
 
 def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path):
-    path = tmp_path / "net.safetensors"
+    path, fork = tmp_path / "net.safetensors", multiprocessing.get_context("fork")
     for i in range(20):
-        with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as writer:
-            assert writer.stdout.readline() == "saved\n"
-            time.sleep(0.003 * i)
-            writer.send_signal(signal.SIGKILL)
+        started = fork.Event()
+        writer = fork.Process(target=write_again_and_again, args=(path, started))
+        writer.start()
+        assert started.wait(60)
+        time.sleep(0.003 * i)
+        writer.kill()
+        writer.join()
+        assert writer.exitcode == -signal.SIGKILL
         assert set(fastmlp.load(path).parameters.tolist()) in ({1.0}, {2.0})
 
 
