@@ -22,6 +22,7 @@ from fastmlp import __version__
 from fastmlp import table_files as files
 from fastmlp.files import LoadError, replace_file
 from fastmlp.formulas import Array
+from fastmlp.messages import not_installed
 from fastmlp.mlp import MLP
 from fastmlp.saving import FIT_KEY, metadata_table, named, opened, save
 from fastmlp.table_columns import KINDS, Description, Feature, description, encoded, feature, target, target_like
@@ -128,8 +129,10 @@ def export(model_file: str, to: str, out: str) -> None:
     if said is not None:
         model.feature_names_in_ = np.array(said.inputs, object)  # which go along, where there is a place for them
     if to == "torch":
-        from fastmlp.torch_modules import torch  # which says what to install, if need be
-
+        try:
+            import torch
+        except ModuleNotFoundError as missing:
+            raise not_installed("--to torch", "torch", "torch", missing) from None
         held = io.BytesIO()
         torch.save(model.to_torch().state_dict(), held)
         replace_file(out, [held.getbuffer()])
