@@ -1,11 +1,13 @@
-"""What is said to the user: warnings at a line of theirs, and what pip is to install.
+"""What is said to the user: warnings at a line of theirs, lists of obstacles, and what pip is to install.
 
 A warning names the line of the user, not one of ours, nor one of a pipeline or a search that calls us.
 """
 
 import sys
 import warnings
+from collections.abc import Iterable
 
+_MOST_LINES, _LONGEST_LINE = 50, 500
 _INSIDE = frozenset({"fastmlp", "sklearn", "joblib"})
 
 
@@ -15,6 +17,13 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+def listed(head: str, obstacles: Iterable[str]) -> str:
+    """What stands in the way, each a line below the head, and named once; of very many, the first."""
+    lines = [one if len(one) <= _LONGEST_LINE else f"{one[:_LONGEST_LINE]}..." for one in dict.fromkeys(obstacles)]
+    more = len(lines) - _MOST_LINES
+    return "\n- ".join([head, *lines[:_MOST_LINES], *([f"and {more:,} more"] if more > 0 else [])])
 
 
 def not_installed(what: str, package: str, extra: str, missing: ModuleNotFoundError) -> ImportError:

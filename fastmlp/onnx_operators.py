@@ -280,6 +280,11 @@ def label_array(classes: Array) -> Array:
     """Labels in a type that ONNX has: int64, bool, float32, float64 or strings, which are an array of objects."""
     kind = classes.dtype.kind
     if kind in "OU" and all(isinstance(label, str) for label in classes.tolist()):
+        for label in classes.tolist():
+            if not label.isascii() and any("\ud800" <= sign <= "\udfff" for sign in label):
+                raise ValueError(
+                    f"classes_ has {label!r}, of half a surrogate pair; expected text, as UTF-8 can hold"
+                )
         return classes.astype(object)
     if kind in "iu" and (not classes.size or int(classes.max()) < 2**63):
         return classes.astype(np.int64)

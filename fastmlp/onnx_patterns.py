@@ -12,7 +12,7 @@ import numpy as np
 
 from fastmlp.formulas import Array
 from fastmlp.onnx_operators import ACTIVATIONS, IN_DOUBLE, Row
-from fastmlp.onnx_tensors import Node
+from fastmlp.onnx_tensors import FileNode
 
 _NEAR = 1e-6  # how far a number may be from the one that a formula has, as a share of it: rounding to float32
 
@@ -42,7 +42,7 @@ OPERATORS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-class Graph(Protocol):
+class ReadGraph(Protocol):
     """What is asked of a graph: what a tensor is, by its name."""
 
     def same(self, name: str) -> str:
@@ -51,7 +51,7 @@ class Graph(Protocol):
     def constant(self, name: str) -> Array | None:
         """Its numbers, if it is a constant."""
 
-    def maker(self, name: str) -> Node | None:
+    def maker(self, name: str) -> FileNode | None:
         """The node that makes it, if there is one."""
 
 
@@ -74,7 +74,7 @@ class Expressions:
         return Expression(operator, inputs, OPERATORS[operator] | attributes)
 
 
-_Z, _SLOPE = object(), object()
+_Z, _SLOPE, _COLUMNS = object(), object(), object()
 _COMMUTATIVE = ("Add", "Mul", "Max", "Min")
 
 # As others write them.
@@ -99,14 +99,14 @@ _g = Expressions(np.float32)
 TWO_CLASSES = _g("Concat", _g("Sub", 1.0, _Z), _Z, axis=-1)
 
 
-def matched(graph: Graph, pattern: Expression, name: str) -> tuple[str, float | None] | None:
-    """z, and the slope if there is one, where a tensor is what the pattern makes of z."""
+def matched(graph: ReadGraph, pattern: Expression, name: str) -> tuple[str, float | None, int] | None:
+    """z, the slope if there is one, and its columns, where a tensor is what the pattern makes of z."""
     for found in _matches(graph, pattern, name, {}):
-        return found[_Z], found.get(_SLOPE)
+        return found[_Z], found.get(_SLOPE), found.get(_COLUMNS, 1)
     return None
 
 
-def _matches(graph: Graph, pattern: Any, name: str, found: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
+def _matches(graph: ReadGraph, pattern: Any, name: str, found: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
     """What z and the slope may be, so that a tensor is what the pattern says, beside what was found before."""
     name = graph.same(name)
     constant = graph.constant(name)
@@ -120,7 +120,9 @@ def _matches(graph: Graph, pattern: Any, name: str, found: dict[Any, Any]) -> It
         yield from _node_matches(graph, pattern, node, found)
 
 
-def _node_matches(graph: Graph, pattern: Expression, node: Node, found: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
+def _node_matches(
+    graph: ReadGraph, pattern: Expression, node: FileNode, found: dict[Any, Any]
+) -> Iterator[dict[Any, Any]]:
     inputs = node.inputs
     if node.operator != pattern.operator or node.domain not in ("", "ai.onnx"):
         return
@@ -133,7 +135,7 @@ def _node_matches(graph: Graph, pattern: Expression, node: Node, found: dict[Any
 
 
 def _all_match(
-    graph: Graph, patterns: tuple[Any, ...], names: tuple[str, ...], found: dict[Any, Any]
+    graph: ReadGraph, patterns: tuple[Any, ...], names: tuple[str, ...], found: dict[Any, Any]
 ) -> Iterator[dict[Any, Any]]:
     if not patterns:
         yield found
@@ -143,11 +145,11 @@ def _all_match(
 
 
 def _number_matches(pattern: Any, constant: Array, found: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
-    """Whether a constant is a number, or may be the slope."""
-    if constant.size == 0 or constant.dtype.kind != "f" or not (constant == constant.flat[0]).all():
+    """Whether a constant is a number, or may be the slope, which may be written once for each column."""
+    if not is_row(constant) or not (constant == constant.flat[0]).all():
         return
     if pattern is _SLOPE:
-        yield found | {_SLOPE: _shortest(constant.flat[0])}
+        yield found | {_SLOPE: _shortest(constant.flat[0]), _COLUMNS: constant.size}
         return
     share = max(_NEAR, float(np.finfo(constant.dtype).eps))
     if constant.size == 1 and isclose(float(constant.flat[0]), pattern, rel_tol=share):
@@ -170,6 +172,12 @@ def _attributes_match(
         elif came != value:
             return
     yield found
+
+
+def is_row(constant: Array) -> bool:
+    """Whether a constant is floating-point numbers that go to each row alike, and leave it a row."""
+    fits = constant.ndim <= 2 and constant.size in (1, *constant.shape[-1:])
+    return fits and constant.dtype.kind == "f" and constant.size > 0
 
 
 def _shortest(value: Any) -> float:

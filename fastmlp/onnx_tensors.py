@@ -26,7 +26,7 @@ _TENSORS = {
 FLOATS, INTEGERS = (1, 10, 11, _BFLOAT16), (6, 7)
 
 
-class Node(NamedTuple):
+class FileNode(NamedTuple):
     """An operator, what it reads, what it makes; its string says what stands in the way."""
 
     operator: str
@@ -39,14 +39,16 @@ class Node(NamedTuple):
     def __str__(self) -> str:
         kind = f"{self.domain}.{self.operator}" if self.domain else self.operator
         article = "an" if kind[:1] in "AEIOUaeiou" else "a"
-        return f"node {self.name or self.outputs[0]!r} is {article} {kind}"
+        return f"node {self.name or ''.join(self.outputs[:1])!r} is {article} {kind}"
 
 
-def read_node(given: Any) -> Node:
+def read_node(given: Any) -> FileNode:
     """A node of a message."""
     operator, domain, name = map(text, (given.op_type, given.domain, given.name))
-    inputs, outputs = tuple(map(text, given.input)), tuple(map(text, given.output)) or ("",)
-    return Node(operator, domain, name, inputs, outputs, {text(one.name): _attribute(one) for one in given.attribute})
+    inputs, outputs = tuple(map(text, given.input)), tuple(map(text, given.output))
+    return FileNode(
+        operator, domain, name, inputs, outputs, {text(one.name): _attribute(one) for one in given.attribute}
+    )
 
 
 def text(given: str | bytes) -> str:

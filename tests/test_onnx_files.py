@@ -19,7 +19,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import RobustScaler
 
 import fastmlp
-from fastmlp import MLP, MLPClassifier, MLPRegressor, formulas, onnx_files
+from fastmlp import MLP, MLPClassifier, MLPRegressor, formulas, onnx_files, onnx_patterns, onnx_reading
 from fastmlp.files import LoadError
 from processes import output_of
 
@@ -283,6 +283,9 @@ def test_what_cannot_be_written_is_said_and_nothing_is_written(tmp_path, monkeyp
         model.classes_ = classes
         with pytest.raises(ValueError, match="classes_ has dtype"):
             model.to_onnx(path)
+    model.classes_ = np.array(["a", "b\udc80"])
+    with pytest.raises(ValueError, match=r"classes_ has 'b.*udc80', of half a surrogate pair"):
+        model.to_onnx(path)
     assert os.listdir(tmp_path) == []
 
 
@@ -375,7 +378,7 @@ def node(text, **attributes):
     return helper.make_node(kind, ["" if name == "-" else name for name in inputs], [output], output, **attributes)
 
 
-def model_of(nodes, constants=None, output="y", opset=17, rank=2, dtype=TensorProto.FLOAT, more=()):
+def model_of(nodes, constants=None, output="y", opset=17, rank=2, dtype=TensorProto.FLOAT, more=(), columns=None):
     constants = {"W": W, "V": V, "b": B3, "c": B2} | (constants or {})
     tensors = [
         one if isinstance(one, TensorProto) else numpy_helper.from_array(one, k) for k, one in constants.items()
@@ -384,7 +387,7 @@ def model_of(nodes, constants=None, output="y", opset=17, rank=2, dtype=TensorPr
         nodes,
         "g",
         [helper.make_tensor_value_info("x", dtype, ["n", *[4] * (rank - 1)])],
-        [helper.make_tensor_value_info(name, dtype, None) for name in (output, *more)],
+        [helper.make_tensor_value_info(name, dtype, columns and ["n", columns]) for name in (output, *more)],
         initializer=tensors,
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
@@ -464,6 +467,7 @@ OTHERS = {
 }
 
 
+SCALED = "alpha and beta", "scaling before", "scaling after", "from a constant", "scaling between"
 WITHOUT_BIASES = (
     "Gemm without C",
     "Gemm with a C that is not there",
@@ -481,7 +485,7 @@ def test_a_file_of_others_comes_back_as_a_net(tmp_path, name):
     points = POINTS.astype(np.float32)
     expected = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, {"x": points})[0]
     net = fastmlp.load_onnx(path)
-    assert net.dtype == np.float32
+    assert net.dtype == ("float64" if name in SCALED else "float32")
     assert_near(net.predict(points), expected, 1e-5, name)
     if name in ACTIVATION_NODES:
         assert net.activation == (name.split()[0].strip(","),)
@@ -577,9 +581,13 @@ OBSTACLES = {
     "a transpose": ([node("t = Transpose x"), node("y = MatMul t W")], {}, ["node 't' is a Transpose"]),
     "an attribute": ([node("y = Relu x", colour=1)], {}, ["attribute 'colour'"]),
     "an attribute of another type": ([node("y = Gemm x W b", alpha=1)], {}, ["attribute 'alpha'"]),
-    "not a number": ([node("y = MatMul x U")], {"U": W * np.float32(np.nan)}, ["weights"]),
+    "not a number": ([node("y = MatMul x U")], {"U": W * np.float32(np.nan)}, ["tensor 'U' contains NaN or"]),
+    "several that are not numbers": (
+        [node("z = Gemm x U d"), node("y = Gemm z V d")], {"U": W * np.float32(np.inf), "d": B3 * np.float32(np.nan)},
+        ["tensor 'U' contains NaN or infinity", "tensor 'd' contains NaN or infinity"],
+    ),
     "overflow": ([node("z = MatMul x U"), node("y = Mul z k")],
-                 {"U": np.full((4, 3), 1e38, np.float32), "k": one(1e3)}, ["make no net"]),
+                 {"U": np.full((4, 3), 1e308), "k": one(1e3)}, ["make no net"]),
     "division by zero": ([LAYER, node("y = Div z k")], {"k": one(0)}, ["make no net"]),
     "softmax of one": ([node("z = MatMul x U"), node("y = Softmax z")],
                        {"U": np.ones((4, 1), np.float32)}, ["softmax"]),
@@ -591,6 +599,18 @@ OBSTACLES = {
     "strings": ([node("y = MatMul x U")], {"U": raw(data_type=8)}, ["'U' has elements of type 8"]),
     "integers": ([node("y = Gemm x W U")], {"U": np.arange(3)}, ["node 'y' is a Gemm"]),
     "a circle": ([node("a = Add z b"), node("z = Add a b"), node("y = Gemm z V c")], {}, ["reads 'z'"]),
+    "no outputs": ([helper.make_node("Abs", [""], [])], {}, ["'y' is made of constants, or of nothing"]),
+    "no names": ([helper.make_node("Abs", [""], [""]), node("y = Gemm - W b")], {}, ["node 'y' is a Gemm"]),
+    "a shape of nothing": ([node("r = Reshape - s"), node("y = Gemm r W b")], {"s": np.array([-1, 4])},
+                           ["node 'r' is a Reshape"]),
+    "a slope with columns of its own": (
+        [node("z = MatMul x U"), node("y = PRelu z s")],
+        {"U": np.ones((4, 1), np.float32), "s": np.full(4, 0.1, np.float32)}, ["node 'y' is a PRelu, whose shape"],
+    ),
+    "a slope with an axis of its own": ([LAYER, node("y = PRelu z s")], {"s": np.full((1, 1, 3), 0.1, np.float32)},
+                                        ["node 'y' is a PRelu"]),
+    "a zero with an axis of its own": ([LAYER, node("y = Max z n")], {"n": np.zeros((1, 1, 1), np.float32)},
+                                       ["node 'y' is a Max"]),
     "a name twice": ([node("z = Gemm x W b"), node("z = Relu x"), node("y = Gemm z V c")], {},
                      ["'z', which is there"]),
     "nothing read": ([helper.make_node("Gemm", [], ["y"], "y")], {}, ["node 'y' is a Gemm of nothing"]),
@@ -614,7 +634,11 @@ def test_a_graph_of_another_form_is_refused(tmp_path):
     path = tmp_path / "net.onnx"
     for model, said in (
         (model_of([LAYER, node("y = Relu z")], more=["z"]), "it has 2 outputs: 'y', 'z'; expected one"),
-        (model_of([node("y = Gemm x W b")], opset=6), "it is of opset 6; expected 7 or later"),
+        (model_of([LAYER, node("y = Relu z")], output="probabilities", more=["y"]), "it has 2 outputs"),
+        (model_of([node("y = Gemm x W b")], opset=6), "it is of opset 6; expected 7 to 28"),
+        (model_of([node("y = Gemm x W b")], opset=29), "it is of opset 29; expected 7 to 28"),
+        (model_of([node("y = Gemm x W b")], columns=4), "its output 'y', whose shape does not fit the 3 columns"),
+        (model_of([helper.make_node("Abs", [""], [""])], output=""), "its output has no name"),
         (model_of([node("y = MatMul x W")], rank=3), "its input 'x' has 3 axes; expected 2"),
         (onnx.ModelProto(), "it has 0 inputs; expected one"),
     ):
@@ -622,6 +646,44 @@ def test_a_graph_of_another_form_is_refused(tmp_path):
         with pytest.raises(LoadError) as caught:
             fastmlp.load_onnx(path)
         assert said in str(caught.value)
+
+
+def test_a_graph_of_nothing_comes_to_an_end(tmp_path):
+    path = tmp_path / "net.onnx"
+    for inputs, outputs in ((["x"], [""]), ([""], [""]), ([""], [])):
+        model = model_of([helper.make_node("Abs", inputs, outputs)], output="")
+        model.graph.input[0].name = inputs[0]
+        path.write_bytes(model.SerializeToString())
+        with pytest.raises(LoadError, match="its output has no name"):
+            fastmlp.load_onnx(path)
+
+
+def test_the_operators_have_the_attributes_of_the_newest_opset():
+    unread = {"value_string", "value_strings", "sparse_value"}  # of Constant
+    for name, attributes in onnx_patterns.OPERATORS.items():
+        schema = onnx.defs.get_schema(name, onnx_reading._NEWEST_OPSET)
+        assert set(schema.attributes) - unread == set(attributes) - ({"ratio"} if name == "Dropout" else set())
+
+
+@pytest.mark.parametrize("mean", [0, 1e6])
+def test_means_that_are_large_cost_no_digits(tmp_path, mean):
+    m, small = np.full(4, mean, np.float32), np.float32(1e-30)
+    nodes = [node("s = Sub x m"), node("d = Mul s k"), node("z = Gemm d U b"), node("y = Gemm z V c")]
+    model = model_of(nodes, {"m": m, "k": np.full(4, small), "U": W / small})
+    points = (mean + np.round(8 * POINTS) / 8).astype(np.float32)
+    expected = ((points.astype(np.float64) - mean) @ W + B3) @ V + B2
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    assert_near(fastmlp.load_onnx(tmp_path / "net.onnx").predict(points), expected, 1e-5, mean)
+
+
+def test_of_very_many_obstacles_the_first_are_listed(tmp_path):
+    names = ["x", *(f"i{k}" for k in range(20_000))]
+    chain = [node(f"{after} = Ceil {before}") for before, after in pairwise(names)]
+    (tmp_path / "net.onnx").write_bytes(model_of(chain, output=names[-1]).SerializeToString())
+    with pytest.raises(LoadError) as caught:
+        fastmlp.load_onnx(tmp_path / "net.onnx")
+    assert len(str(caught.value).splitlines()) == 52
+    assert str(caught.value).endswith("- and 19,950 more")
 
 
 def test_an_input_that_is_spread_over_columns_is_refused(tmp_path):
