@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastmlp.formulas import Array
-from fastmlp.messages import not_installed
+from fastmlp.messages import listed, not_installed
 
 if TYPE_CHECKING:
     from fastmlp.mlp import MLP
@@ -74,6 +74,8 @@ ACTIVATIONS = {
 }
 _NAMES = {row.module: name for name, row in ACTIVATIONS.items()}
 _OF_HOMOGENEOUS = "identity", "relu", "leaky_relu"  # g(cz) = c g(z), c >= 0: dropout before them is dropout after
+_DOES = "forward", "__call__", "_call_impl", "__iter__"  # what a call of a Sequential goes through
+_GLOBAL_HOOKS = "_global_forward_hooks", "_global_forward_pre_hooks"
 # What a parameter is read as.
 _READ_AS = {
     torch.float64: torch.float64,
@@ -140,6 +142,8 @@ def _read(module: Any) -> list[_Layer]:
     """The layers of a module; an error that lists all that stands in the way."""
     layers: list[_Layer] = []
     obstacles: list[str] = []
+    if any(getattr(nn.modules.module, name, None) for name in _GLOBAL_HOOKS):
+        obstacles.append("torch.nn.modules.module has hooks of all modules, and what these do is not known")
     for place, part in _parts(module):
         obstacles += [f"{place}: {problem}" for problem in _take(part, layers)]
         if layers:
@@ -152,8 +156,8 @@ def _read(module: Any) -> list[_Layer]:
     if not layers:
         obstacles.append(f"{type(module).__name__}: has no Linear")
     if obstacles:
-        known, listed = ", ".join(kind.__name__ for kind in _TAKEN_BY), "\n  ".join(obstacles)
-        raise ValueError(f"this module is no MLP; expected a Sequential of {known}:\n  {listed}")
+        known = ", ".join(kind.__name__ for kind in _TAKEN_BY)
+        raise ValueError(listed(f"this module is no MLP; expected a Sequential of {known}:", obstacles))
     return layers
 
 
@@ -171,8 +175,11 @@ def _parts(module: Any) -> Iterator[tuple[str, Any]]:
 
 def _is_changed(part: Any) -> bool:
     """Whether a module of a known class may do something else than its class does."""
-    has_its_own = isinstance(part, nn.Sequential) and type(part).forward is not nn.Sequential.forward
-    return has_its_own or "forward" in vars(part) or bool(part._forward_hooks or part._forward_pre_hooks)
+    if isinstance(part, nn.Sequential):
+        kinds = type(part), nn.Sequential
+        if None in part._modules.values() or any(len({getattr(kind, name) for kind in kinds}) > 1 for name in _DOES):
+            return True
+    return not vars(part).keys().isdisjoint(_DOES) or bool(part._forward_hooks or part._forward_pre_hooks)
 
 
 def _take(part: Any, layers: list[_Layer]) -> list[str]:
@@ -183,6 +190,8 @@ def _take(part: Any, layers: list[_Layer]) -> list[str]:
     layers.append(_Layer(np.zeros((0, 0)), None, is_known=False))
     if kind is nn.LogSoftmax:
         return ["a net has no logarithms of probabilities; expected Softmax, with the loss cross_entropy"]
+    if isinstance(part, nn.Sequential) and None in part._modules.values():
+        return ["has a child that is None"]
     if kind in _TAKEN_BY or isinstance(part, nn.Sequential):
         return ["has hooks or a forward of its own, and what these do is not known"]
     return ["is none of these, and what its forward does is not known"]
@@ -205,7 +214,13 @@ def _take_linear(part: Any, layers: list[_Layer]) -> list[str]:
             arrays[name] = tensor.detach().to("cpu", _READ_AS[tensor.dtype]).numpy()
             if not np.isfinite(arrays[name]).all():
                 problems.append(f"its {name} contains NaN or infinity; expected finite numbers")
-    n_out, n_in = part.weight.shape
+    shape, of_bias = (None if one is None else tuple(one.shape) for one in (part.weight, part.bias))
+    if shape is None or len(shape) != 2:
+        layers.append(_Layer(np.zeros((0, 0)), None, is_known=False))
+        return [*problems, f"its weight has shape {shape}; expected one of two axes"]
+    n_out, n_in = shape
+    if of_bias not in (None, (n_out,)):
+        problems.append(f"its bias has shape {of_bias}; expected {(n_out,)}")
     if not n_out or not n_in:
         problems.append(f"has {n_in} inputs and {n_out} outputs; expected 1 or more")
     if layers and layers[-1].is_known and len(layers[-1].W) != n_in:

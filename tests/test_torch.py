@@ -285,6 +285,16 @@ class Skipping(nn.Sequential):
         return x + super().forward(x)
 
 
+class Calling(nn.Sequential):
+    def __call__(self, x):
+        return 2 * super().__call__(x)
+
+
+class Backwards(nn.Sequential):
+    def __iter__(self):
+        return reversed(self._modules.values())
+
+
 class OtherLinear(nn.Linear):
     pass
 
@@ -342,6 +352,17 @@ def without_outputs():
     return layer
 
 
+def with_parameter(name, value):
+    layer = linear()
+    setattr(layer, name, None if value is None else nn.Parameter(value))
+    return layer
+
+
+def with_child_none(part):
+    part.register_module("none", None)
+    return part
+
+
 def with_hook(part):
     part.register_forward_hook(lambda module, given, output: output * 2)
     return part
@@ -367,6 +388,15 @@ OBSTACLES = {
     "a forward of its own": (
         nn.Sequential(linear(), Skipping(linear(), nn.ReLU())),
         ["1.Skipping: has hooks or a forward of its own"],
+    ),
+    "a call of its own": (nn.Sequential(linear(), Calling(linear())), ["1.Calling: has hooks or a forward of its own"]),
+    "an order of its own": (Backwards(linear(), nn.ReLU()), ["Backwards: has hooks or a forward of its own"]),
+    "a child that is None": (with_child_none(nn.Sequential(linear())), ["Sequential: has a child that is None"]),
+    "a vector": (with_parameter("weight", torch.ones(4)), ["Linear: its weight has shape (4,); expected one of two"]),
+    "no weight": (with_parameter("weight", None), ["Linear: its weight has shape None"]),
+    "a bias of another shape": (
+        nn.Sequential(with_parameter("bias", torch.ones(1)), nn.ReLU(), with_parameter("bias", torch.ones(1, 4))),
+        ["0.Linear: its bias has shape (1,); expected (4,)", "2.Linear: its bias has shape (1, 4); expected (4,)"],
     ),
     "a class of its own": (OtherLinear(4, 4), ["OtherLinear: is none of these"]),
     "a normalization": (
@@ -461,7 +491,19 @@ def test_a_module_that_is_no_net_is_refused_with_all_that_stands_in_the_way(name
     assert "LeakyReLU" in head
     assert len(found) == len(expected), found
     for line, start in zip(found, expected, strict=True):
-        assert line.strip().startswith(start)
+        assert line.startswith(f"- {start}")
+
+
+def test_hooks_of_all_modules_are_seen():
+    register = nn.modules.module.register_module_forward_hook, nn.modules.module.register_module_forward_pre_hook
+    for one in register:
+        handle = one(lambda *given: None)
+        try:
+            with pytest.raises(ValueError, match="has hooks of all modules"):
+                fastmlp.MLP.from_torch(linear())
+        finally:
+            handle.remove()
+    fastmlp.MLP.from_torch(linear())
 
 
 @pytest.mark.parametrize("given", [None, [nn.Linear(3, 2)], nn.Linear(3, 2).state_dict(), nn.Linear, torch.ones(3)])
