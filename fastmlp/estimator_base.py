@@ -786,15 +786,29 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Raises
         ------
         ValueError
-            With scale="quantile", which is no part of any layer.
+            With scale="quantile", which is no part of any layer; with one class, whose probability is 1 whatever a
+            net says; if a weight is not finite, or X or y is scaled by a scaler that is not one of fit.
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
         """
+        check_is_fitted(self)
+        if is_classifier(self) and len(self.classes_) == 1:
+            raise ValueError(
+                f"classes_ is {self.classes_}, one class, whose probability is 1: no net has such an output; expected "
+                "two or more: or to_onnx and to_c, which write it out"
+            )
+        return self._net()
+
+    def _net(self) -> MLP:
+        """The net with what scales in its layers; of one class, too."""
         steps: Any = self._forward()
-        for what, of in (("X", steps.of_inputs), ("y", steps.of_outputs)):
-            if isinstance(of, Normalized):
-                raise ValueError(
-                    f"{what} is scaled as scale='quantile' says, which is no part of any layer; expected 'standard' "
-                    "or None: or to_onnx and to_c, which write it out"
-                )
+        scalings = {"X": steps.of_inputs, "y": steps.of_outputs}
+        unknown = [what for what, of in scalings.items() if isinstance(of, Normalized)]
+        if unknown:
+            raise ValueError(
+                f"{' and '.join(unknown)} {'are' if len(unknown) > 1 else 'is'} scaled as scale='quantile' says, which is no part of any layer; expected "
+                "'standard' or None: or to_onnx and to_c, which write it out"
+            )
         weights = [W.astype(np.float64) for W in steps.weights]
         biases = [b.astype(np.float64) for b in steps.biases]
         scales = isinstance(steps.of_inputs, Standardized) or isinstance(steps.of_outputs, Standardized)
@@ -827,7 +841,10 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Raises
         ------
         ValueError
-            With scale="quantile", which is no part of any layer.
+            With scale="quantile", which is no part of any layer; with one class, whose probability is 1 whatever a
+            net says; if a weight is not finite, or X or y is scaled by a scaler that is not one of fit.
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
         ImportError
             If torch is not installed.
 
@@ -851,13 +868,17 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             With the same parameters, as far as it has them: dropout and whatever else is of training alone is left
             out, and its solver is "adam" for adamw and rmsprop. Its attributes are copies, so that `partial_fit` and
             `warm_start` go on from these weights, with an optimizer that begins anew. `scale="standard"` becomes
-            part of its first and last layer, and these are of float64 then.
+            part of its first and last layer, and these are of float64 then. Of one class, its `predict` is the same,
+            but its `predict_proba` is what scikit-learn gives for one class: two columns, 1 - p and p, of the output
+            p of the net, where it is 1 here.
 
         Raises
         ------
         ValueError
             If a prediction needs what it has not, all of which is listed: an activation, several of them, a loss,
-            quantiles of scale="quantile".
+            quantiles of scale="quantile", a scaler that is not one of fit. If a weight is not finite.
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
 
         Examples
         --------

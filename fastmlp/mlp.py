@@ -317,7 +317,10 @@ class MLP(Carried):
         Raises
         ------
         ValueError
-            If a weight or a bias is not finite; sklearn.exceptions.NotFittedError, if the model is not fitted.
+            If a weight or a bias is not finite, or coefs_ and intercepts_ are not of the inputs and outputs of the
+            model; an estimator of fastmlp as `to_mlp` says.
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
         TypeError
             If the model is of another class.
         ImportError
@@ -1330,7 +1333,7 @@ class MLP(Carried):
         Raises
         ------
         ValueError
-            If a parameter is not finite.
+            If a parameter is not finite, NaN or infinity.
         ImportError
             If torch is not installed.
 

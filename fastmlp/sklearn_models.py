@@ -37,7 +37,8 @@ def from_sklearn(kind: "type[MLP]", model: Any) -> "MLP":
             f"model is {type(model).__name__}; expected an MLPClassifier or MLPRegressor, of a pipeline its last step"
         )
     check_is_fitted(model)
-    is_single = all(array.dtype == np.float32 for array in (*model.coefs_, *model.intercepts_))
+    _check_shapes(model)
+    is_single = all(np.asarray(array).dtype == np.float32 for array in (*model.coefs_, *model.intercepts_))
     names: dict[str, Any] = {
         "activation": ACTIVATIONS.get(model.activation, model.activation),
         "output": ACTIVATIONS.get(model.out_activation_, model.out_activation_),
@@ -46,13 +47,28 @@ def from_sklearn(kind: "type[MLP]", model: Any) -> "MLP":
     return kind.from_parameters(model.coefs_, model.intercepts_, **names, dtype="float32" if is_single else "float64")
 
 
+def _check_shapes(model: Any) -> None:
+    """An error where arrays that somebody has put there are no layers of this model."""
+    shapes = [np.shape(array) for array in (*model.coefs_, *model.intercepts_)]
+    if len(model.coefs_) != len(model.intercepts_) or not model.coefs_:
+        raise ValueError(
+            f"coefs_ has {len(model.coefs_)} arrays, and intercepts_ {len(model.intercepts_)}; expected one for each "
+            "layer"
+        )
+    if shapes[0][:1] != (model.n_features_in_,) or shapes[-1] != (model.n_outputs_,):
+        raise ValueError(
+            f"coefs_ and intercepts_ have shapes {shapes}; expected those of {model.n_features_in_} inputs, as "
+            f"n_features_in_ says, and {model.n_outputs_} outputs, as n_outputs_ does"
+        )
+
+
 def to_sklearn(model: CompiledMLP) -> Any:
     """The fitted estimator of scikit-learn; see `MLPClassifier.to_sklearn`."""
     check_is_fitted(model)
     kind = neural_network.MLPClassifier if is_classifier(model) else neural_network.MLPRegressor
     known = kind().get_params()
     _check_that_theirs_has_all(model, kind.__name__, "loss" in known)
-    net = model.to_mlp()
+    net = model._net()
     given = {name: copy.deepcopy(value) for name, value in model.get_params().items() if name in known}
     given["activation"] = _ACTIVATIONS[net.activation[0]] if net.activation else "relu"
     if model.n_layers is not None or model.width is not None:

@@ -153,6 +153,34 @@ def test_what_is_no_fitted_mlp_is_refused():
         fastmlp.MLP.from_sklearn(model)
 
 
+def test_coefs_that_are_not_of_the_model_are_refused():
+    model = fitted(neural_network, "number")
+    listed = fastmlp.MLP.from_sklearn(model)
+    coefs, intercepts = model.coefs_, model.intercepts_
+    model.coefs_ = [W.tolist() for W in coefs]
+    assert fastmlp.MLP.from_sklearn(model).parameters.tobytes() == listed.parameters.tobytes()
+    for model.coefs_, model.intercepts_, said in (
+        ([coefs[0][1:], *coefs[1:]], intercepts, "expected those of 4 inputs, as n_features_in_ says"),
+        (coefs[:-1], intercepts[:-1], "and 1 outputs, as n_outputs_ does"),
+        (coefs[:-1], intercepts, "coefs_ has 2 arrays, and intercepts_ 3"),
+        ([], [], "coefs_ has 0 arrays"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            fastmlp.MLP.from_sklearn(model)
+
+
+def test_one_class_is_no_net():
+    model = fitted(fastmlp, "one class", scale="standard")
+    for way in (model.to_mlp, model.to_torch, lambda: fastmlp.MLP.from_sklearn(model)):
+        with pytest.raises(ValueError, match=r"classes_ is \[7\], one class, whose probability is 1"):
+            way()
+
+
+def test_what_is_scaled_by_quantiles_is_said_of_x_and_y_at_once():
+    with pytest.raises(ValueError, match="^X and y are scaled as scale='quantile' says"):
+        fitted(fastmlp, "number", scale="quantile").to_mlp()
+
+
 # To scikit-learn
 
 
