@@ -794,8 +794,8 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_is_fitted(self)
         if is_classifier(self) and len(self.classes_) == 1:
             raise ValueError(
-                f"classes_ is {self.classes_}, one class, whose probability is 1: no net has such an output; expected "
-                "two or more: or to_onnx and to_c, which write it out"
+                f"classes_ is {self.classes_}, one class, whose probability is 1: no net has such an output; "
+                "expected two or more: or to_onnx and to_c, which write it out"
             )
         return self._net()
 
@@ -805,9 +805,10 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         scalings = {"X": steps.of_inputs, "y": steps.of_outputs}
         unknown = [what for what, of in scalings.items() if isinstance(of, Normalized)]
         if unknown:
+            are = "X and y are" if len(unknown) == 2 else f"{unknown[0]} is"
             raise ValueError(
-                f"{' and '.join(unknown)} {'are' if len(unknown) > 1 else 'is'} scaled as scale='quantile' says, which is no part of any layer; expected "
-                "'standard' or None: or to_onnx and to_c, which write it out"
+                f"{are} scaled as scale='quantile' says, which is no part of any layer; expected 'standard' or "
+                "None: or to_onnx and to_c, which write it out"
             )
         weights = [W.astype(np.float64) for W in steps.weights]
         biases = [b.astype(np.float64) for b in steps.biases]

@@ -85,6 +85,7 @@ def _guard(module: Any) -> None:
     calls `_predict` of the module: there our models are refused.
     """
     from fastmlp.estimator_base import CompiledMLP
+    from fastmlp.messages import warn
 
     def looking(theirs: Any) -> Any:
         @wraps(theirs)
@@ -111,6 +112,11 @@ def _guard(module: Any) -> None:
         setattr(module, name, looking(getattr(module, name)))
     if hasattr(module, "_predict"):  # a private name, which a later release need not have
         module._predict = refusing(module._predict)
+    else:
+        warn(
+            "this skl2onnx is not one that fastmlp knows: where convert_sklearn_mlp_classifier or _regressor was taken "
+            "out of it before and is registered for an estimator of fastmlp, it leaves out its scaling"
+        )
 
 
 def _register() -> None:

@@ -3,6 +3,8 @@
 Expected values are the estimator's own. Not here: files that fastmlp writes itself (test_onnx_files.py).
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -10,7 +12,7 @@ from skl2onnx import to_onnx
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastmlp import MLPClassifier, MLPRegressor
+from fastmlp import MLPClassifier, MLPRegressor, onnx_converters
 from problems import several_labels
 from processes import output_of
 
@@ -144,6 +146,14 @@ OURS = "import fastmlp; fastmlp.MLPRegressor"
 )
 def test_a_converter_of_scikit_learns_registered_by_hand_gives_right_numbers_or_none(imports, said):
     assert output_of("-c", BY_HAND.format(imports="\n".join(imports))).splitlines() == [f"{said} True"] * 2
+
+
+def test_a_skl2onnx_without_the_private_name_is_warned_of():
+    names = "convert_sklearn_mlp_classifier", "convert_sklearn_mlp_regressor"
+    module = SimpleNamespace(**dict.fromkeys(names, print))
+    with pytest.warns(UserWarning, match="this skl2onnx is not one that fastmlp knows"):
+        onnx_converters._guard(module)
+    assert all(getattr(module, name) is not print for name in names)
 
 
 def test_scikit_learns_own_estimators_are_converted_as_before():

@@ -389,7 +389,7 @@ OBSTACLES = {
         nn.Sequential(linear(), Skipping(linear(), nn.ReLU())),
         ["1.Skipping: has hooks or a forward of its own"],
     ),
-    "a call of its own": (nn.Sequential(linear(), Calling(linear())), ["1.Calling: has hooks or a forward of its own"]),
+    "a call of its own": (Calling(linear()), ["Calling: has hooks or a forward of its own"]),
     "an order of its own": (Backwards(linear(), nn.ReLU()), ["Backwards: has hooks or a forward of its own"]),
     "a child that is None": (with_child_none(nn.Sequential(linear())), ["Sequential: has a child that is None"]),
     "a vector": (with_parameter("weight", torch.ones(4)), ["Linear: its weight has shape (4,); expected one of two"]),
