@@ -114,8 +114,8 @@ def _guard(module: Any) -> None:
         module._predict = refusing(module._predict)
     else:
         warn(
-            "this skl2onnx is not one that fastmlp knows: where convert_sklearn_mlp_classifier or _regressor was taken "
-            "out of it before and is registered for an estimator of fastmlp, it leaves out its scaling"
+            "this skl2onnx is not one that fastmlp knows: where convert_sklearn_mlp_classifier or _regressor was "
+            "taken out of it before and is registered for an estimator of fastmlp, it leaves out its scaling"
         )
 
 
