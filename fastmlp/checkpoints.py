@@ -138,7 +138,9 @@ def checked_path(path: Any, every: Any) -> Any:
             raise FileExistsError(
                 f"checkpoint is {str(target)!r}, which is no file of fastmlp's; expected another"
             ) from None
-        if fit is not None and fit.get("over") is not True:
+        if fit is None:
+            raise FileExistsError(f"checkpoint is {str(target)!r}, which holds no fit; expected another name")
+        if fit.get("over") is not True:
             raise FileExistsError(
                 f"checkpoint is {str(target)!r}, where a fit has not ended: fastmlp.resume goes on with it; expected "
                 "another name, or delete the file"

@@ -124,7 +124,11 @@ def describe_estimator(model: Any, training: bool, given_again: Sequence[str] = 
             warn(f"the attribute {name} is not kept in a file")
     if training and state.get("_optimizer") is not None:
         *powers, first, second = state["_moments"]
-        said["training"] = {"powers": powers, "solver": state["_state_of"], "rate": asdict(state["_optimizer"])}
+        said["training"] = {
+            "powers": powers,
+            "solver": state["_state_of"],
+            "rate": _described_rate(state["_optimizer"]),
+        }
         tensors |= {"first_moments": first, "second_moments": second}
     if training and "_best_parameters" in state:
         said["best"] = "present" if state["_best_parameters"] is None else "another"
@@ -135,6 +139,11 @@ def describe_estimator(model: Any, training: bool, given_again: Sequence[str] = 
     except (LoadError, ValueError, TypeError, KeyError, AttributeError) as problem:
         raise ValueError(f"the estimator could not be read again: {problem}") from None
     return said, tensors
+
+
+def _described_rate(rate: LearningRate) -> Description:
+    """With floats, of whatever type the numbers are."""
+    return {name: value if isinstance(value, str) else float(value) for name, value in asdict(rate).items()}
 
 
 def _described(name: str, value: Any, tensors: Tensors) -> Any:

@@ -214,7 +214,7 @@ def describe_net(net: MLP, training: bool, history: History | None) -> tuple[Des
 def described_optimizer(optimizer: Any) -> Description:
     """An optimizer by its name and its hyperparameters."""
     name = next(name for name, kind in OPTIMIZERS.items() if type(optimizer) is kind)
-    return {"name": name, **dataclasses.asdict(optimizer)}
+    return {"name": name} | {what: encoded(value, {}, what) for what, value in dataclasses.asdict(optimizer).items()}
 
 
 def made_optimizer(said: Any) -> Any:

@@ -32,7 +32,7 @@ def encoded(value: Any, tensors: dict[str, Any], name: str) -> Any:
         If it is none of the above; the message says what it is.
     """
     if value is None or isinstance(value, (bool, str)):
-        return value if value is None or type(value) is bool else str(value)
+        return value if value is None or type(value) is bool else str.__str__(value)
     if isinstance(value, np.bool_):
         return bool(value)
     if isinstance(value, (int, np.integer)):
@@ -47,7 +47,8 @@ def encoded(value: Any, tensors: dict[str, Any], name: str) -> Any:
     if isinstance(value, dict):
         return {"dict": [[encoded(k, tensors, name), encoded(v, tensors, f"{name}.{k}")] for k, v in value.items()]}
     if type(value).__name__ in _SCHEDULES and type(value) is _SCHEDULES[type(value).__name__]:
-        return {"schedule": [type(value).__name__, dataclasses.asdict(value)]}
+        numbers = {key: encoded(number, tensors, key) for key, number in dataclasses.asdict(value).items()}
+        return {"schedule": [type(value).__name__, numbers]}
     if isinstance(value, np.random.RandomState):
         kind, key, *rest = value.get_state()
         if kind == "MT19937":

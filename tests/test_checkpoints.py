@@ -318,6 +318,9 @@ def test_a_file_of_something_else_is_not_written_over(tmp_path):
     with pytest.raises(FileExistsError, match=r"no file of fastmlp's"):
         new_net().fit(X, TWO, checkpoint=path)
     assert path.read_text() == "Introduction"
+    new_net().save(tmp_path / "net")
+    with pytest.raises(FileExistsError, match="holds no fit"):
+        new_net().fit(X, TWO, checkpoint=tmp_path / "net")
 
 
 @pytest.mark.parametrize(

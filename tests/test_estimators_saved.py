@@ -57,7 +57,8 @@ REGRESSIONS = {
     "schedule": ({"schedule": fastmlp.schedules.Cosine(0.1), "dropout": [0.1, 0.2]}, NUMBERS),
     "types of numbers": (
         {
-            "alpha": np.float32(1e-3), "max_iter": np.int64(20), "shuffle": np.bool_(True),
+            "alpha": np.float32(1e-3), "learning_rate_init": np.float64(0.01), "max_iter": np.int64(20),
+            "shuffle": np.bool_(True),
             "hidden_layer_sizes": np.array([5, 4]), "n_iter_no_change": np.inf,
         },
         NUMBERS,
