@@ -132,6 +132,8 @@ def checked_path(path: Any, every: Any) -> Any:
         raise ValueError(f"checkpoint_every is {every!r} without checkpoint; expected the name of a file there")
     target = as_path(path).absolute()  # the same file, wherever the process goes meanwhile
     if target.exists():
+        if not target.is_file():
+            raise FileExistsError(f"checkpoint is {str(target)!r}, which is no file; expected the name of one")
         try:
             fit = metadata_table(read(target).metadata, FIT_KEY)
         except LoadError:
@@ -195,7 +197,8 @@ def of_net(net: MLP, plan: Plan, path: Any, every: Any, arguments: tuple[Any, ..
             said[name] = described_optimizer(value) if name == "optimizer" else encoded(value, {}, name)
         except NoValue:
             raise TypeError(f"{name} is {value!r}, which a checkpoint cannot hold; expected another kind") from None
-    fit = {"arguments": said, "fingerprints": _fingerprints_of(plan), "build": builds.current()}
+    found = _fingerprints_of(plan, said["validation"] == "data")
+    fit = {"arguments": said, "fingerprints": found, "build": builds.current()}
     fit["every"] = encoded(every, {}, "every")
     return Checkpoints(target, every, MLP, fit, partial(_describe_net_in_training, net))
 
@@ -211,10 +214,10 @@ def _describe_net_in_training(net: MLP, so_far: tuple[Run, History]) -> tuple[De
     return said, rest, tensors
 
 
-def _fingerprints_of(plan: Plan) -> dict[str, list[str]]:
+def _fingerprints_of(plan: Plan, with_validation: bool) -> dict[str, list[str]]:
+    """Of the data, and of those to validate on where they were given, and are no share of the others."""
     X, y, w = plan.data
-    validation = plan.run.validation or (None, None, None)
-    X_validation, y_validation = (None if a is b else a for a, b in zip(validation[:2], (X, y), strict=True))
+    X_validation, y_validation, _ = (plan.run.validation if with_validation else None) or (None, None, None)
     return fingerprint(X=X, y=y, sample_weight=w, X_validation=X_validation, y_validation=y_validation)
 
 
@@ -316,7 +319,7 @@ def _resume_net(
         history = net.history
         best_loss, waited = decoded(fit["best_loss"], {}), fit["waited"]
         every = made_period(fit)
-        if history is None or type(best_loss) is not float or type(waited) is not int or waited < 0:
+        if history is None or type(best_loss) is not float or type(waited) is not int or not 0 <= waited < 2**62:
             raise LoadError(f"it has waited {waited!r} epochs for less than a loss of {best_loss!r}; it is damaged")
         best = taken(mine, "fit.best", net.parameters.shape, net.dtype) if np.isfinite(best_loss) else None
         if mine:
@@ -329,7 +332,7 @@ def _resume_net(
         raise ValueError("validation is given; the fit had none, or a share of the rows: expected None")
     plan = net._plan(X, y, sample_weight=sample_weight, **arguments, **again)
     with named(path):
-        check_fingerprints(fit.get("fingerprints"), _fingerprints_of(plan))
+        check_fingerprints(fit.get("fingerprints"), _fingerprints_of(plan, validation is not None))
     if fit.get("over") is True:
         return net
     warn_of_build(fit)
@@ -342,5 +345,5 @@ def _resume_net(
     plan.callbacks.go_on(history)
     describe = partial(_describe_net_in_training, net)
     checkpoints = Checkpoints(path, every, MLP, fit, describe, history.epochs)
-    net._train(plan._replace(checkpoints=checkpoints))
+    net._train(plan._replace(checkpoints=checkpoints), goes_on=True)
     return net

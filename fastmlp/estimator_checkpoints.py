@@ -26,11 +26,10 @@ def of_estimator(model: Any, task: Task, path: Any, every: Any) -> Checkpoints:
     target = checked_path(path, every)
     if model.solver == "lbfgs":
         raise ValueError("checkpoint is given, and solver is 'lbfgs', which can only start anew; expected another")
-    for name in ("schedule", "eval_metric"):
+    for name, value in model.get_params(deep=False).items():
         try:
-            encoded(getattr(model, name), {}, name)
+            encoded(None if name in _GIVEN_AGAIN else value, {}, name)
         except NoValue:
-            value = getattr(model, name)
             raise TypeError(f"{name} is {value!r}, which a checkpoint cannot hold; expected a name there") from None
     fit = {"fingerprints": _fingerprints_of(task), "build": builds.current(), "every": encoded(every, {}, "every")}
     return Checkpoints(target, every, type(model), fit, partial(_describe_in_training, model, {}))
@@ -72,10 +71,11 @@ def resume_estimator(
             stopped, every = _made_stopped(fit, mine), made_period(fit)
     model.set_params(**{name: value if callable(value) or list(value) else None for name, value in again.items()})
     saved = {name: getattr(model, name) for name, value in for_now.items() if value is not None}
+    if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) in (2, 3)):
+        raise TypeError(f"validation is {validation!r:.100}; expected (X, y) or (X, y, sample_weight)")
     *pair, w = (None, None, None) if validation is None else (*validation, None)[:3]
-    classes = model.__dict__.get("_columns_of_y")
-    if classes is None:
-        classes = model.__dict__.get("classes_")
+    # Of rows of probabilities the estimator knows whose they are, of labels that not all need be there.
+    classes = None if model.__dict__.get("_columns_of_y") is not None else model.__dict__.get("classes_")
 
     def resumed(task: Task) -> Task:
         with named(path):

@@ -37,7 +37,8 @@ def _whole(least: int) -> _Kind:
 def _is_labels(value: Any) -> bool:
     if not (isinstance(value, np.ndarray) and value.ndim == 1 and len(value)):
         return False
-    return value.dtype.kind != "f" or bool(np.isfinite(value).all())
+    are_labels = all(isinstance(label, (str, bool, int, float)) for label in value.tolist())
+    return are_labels and (value.dtype.kind != "f" or bool(np.isfinite(value).all()))
 
 
 def _is_names(value: Any) -> bool:
@@ -74,7 +75,7 @@ _ATTRIBUTES: dict[str, _Kind] = {
     "_sparse_labels": _Kind(lambda v: type(v) is bool, "True or False"),
     "_columns_of_y": _Kind(lambda v: v is None or _is_labels(v), "labels in a row, or None"),
     "_sklearn_output_config": _Kind(
-        lambda v: isinstance(v, dict) and all(map(str, v.values())), "a table of strings"
+        lambda v: v in [{}, *({"transform": kind} for kind in ("default", "pandas", "polars"))], "a kind of output"
     ),
 }
 _CURVES = [name for name, kind in _ATTRIBUTES.items() if kind is _CURVE]
@@ -102,7 +103,8 @@ def describe_estimator(model: Any, training: bool, given_again: Sequence[str] = 
     network, state = model._network(), model.__getstate__()
     if not network.is_finite():
         raise ValueError("coefs_ or intercepts_ contain NaN or infinity; expected finite weights and biases")
-    tensors = layer_tensors(*layer_views(network.parameters, network.sizes, True))
+    copied = network.parameters.copy()  # which another thread may be training
+    tensors = layer_tensors(*layer_views(copied, network.sizes, True))
     said: Description = {"parameters": {}, "attributes": {}, "scalers": {}}
     defaults = type(model)()
     for name, value in model.get_params(deep=False).items():
@@ -191,6 +193,8 @@ def made_estimator(estimator: type, said: Description, tensors: Tensors) -> Any:
     _check_labels(model, network.sizes[-1])
     for name, of, n in (("x_scaler_", "X", network.sizes[0]), ("y_scaler_", "y", network.sizes[-1])):
         if name in said["scalers"]:
+            if of == "y" and is_classifier(model) and said["scalers"][name] is not None:
+                raise LoadError("it classifies, and has a scaler of y")
             setattr(model, name, _made_scaler(said["scalers"][name], tensors, of, n))
     names = model.__dict__.get("feature_names_in_")
     if names is not None and len(names) != network.sizes[0]:
@@ -201,8 +205,9 @@ def made_estimator(estimator: type, said: Description, tensors: Tensors) -> Any:
         model._optimizer = LearningRate(**training["rate"])
         model._state_of = training["solver"]
         numbers = asdict(model._optimizer)
-        if not isinstance(numbers.pop("how"), str) or not all(type(v) in (int, float) for v in numbers.values()):
-            raise LoadError(f"its learning rate is {model._optimizer}; expected numbers")
+        good = numbers.pop("how") in ("constant", "invscaling", "adaptive")
+        if not good or not all(type(v) in (int, float) and 0 <= v < np.inf for v in numbers.values()):
+            raise LoadError(f"its learning rate is {model._optimizer}; expected numbers >= 0")
     if said.get("best") == "present":
         model._best_parameters = network.parameters.copy()
     elif "best" in said:
@@ -231,6 +236,8 @@ def _check_labels(model: Any, outputs: int) -> None:
     else:
         expected = ("softmax", "logistic")
         classes = len(model.classes_)
+        if not np.array_equal(np.unique(model.classes_), model.classes_):
+            raise LoadError(f"its classes are {str(model.classes_)[:100]}; expected each once, in order")
         if classes != outputs and not (model.out_activation_ == "logistic" and outputs == 1 and classes in (1, 2)):
             raise LoadError(f"it has {classes} classes, and its net {outputs} outputs")
         columns = model.__dict__.get("_columns_of_y")
@@ -257,7 +264,8 @@ def _made_scaler(said: Description | None, tensors: Tensors, of: str, columns: i
         quantiles = np.asarray(scaler.quantiles_)
         arrays = {"quantiles_": quantiles, "references_": np.asarray(scaler.references_)}
         shapes = {"quantiles_": (len(quantiles), columns), "references_": (len(quantiles),)}
-        good = len(quantiles) > 0 and all((np.diff(array, axis=0) >= 0).all() for array in arrays.values())
+        good = len(quantiles) > 0 and bool((np.diff(quantiles, axis=0) >= 0).all())
+        good = good and np.array_equal(scaler.references_, np.linspace(0, 1, len(quantiles)))
         scaler.n_quantiles = scaler.n_quantiles_ = len(quantiles)
     for name, array in arrays.items():
         if array.dtype != np.float64 or array.shape != shapes[name] or not np.isfinite(array).all():

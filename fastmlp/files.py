@@ -7,6 +7,7 @@ Not here: what a net says of itself and is made of again (saving.py).
 The format: https://github.com/huggingface/safetensors, version 0.4.
 """
 
+import errno
 import json
 import math
 import os
@@ -32,6 +33,7 @@ _LONGEST_HEADER = 100_000_000  # bytes, as of the format
 # Elements of tables and lists of a header, each of which takes some 64 bytes when it is read: so many, and more where
 # the file is so large that they make no difference.
 _MOST_ELEMENTS, _BYTES_OF_AN_ELEMENT = 100_000, 64
+_MOST_AXES = 8
 _METADATA = "__metadata__"
 _DIGEST = "fastmlp.digest"  # of the metadata: that nothing has changed since it was written
 
@@ -100,7 +102,10 @@ def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryvie
             file.writelines(parts)
         return
     target = Path(os.path.realpath(given))
-    temporary = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file is there, and may not be written", str(given))
+    # A name may have 255 bytes, and a character of it up to 4.
+    temporary = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # less what the process masks
     except OSError as problem:
@@ -118,11 +123,12 @@ def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryvie
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # so that the new name, too, outlives a loss of power
-    finally:
-        os.close(folder)
+    with suppress(PermissionError):  # of a folder that may be written, and not read
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # so that the new name, too, outlives a loss of power
+        finally:
+            os.close(folder)
 
 
 def _in_order(contents: Contents) -> list[tuple[str, Array]]:
@@ -144,9 +150,12 @@ def _digest(tensors: dict[str, Array], metadata: dict[str, str]) -> str:
 def as_path(given: str | os.PathLike[str]) -> Path:
     """The name of a file."""
     try:
-        return Path(os.fsdecode(given))
+        name = os.fsdecode(given)
     except TypeError:
         raise TypeError(f"path is {given!r}; expected the name of a file, a str or path-like") from None
+    if "\0" in name:
+        raise ValueError(f"path is {given!r}; expected the name of a file, which has no NUL")
+    return Path(name)
 
 
 def read(path: str | os.PathLike[str]) -> Contents:
@@ -242,7 +251,9 @@ def _entry(source: Path, name: str, given: Any) -> _Entry:
         raise LoadError(f"{where} has dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
     for what, numbers in (("shape", shape), ("data_offsets", offsets)):
         if not isinstance(numbers, list) or not all(type(n) is int and 0 <= n < 2**62 for n in numbers):
-            raise LoadError(f"{where} has {what} {numbers!r}; expected whole numbers >= 0")
+            raise LoadError(f"{where} has {what} {str(numbers)[:100]}; expected whole numbers >= 0")
+    if len(shape) > _MOST_AXES or math.prod(max(n, 1) for n in shape) >= 2**60:
+        raise LoadError(f"{where} has shape {str(shape)[:100]}, which no array has")
     if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * DTYPES[dtype].itemsize:
         raise LoadError(f"{where} has shape {shape} and data_offsets {offsets}, which contradict each other")
     return DTYPES[dtype], tuple(shape), offsets[0], offsets[1]

@@ -888,14 +888,17 @@ class MLP(Carried):
         arguments = epochs, size, method, shuffle, validation, patience, tol, schedule, max_time
         return plan._replace(checkpoints=checkpoints.of_net(self, plan, checkpoint, checkpoint_every, arguments))
 
-    def _train(self, plan: Plan) -> History:
-        """Do what was planned."""
+    def _train(self, plan: Plan, goes_on: bool = False) -> History:
+        """Do what was planned, or the rest of it, with the optimizer's state as it is."""
         run, history = plan.run, plan.callbacks.history
-        self._use_optimizer(plan.steps.optimizer)
+        if not goes_on:
+            self._use_optimizer(plan.steps.optimizer)
         try:
             train(self._network, plan)
         finally:
-            self._epochs, self._history = run.number, history
+            self._epochs = run.number
+            if history.epochs > 0:  # else nothing has happened
+                self._history = history
         if run.stop == "diverged":
             kept_weights = "its best weights so far" if run.best_loss < math.inf else "the last finite weights"
             warn(

@@ -35,6 +35,8 @@ Tensors = dict[str, Array]
 def save(model: Any, path: str | os.PathLike[str], training: bool, extra: dict[str, str] | None = None) -> None:
     """Write a net or an estimator, and strings that stand beside it in the metadata; see `MLP.save`."""
     if isinstance(model, MLP):
+        if type(model) is not MLP:
+            raise TypeError(f"the net is a {type(model).__name__}; files keep MLP")
         described = describe_net(model, training, model.history)
     else:
         from fastmlp.estimator_saving import describe_estimator
@@ -110,7 +112,7 @@ def believed(what: str) -> Iterator[None]:
         yield
     except LoadError:
         raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as problem:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as problem:
         reason = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
         raise LoadError(f"what it says of the {what} makes none: {reason}; it is damaged") from None
 
@@ -168,12 +170,15 @@ def layer_tensors(weights: list[Array], biases: list[Array]) -> Tensors:
     return tensors
 
 
-def taken(tensors: Tensors, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def taken(
+    tensors: Tensors, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], may_overflow: bool = False
+) -> Array:
     """A tensor of finite numbers, of this shape and type, out of those of a file."""
     check_tensor(tensors, name, shape, dtype)
     tensor = tensors.pop(name)
-    if not np.isfinite(tensor).all():
-        at = np.argwhere(~np.isfinite(tensor))[0].tolist()
+    bad = np.isnan(tensor) if may_overflow else ~np.isfinite(tensor)
+    if bad.any():
+        at = np.argwhere(bad)[0].tolist()
         raise LoadError(f"its tensor {name!r} has the value {tensor[tuple(at)]} at {at}; expected finite numbers")
     return tensor
 
@@ -194,7 +199,7 @@ def check_tensor(tensors: Tensors, name: str, shape: tuple[int, ...], dtype: np.
 def describe_net(net: MLP, training: bool, history: History | None) -> tuple[Description, Tensors]:
     """What a file says of a net, and its tensors."""
     architecture, state = net._architecture, net.__dict__
-    tensors = layer_tensors(net.weights, net.biases)
+    tensors = layer_tensors(*net._network.views(net.parameters.copy()))  # which another thread may be training
     said: Description = {
         "architecture": {f.name: getattr(architecture, f.name) for f in dataclasses.fields(Architecture)}
         | {"dtype": net.dtype.name},
@@ -208,6 +213,10 @@ def describe_net(net: MLP, training: bool, history: History | None) -> tuple[Des
             moments = net._network.optimizer_state
             said["training"] |= {"optimizer": described_optimizer(net._optimizer), "powers": list(moments[:2])}
             tensors |= {"first_moments": moments[2], "second_moments": moments[3]}
+    try:
+        made_history(said["history"], dict(tensors))
+    except (LoadError, TypeError) as problem:
+        raise ValueError(f"the net could not be read again: {problem}") from None
     return said, tensors
 
 
@@ -280,7 +289,6 @@ def taken_moments(powers: Any, tensors: Tensors, parameters: Array) -> tuple[flo
     both = [float(power) for power in powers]
     if len(both) != 2 or not all(0 <= power <= 1 for power in both):
         raise LoadError(f"the powers of its optimizer are {both}; expected two numbers from 0 to 1")
-    first, second = (
-        taken(tensors, name, parameters.shape, parameters.dtype) for name in ("first_moments", "second_moments")
-    )
+    first = taken(tensors, "first_moments", parameters.shape, parameters.dtype)
+    second = taken(tensors, "second_moments", parameters.shape, parameters.dtype, may_overflow=True)  # being squares
     return both[0], both[1], first, second

@@ -7,6 +7,8 @@ What JSON has stands for itself, and a table with one key for the rest: {"tensor
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -37,22 +39,23 @@ def encoded(value: Any, tensors: dict[str, Any], name: str) -> Any:
         return bool(value)
     if isinstance(value, (int, np.integer)):
         return int(value)
-    if isinstance(value, (float, np.floating)):
+    if isinstance(value, Real):
         return float(value) if math.isfinite(value) else {"float": str(float(value))}
     if isinstance(value, np.ndarray):
         return _encoded_array(value, tensors, name)
     if isinstance(value, (list, tuple)):
         each = [encoded(item, tensors, f"{name}.{i}") for i, item in enumerate(value)]
         return each if isinstance(value, list) else {"tuple": each}
+    if isinstance(value, Sequence):  # a range, say
+        return encoded(list(value), tensors, name)
     if isinstance(value, dict):
         return {"dict": [[encoded(k, tensors, name), encoded(v, tensors, f"{name}.{k}")] for k, v in value.items()]}
     if type(value).__name__ in _SCHEDULES and type(value) is _SCHEDULES[type(value).__name__]:
         numbers = {key: encoded(number, tensors, key) for key, number in dataclasses.asdict(value).items()}
         return {"schedule": [type(value).__name__, numbers]}
-    if isinstance(value, np.random.RandomState):
-        kind, key, *rest = value.get_state()
-        if kind == "MT19937":
-            return {"random_state": [encoded(part, tensors, name) for part in (key, *rest)]}
+    if isinstance(value, np.random.RandomState) and value.get_state(legacy=False)["bit_generator"] == "MT19937":
+        _, key, *rest = value.get_state()
+        return {"random_state": [encoded(part, tensors, name) for part in (key, *rest)]}
     raise NoValue(f"{value!r}, which a file cannot hold")
 
 
@@ -101,7 +104,7 @@ def decoded(given: Any, tensors: dict[str, Any]) -> Any:
             if not 0 <= rest[0] <= len(key):  # which NumPy believes
                 raise ValueError(f"its place is {rest[0]}")
             return generator
-    except (KeyError, TypeError, ValueError, OverflowError) as problem:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as problem:
         raise LoadError(f"{kind!r} of {str(given)[:100]} makes no value: {problem}") from None
     raise LoadError(f"{str(given)[:100]} is no value that a file has")
 

@@ -241,6 +241,27 @@ def test_a_resumed_fit_has_the_rest_of_its_time(tmp_path):
         assert fastmlp.resume(path, X, TWO).history.epochs - 1 == epochs - (max_time > 1)
 
 
+def test_the_data_to_validate_on_may_be_others_of_the_same_values(tmp_path):
+    x, y = X.astype(np.float32), TWO.astype(np.float32)[:, None]
+    for given, again in (((x, y), (x.copy(), y.copy())), ((x.copy(), y.copy()), (x, y))):
+        path = tmp_path / str(given is again)
+        with pytest.raises(Killed):
+            new_net().fit(x, y, epochs=9, validation=given, checkpoint=path, callbacks=killing(5))
+        assert fastmlp.resume(path, x, y, validation=again).history.epochs == 9
+        path.unlink()
+
+
+def test_a_callback_that_trains_by_another_optimizer_changes_no_bit_of_what_is_resumed(tmp_path):
+    def trains(net, history):
+        net.step(X[:5], TWO[:5], fastmlp.SGD(0.01, 0.9))
+
+    whole, net, path = new_net(), new_net(), tmp_path / "run"
+    whole.fit(X, TWO, epochs=9, callbacks=trains)
+    with pytest.raises(Killed):
+        net.fit(X, TWO, epochs=9, callbacks=[trains, killing(5)], checkpoint=path, checkpoint_every=1)
+    assert bits(fastmlp.resume(path, X, TWO, callbacks=trains)) == bits(whole)
+
+
 # What is refused
 
 
@@ -357,6 +378,7 @@ def test_what_a_checkpoint_cannot_hold_is_refused(tmp_path):
         ({"solver": "lbfgs"}, ValueError, "lbfgs"),
         ({"schedule": lambda t: 1 - t}, TypeError, "schedule is"),
         ({"eval_metric": lambda model, X, y: 1.0}, TypeError, "eval_metric is"),
+        ({"random_state": np.random.RandomState(np.random.PCG64())}, TypeError, "random_state is"),
     ):
         with pytest.raises(error, match=said):
             MLPRegressor(hidden_layer_sizes=(3,), **parameters).fit(X, TWO, eval_set=(X, TWO), checkpoint=path)

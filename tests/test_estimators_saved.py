@@ -242,6 +242,12 @@ CHANGES = {
     "layers": (lambda s, t: s["attributes"].update(n_layers_=3), "layers"),
     "classes": (lambda s, t: s["attributes"].update(classes_={"tensor": "W1"}), "classes_|no tensor"),
     "fewer classes": (lambda s, t: t.update(classes_=t["classes_"][:2]), "2 classes"),
+    "classes out of order": (lambda s, t: t.update(classes_=t["classes_"][::-1].copy()), "in order"),
+    "a scaler of y": (
+        lambda s, t: s["scalers"].update(y_scaler_={"kind": "quantile"}),
+        "has a scaler of y",
+    ),
+    "a rate below zero": (lambda s, t: s["training"]["rate"].update(learning_rate=-1.0), "learning rate"),
     "no classes": (lambda s, t: s["attributes"].pop("classes_"), "classes_"),
     "NaN": (lambda s, t: t["W2"].__setitem__((1, 1), np.nan), "W2"),
     "NaN of a bias": (lambda s, t: t["b1"].__setitem__(1, np.nan), "b1"),
