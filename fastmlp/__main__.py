@@ -8,9 +8,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from fastmlp import __version__, examples
+from fastmlp.messages import one_line
 from fastmlp.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -38,32 +40,59 @@ def main(arguments: Sequence[str] | None = None) -> None:
         With status 2 for a command or option that is not understood, and for a table or a file of a net that cannot
         be used; 1 for a picture that cannot be drawn or written; 130 when interrupted.
     """
-    options = _parser().parse_args(arguments)
+    command = None
     try:
-        if options.command in TABLE_COMMANDS:
+        _check_streams()
+        options = _parser().parse_args(arguments)
+        command = options.command
+        if command in TABLE_COMMANDS:
             _use_tables(options)
-        elif options.command == "demo":
+        elif command == "demo":
             _demo(options, restart=arguments is None)
-        elif options.command == "explain":
+        elif command == "explain":
             _explain(options)
         else:
             _plot(options)
-        sys.stdout.flush()
+        _flush()
     except BrokenPipeError:  # who reads has seen enough, as head has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("\nfastmlp: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     except (OSError, ImportError, ValueError, MemoryError) as error:
         print(f"fastmlp: error: {_in_one_line(error)}", file=sys.stderr)
-        raise SystemExit(2 if options.command in TABLE_COMMANDS else 1) from None
+        raise SystemExit(1 if command in ("demo", "explain", "plot") else 2) from None
+
+
+def _check_streams() -> None:
+    """That there is a place for what is printed, in which nothing that a net is called can stop a command."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (to the end of the process)
+    if sys.stdout is None:
+        raise ValueError("standard output is closed; expected a place for what is printed, such as /dev/null")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError as problem:
+        _discard_output()
+        problem.filename = "standard output"
+        raise
+
+
+def _discard_output() -> None:
+    """What is not written yet will not be, when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _in_one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+        return one_line(f"{error.filename}: {error.strerror}")
+    return one_line(str(error)) or type(error).__name__
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,12 +105,17 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         help="learn handwritten digits, race NumPy, draw a picture",
         description="Train a network on real handwritten digits, test it, and train its twin in plain NumPy.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog="examples:\n  fastmlp demo --epochs 10 --output digits.png",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    demo.add_argument("--output", default="demo.png", metavar="FILE", help="the picture, a PNG file")
-    demo.add_argument("--epochs", default=30, type=_at_least(1), metavar="N", help="passes over the digits")
     demo.add_argument(
-        "--seed", default=0, type=_at_least(0), metavar="N", help="of the split, the weights and the order"
+        "--output", default="demo.png", metavar="FILE", help="the picture, a PNG file (default: demo.png)"
+    )
+    demo.add_argument(
+        "--epochs", default=30, type=_at_least(1), metavar="N", help="passes over the digits (default: 30)"
+    )
+    demo.add_argument(
+        "--seed", default=0, type=_at_least(0), metavar="N", help="of split, weights and order (default: 0)"
     )
 
     nets = "examples:\n" + "\n".join(f"  {name:<5}{examples.title(name)}" for name in examples.NAMES)
@@ -170,7 +204,11 @@ def _add_table_commands(commands: Any) -> None:
         "--seed", default=0, type=_at_least(0, 2**32 - 1), metavar="N", help="of all that is drawn (default: 0)"
     )
     train.add_argument(
-        "--ignore", type=_names, default=(), metavar="COLUMN[,COLUMN]", help="columns to leave out, as those of names"
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="COLUMN[,COLUMN]",
+        help="columns to leave out, such as names or ids; may be given several times",
     )
 
     predict = add(
@@ -292,10 +330,6 @@ def _sizes(text: str) -> tuple[int, ...]:
     if not sizes or min(sizes) < 1:
         raise argparse.ArgumentTypeError(f"expected numbers of neurons, such as 128,64, got {text!r}")
     return sizes
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
 
 
 def _separator(text: str) -> str:

@@ -8,6 +8,7 @@ The format: https://github.com/huggingface/safetensors, version 0.4.
 """
 
 import errno
+import io
 import json
 import math
 import os
@@ -119,9 +120,11 @@ def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryvie
                 os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as problem:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
+        if isinstance(problem, OSError):
+            problem.filename, problem.filename2 = str(given), None
         raise
     with suppress(PermissionError):  # of a folder that may be written, and not read
         folder = os.open(target.parent, os.O_RDONLY)
@@ -178,15 +181,18 @@ def read(path: str | os.PathLike[str]) -> Contents:
         If it cannot be opened.
     """
     source = as_path(path)
-    with source.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
+    with source.open("rb") as opened:
+        # Of a pipe the size is known at its end only.
+        file = opened if source.is_file() else io.BytesIO(opened.read())
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
         length = file.read(8)
         if len(length) < 8:
             raise LoadError(f"{source} has {size} bytes; expected at least the 8 of the length of its header")
         n = int.from_bytes(length, "little")
         if n > min(_LONGEST_HEADER, size - 8):
             says = f"says that its header has {n} bytes, of {size - 8} that follow"
-            raise LoadError(f"{source} {says}: it is no safetensors file, or damaged")
+            raise LoadError(f"{source} is no file of a net, or damaged: it {says}")
         text = file.read(n)
         if _has_too_many(text, size):
             raise LoadError(f"the header of {source} has more elements than a net of {size} bytes; it is damaged")

@@ -1,4 +1,4 @@
-"""What is said to the user: warnings at a line of theirs, lists of obstacles, and what pip is to install.
+"""What is said to the user: warnings at a line of theirs, lists of obstacles, notes, and what pip is to install.
 
 A warning names the line of the user, not one of ours, nor one of a pipeline or a search that calls us.
 """
@@ -24,6 +24,16 @@ def listed(head: str, obstacles: Iterable[str]) -> str:
     lines = [one if len(one) <= _LONGEST_LINE else f"{one[:_LONGEST_LINE]}..." for one in dict.fromkeys(obstacles)]
     more = len(lines) - _MOST_LINES
     return "\n- ".join([head, *lines[:_MOST_LINES], *([f"and {more:,} more"] if more > 0 else [])])
+
+
+def note(text: str) -> None:
+    """Say something aside, in the shell."""
+    print(f"fastmlp: note: {one_line(text)}", file=sys.stderr)
+
+
+def one_line(text: str) -> str:
+    """A text without line ends and other characters that do more than stand there."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
 
 
 def not_installed(what: str, package: str, extra: str, missing: ModuleNotFoundError) -> ImportError:

@@ -1,97 +1,42 @@
 """Tables in files as people have them, CSV and Parquet, gzipped or not: read whole, or refused by line and column.
 
-A table is columns of text or of numbers, and the place of each row in its file. What a file is, its first bytes say;
-its name must not contradict them. CSV is read by the standard library's reader, since that knows the line in which a
-row begins, and says where a row is too short; Parquet by pyarrow, where that is installed. Not here: what a column
-means to a net (table_columns.py).
+What a file is, its first bytes say; its name must not contradict them. CSV is read by the standard library's reader,
+since that knows the line in which a row begins, and says where a row is too short; Parquet by pyarrow, where that is
+installed. A column that cannot be used is refused when somebody asks for it. Not here: what a column means to a net
+(table_columns.py).
 """
 
 import csv
-import difflib
 import gzip
 import io
+import re
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from fastmlp.formulas import Array
 from fastmlp.messages import not_installed
+from fastmlp.tables import TEXT, Column, Table, TableError, counted, problem
 
-_TEXT = np.dtypes.StringDType()
 _CHUNK = 4096  # rows of CSV that are text of Python's at a time, which takes several times the memory of NumPy's
 _INDEX = "__index_level_"  # how pandas begins the name, in Parquet, of the labels of its rows
-MOST = 1e100  # a number beyond it is a slip; its square, which a variance is made of, would come near the range
-
-
-class TableError(ValueError):
-    """A table that cannot be used: the message names the file, the line, the column, and what to do."""
-
-
-class Column(NamedTuple):
-    """The cells of a column: as text, as numbers, or both."""
-
-    texts: Array | None  # (rows,) of StringDType, "" where nothing is; None where the file has numbers
-    numbers: Array | None  # (rows,) float64, NaN where nothing is; None if a cell has what is no number
-
-    def as_texts(self) -> Array:
-        """Text for each cell; a whole number without a point."""
-        if self.texts is not None:
-            return self.texts
-        assert self.numbers is not None
-        each = ["" if n != n else str(int(n)) if n.is_integer() else repr(n) for n in self.numbers.tolist()]
-        return np.array(each, _TEXT)
-
-
-@dataclass
-class Table:
-    """Columns of a file.
-
-    Attributes
-    ----------
-    source : str
-        Name of the file.
-    columns : dict of str to Column
-    places : ndarray of shape (rows,), int64
-        Where each row begins in the file.
-    unit : str
-        What the places count: "line" or "row", from 1.
-    notes : list of str
-        What was passed over.
-    """
-
-    source: str
-    columns: dict[str, Column]
-    places: Array
-    unit: str
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return len(self.places)
-
-    def problem(self, what: str, column: str | None = None, row: Any = None) -> TableError:
-        """An error that says where it is."""
-        place = None if row is None else int(self.places[row])
-        return _problem(self.source, what, column, place, self.unit)
-
-    def column(self, name: str, role: str = "column") -> Column:
-        """A column by name; an error that suggests another name if there is none."""
-        if name not in self.columns:
-            raise self.problem(f"there is no {role} {name!r}; {_suggestion(name, list(self.columns))}")
-        return self.columns[name]
-
-
-def listed(names: Iterable[str], most: int = 12) -> str:
-    """Names in a row, the first of them if there are many."""
-    names = list(names)
-    more = len(names) - most
-    return ", ".join(names) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
+_LONGEST_CELL = 2**31 - 1  # characters
+_EXACT = 2.0**53  # whole numbers from here on are not all in float64
+# What begins with these bytes is no text.
+_OTHERS = {
+    b"PK\x03\x04": "a workbook of a spreadsheet program or another zip file",
+    b"\xd0\xcf\x11\xe0": "a workbook of an old spreadsheet program",
+    b"%PDF": "a PDF",
+    b"SQLite format": "a database of SQLite",
+    b"\xfd7zXZ": "packed by xz",
+    b"BZh": "packed by bzip2",
+    b"(\xb5/\xfd": "packed by zstd",
+    b"7z\xbc\xaf": "packed by 7-Zip",
+}
 
 
 def read(source: str, separator: str = ",", encoding: str = "utf-8") -> Table:
@@ -118,63 +63,84 @@ def read(source: str, separator: str = ",", encoding: str = "utf-8") -> Table:
         If it cannot be opened.
     """
     name = "standard input" if source == "-" else source
+    if source == "-" and sys.stdin is None:
+        raise problem(name, "is closed; expected a table")
     data = _unpacked(name, sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes())
     is_parquet = data[:4] == b"PAR1"
     if name.removesuffix(".gz").endswith((".parquet", ".pq")) and not is_parquet:
-        raise _problem(name, "is no Parquet file, though its name says so; it is damaged, or has the wrong name")
-    if data[:4] == b"PK\x03\x04":
-        raise _problem(name, "is a workbook of a spreadsheet program or another zip file; save the table as CSV")
+        raise problem(name, "is no Parquet file, though its name says so; it is damaged, or has the wrong name")
+    if other := next((what for begin, what in _OTHERS.items() if data.startswith(begin)), ""):
+        raise problem(name, f"is no text file but {other}; save the table as CSV")
     table = _parquet(name, data) if is_parquet else _csv(name, data, separator, encoding)
     if table.rows == 0:
         raise table.problem("has a header and no rows; expected a line for each sample")
     return table
 
 
-def _problem(
-    source: str, what: str, column: str | None = None, place: int | None = None, unit: str = "line"
-) -> TableError:
-    where = source if place is None else f"{source}, {unit} {place}"
-    return TableError(f"{where}: {what}" if column is None else f"{where}, column {column!r}: {what}")
-
-
-def _suggestion(name: str, known: Sequence[str]) -> str:
-    lower = {one.lower(): one for one in reversed(known)}
-    near = difflib.get_close_matches(name.lower(), lower, 1)
-    return f"did you mean {lower[near[0]]!r}?" if near else f"there are {listed(map(repr, known))}"
-
-
 def _unpacked(name: str, data: bytes) -> bytes:
     if data[:2] != b"\x1f\x8b":
         if name.endswith(".gz"):
-            raise _problem(name, "is no gzip file, though its name says so; it is damaged, or has the wrong name")
+            raise problem(name, "is no gzip file, though its name says so; it is damaged, or has the wrong name")
         return data
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as damage:
-        raise _problem(name, f"is a damaged gzip file ({damage}); fetch it again") from None
+        raise problem(name, f"is a damaged gzip file ({damage}); fetch it again") from None
+
+
+def _table(name: str, names: Sequence[str], cells: Sequence[Column], places: Array, unit: str) -> Table:
+    """The table of these columns, without those of row numbers and those without a name or anything else."""
+    table = Table(name, {}, places, unit)
+    names = [one.strip() for one in names]
+    for at, (column, given) in enumerate(zip(names, cells, strict=True), 1):
+        if column.startswith(_INDEX) or (not column and at == 1 and _names_rows(given)):
+            table.note(f"column {at} holds the row numbers or labels that pandas writes; it is left out")
+        elif not column and given.numbers is None and given.texts is not None and not (given.texts != "").any():
+            continue  # as a separator at the end of each line makes it
+        elif column and names.count(column) > 1:
+            which = [str(k) for k, one in enumerate(names, 1) if one == column]
+            what = f"is the name of columns {' and '.join(which)}; give them names of their own"
+            table.columns[column] = Column(None, None, what)
+        elif column or not table.columns.get(""):
+            table.columns[column] = given if column else Column(None, None, f"column {at} has no name; give it one")
+    return table
+
+
+def _names_rows(column: Column) -> bool:
+    """Whether a column numbers rows, of which some may have gone and others moved, or has a text for each."""
+    if column.numbers is None:
+        return column.texts is not None and len(np.unique(column.texts)) == len(column.texts)
+    distinct = np.unique(column.numbers)
+    is_whole = len(distinct) == len(column.numbers) and np.array_equal(distinct, np.rint(distinct))
+    return is_whole and bool(distinct[-1] - distinct[0] < 2 * len(distinct))
 
 
 # CSV
 
 
 def _csv(name: str, data: bytes, separator: str, encoding: str) -> Table:
+    csv.field_size_limit(_LONGEST_CELL)
     encoding = _checked_encoding(name, data, encoding)
     text = io.TextIOWrapper(io.BytesIO(data), encoding, newline="")
-    rows = _rows(name, csv.reader(text, delimiter=separator, skipinitialspace=True, strict=True))
-    place, header = next(((place, row) for place, row in rows if row), (0, []))
+    before = 0
+    if said := re.fullmatch(r'"?sep=(.)"?\s*', text.readline()):  # of Excel
+        before, separator = 1, said[1]
+    else:
+        text.seek(0)
+    rows = _rows(name, csv.reader(text, delimiter=separator, skipinitialspace=True, strict=True), before)
+    header = next((row for _, row in rows if row and not row[0].startswith("# ")), [])
     if not any(cell.strip() for cell in header):
-        raise _problem(name, "is empty; expected a header with the names of the columns, and a line for each sample")
-    names, notes = _checked_names(name, header, place, "line")
-    if len(names) == 1 and (other := next((mark for mark in ";\t|," if mark in header[0]), None)):
+        raise problem(name, "is empty; expected a header with the names of the columns, and a line for each sample")
+    if len(header) == 1 and (other := next((mark for mark in ";\t|," if mark in header[0]), None)):
         word = "tab" if other == "\t" else f"'{other}'"
-        raise _problem(name, f"the header is one name, {header[0]!r}; pass --separator {word} if that parts them")
+        raise problem(name, f"the header is one name, {header[0]!r}; pass --separator {word} if that parts them")
     places: list[int] = []
-    chunks: list[list[Array]] = [[] for _ in names]
+    chunks: list[list[Array]] = [[] for _ in header]
     waiting: list[list[str]] = []
 
     def keep() -> None:
         for chunk, cells in zip(chunks, zip(*waiting, strict=True), strict=False):
-            chunk.append(np.strings.strip(np.array(cells, _TEXT)))
+            chunk.append(np.strings.strip(np.array(cells, TEXT)))
         waiting.clear()
 
     for place, row in rows:
@@ -182,12 +148,10 @@ def _csv(name: str, data: bytes, separator: str, encoding: str) -> Table:
             if not row and len(header) > 1:
                 continue  # a blank line
             if row:
-                raise _problem(
-                    name,
-                    f"has {len(row)} cells, and the header {len(header)}; a text with a {separator!r} in it wants "
-                    "quotation marks",
-                    place=place,
-                )
+                quoted = f"a text with a {separator!r} in it wants quotation marks"
+                advice = quoted if len(row) > len(header) else "cells are missing"
+                what = f"has {counted(len(row), 'cell')}, and the header {len(header)}; {advice}"
+                raise problem(name, what, place=place)
             row = [""]  # a blank line of a table of one column is an empty cell
         waiting.append(row)
         places.append(place)
@@ -195,20 +159,17 @@ def _csv(name: str, data: bytes, separator: str, encoding: str) -> Table:
             keep()
     if waiting:
         keep()
-    columns = {
-        column: np.concatenate(cells) if cells else np.empty(0, _TEXT)
-        for column, cells in zip(names, chunks, strict=True)
-    }
+    columns = [np.concatenate(cells) if cells else np.empty(0, TEXT) for cells in chunks]
     if len(header) == 1:  # where blank lines at the end are nothing, nevertheless
-        filled = np.flatnonzero(columns[names[0]] != "")
+        filled = np.flatnonzero(columns[0] != "")
         end = filled[-1] + 1 if len(filled) else 0
-        places, columns = places[:end], {names[0]: columns[names[0]][:end]}
-    kept = {column: _column(texts) for column, texts in columns.items() if column}
-    return Table(name, kept, np.array(places, np.int64), "line", notes)
+        places, columns = places[:end], [columns[0][:end]]
+    return _table(name, header, [_column(texts) for texts in columns], np.array(places, np.int64), "line")
 
 
 def _checked_encoding(name: str, data: bytes, encoding: str) -> str:
     """The encoding, with which all of the file can be read."""
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         if encoding.lower().replace("-", "").replace("_", "") == "utf8":
             encoding = "utf-8-sig"  # which passes over the mark that some programs begin a file with
@@ -217,54 +178,33 @@ def _checked_encoding(name: str, data: bytes, encoding: str) -> str:
         raise TableError(
             f"--encoding {encoding!r} is not known; expected one such as utf-8, cp1252 or utf-16"
         ) from None
-    except UnicodeError as problem:
-        start = problem.start if isinstance(problem, UnicodeDecodeError) else 0
-        other = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
+    except UnicodeError as wrong:
+        if b"\0" in data and not marked:
+            raise problem(name, "is no text file; save the table as CSV") from None
+        start = wrong.start if isinstance(wrong, UnicodeDecodeError) else 0
+        other = "utf-16" if marked else "cp1252" if encoding == "utf-8-sig" else "utf-8"
         what = f"is not {encoding.removesuffix('-sig').upper()}; save it so, or pass its --encoding, such as {other}"
-        raise _problem(name, what, place=data[:start].count(b"\n") + 1) from None
+        raise problem(name, what, place=_line(data[:start])) from None
     if "\0" in text:
-        place = text[: text.index("\0")].count("\n") + 1
-        raise _problem(name, "has a NUL in it; it is no text, or wants --encoding utf-16", place=place)
+        what = "has a NUL in it; it is no text, or wants --encoding utf-16"
+        raise problem(name, what, place=_line(text[: text.index("\0")].encode()))
     return encoding
 
 
-def _rows(name: str, reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """The rows with the lines that they begin in."""
-    place = 1
+def _line(before: bytes) -> int:
+    return (before.count(b"\n") or before.count(b"\r")) + 1
+
+
+def _rows(name: str, reader: Any, before: int) -> Iterator[tuple[int, list[str]]]:
+    """The rows with the lines that they begin in, of which so many were before."""
+    place = before + 1
     try:
         for row in reader:
             yield place, row
-            place = reader.line_num + 1
-    except csv.Error as problem:
-        what = f"cannot be read: {problem}; a quotation mark is missing, or one in a text is not doubled"
-        raise _problem(name, what, place=place) from None
-
-
-def _checked_names(name: str, header: Sequence[str], place: int | None, unit: str) -> tuple[list[str], list[str]]:
-    """The names of the columns, "" for one of row numbers that is to be left out; and notes."""
-    names, notes = [cell.strip() for cell in header], []
-    if all(_is_number(cell) for cell in names):
-        raise _problem(name, f"has numbers ({listed(names, 3)}) where names of columns are expected", place=place)
-    if len(names) > 1 and (not names[0] or names[0].startswith(_INDEX)):
-        notes.append(f"{name}: column 1 has no name, as the row numbers that pandas writes; it is left out")
-        names[0] = ""
-    seen: dict[str, int] = {}
-    for at, column in enumerate(names, 1):
-        if not column and at > 1:
-            raise _problem(name, f"column {at} has no name; give it one", place=place)
-        if column in seen:
-            what = f"columns {seen[column]} and {at} are both named {column!r}; give them names of their own"
-            raise _problem(name, what, place=place)
-        seen[column] = at
-    return names, notes
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+            place = before + reader.line_num + 1
+    except csv.Error as wrong:
+        what = f"cannot be read: {wrong}; a quotation mark is missing, or one in a text is not doubled"
+        raise problem(name, what, place=place) from None
 
 
 def _column(texts: Array) -> Column:
@@ -277,7 +217,7 @@ def _column(texts: Array) -> Column:
         numbers[there] = texts[there].astype(np.float64)
     except ValueError:
         return Column(texts, None)
-    if (np.strings.find(texts, "_") >= 0).any():  # 1_000 is a number of Python's, and of nobody else's
+    if (np.strings.find(texts, "_") >= 0).any():  # which `tables.is_number` does not take, either
         return Column(texts, None)
     return Column(texts, numbers)
 
@@ -292,33 +232,27 @@ def _parquet(name: str, data: bytes) -> Table:
     except ModuleNotFoundError as missing:
         raise not_installed(f"{name}, a Parquet file,", "pyarrow", "tables", missing) from None
     try:
-        given = pyarrow.parquet.read_table(io.BytesIO(data))
+        given = pyarrow.parquet.ParquetFile(io.BytesIO(data)).read()
     except (ValueError, OSError) as damage:
-        raise _problem(name, f"is a damaged Parquet file ({str(damage).partition(chr(10))[0]})") from None
-    names, notes = [*given.column_names], []
-    if names and names[-1].startswith(_INDEX):  # where pandas puts it
-        names, given = names[:-1], given.select(range(len(names) - 1))
-        notes.append(f"{name}: the labels of rows that pandas has written are left out")
-    if not names:
-        raise _problem(name, "has no columns")
-    names, more = _checked_names(name, names, None, "row")
-    columns = {
-        column: _column_of_arrow(name, column, cells)
-        for column, cells in zip(names, given.columns, strict=True)
-        if column
-    }
-    return Table(name, columns, np.arange(1, given.num_rows + 1), "row", notes + more)
+        raise problem(name, f"is a damaged Parquet file ({str(damage).partition(chr(10))[0]})") from None
+    if not given.column_names:
+        raise problem(name, "has no columns")
+    columns = [_column_of_arrow(cells) for cells in given.columns]
+    return _table(name, given.column_names, columns, np.arange(1, given.num_rows + 1), "row")
 
 
-def _column_of_arrow(name: str, column: str, cells: Any) -> Column:
+def _column_of_arrow(cells: Any) -> Column:
     from pyarrow import float64, types
 
     kind = cells.type.value_type if types.is_dictionary(cells.type) else cells.type
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return Column(None, np.array(cells.cast(kind).cast(float64(), safe=False).to_numpy()))
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_boolean(kind) or types.is_temporal(kind):
-        texts = ["" if cell is None else str(cell).strip() for cell in cells.to_pylist()]
-        return _column(np.array(texts, _TEXT))
-    if types.is_null(kind):
-        return Column(np.full(len(cells), "", _TEXT), None)
-    raise _problem(name, f"has values of type {kind}; expected numbers, text or booleans", column)
+        numbers: Array = np.array(cells.cast(kind).cast(float64(), safe=False).to_numpy())
+        if types.is_floating(kind) or not (np.abs(numbers) >= _EXACT).any():
+            return Column(None, numbers)
+    elif types.is_null(kind):
+        return Column(np.full(len(cells), "", TEXT), None)
+    elif not (
+        types.is_string(kind) or types.is_large_string(kind) or types.is_boolean(kind) or types.is_temporal(kind)
+    ):
+        return Column(None, None, f"has values of type {kind}; expected numbers, text or booleans")
+    return _column(np.array(["" if cell is None else str(cell).strip() for cell in cells.to_pylist()], TEXT))
