@@ -317,8 +317,8 @@ class MLP(Carried):
         Raises
         ------
         ValueError
-            If a weight or a bias is not finite, or `coefs_` and `intercepts_` are not of the inputs and outputs of the
-            model; an estimator of fastmlp as `to_mlp` says.
+            If a weight or a bias is not finite, or `coefs_` and `intercepts_` are not of the inputs and outputs of
+            the model; an estimator of fastmlp as `to_mlp` says.
         sklearn.exceptions.NotFittedError
             If the model is not fitted.
         TypeError
