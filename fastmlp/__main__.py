@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _explain(options)
         else:
             _plot(options)
-        _flush()
+        sys.stdout.flush()
     except BrokenPipeError:  # who reads has seen enough, as head has
         _discard_output()
         raise SystemExit(1) from None
@@ -61,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\nfastmlp: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     except (OSError, ImportError, ValueError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno and error.filename is None:  # as of a pipe, or a full disk
+            error.filename = "standard input or output"
+            _discard_output()
         print(f"fastmlp: error: {_in_one_line(error)}", file=sys.stderr)
         raise SystemExit(1 if command in ("demo", "explain", "plot") else 2) from None
 
@@ -75,18 +79,10 @@ def _check_streams() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except OSError as problem:
-        _discard_output()
-        problem.filename = "standard output"
-        raise
-
-
 def _discard_output() -> None:
     """What is not written yet will not be, when the process ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, AttributeError):  # where it has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _in_one_line(error: Exception) -> str:

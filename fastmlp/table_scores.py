@@ -12,9 +12,11 @@ from fastmlp.tables import counted, shown
 
 _BEYOND_CHANCE = 2.0  # standard errors
 _LEAST_ROWS = 10
-_LEARNED, _CHANCE, _NO_BETTER = "it learned", "better, but on {rows} that may be chance", (
-    "no better than that; other columns, more rows or more --epochs may help"
-)  # fmt: skip
+# The verdicts, from the best to the worst.
+_LEARNED = "it learned"
+_CHANCE = "better, but on {rows} that may be chance"
+_FEW = "on {rows} that says nothing"
+_NO_BETTER = "no better than that; other columns, more rows or more --epochs may help"
 
 
 def scored(model: Any, X: Array, y: Array, baseline: Any) -> tuple[dict[str, float], str]:
@@ -46,7 +48,7 @@ def _scored_classes(model: Any, X: Array, y: Array, predicted: Array, baseline: 
     by_shares = -np.log(np.bincount(at)[at] / len(y))
     scores = {"accuracy": float(right.mean()), "log loss": float(losses.mean())}
     verdicts = {_verdict(right.astype(float) - by_baseline), _verdict(by_shares - losses)}
-    verdict = next(one for one in (_LEARNED, _CHANCE, _NO_BETTER) if one in verdicts)
+    verdict = next(one for one in (_LEARNED, _CHANCE, _FEW, _NO_BETTER) if one in verdicts)
     answer = repr(baseline) if isinstance(baseline, str) else shown(str(baseline))
     return scores, (
         f"{written(right.mean())} right ({right.sum():,} of {len(y):,}), where always answering {answer} has "
@@ -72,9 +74,11 @@ def _verdict(gain: Array) -> str:
     """In words, whether the mean of these gains over a baseline, one a row, is there or may be chance."""
     gain = gain / (np.abs(gain).max() or 1)  # so that no square leaves the range
     mean, error = float(gain.mean()), float(gain.std()) / len(gain) ** 0.5
+    if len(gain) < _LEAST_ROWS:
+        return _FEW
     if mean <= 0:
         return _NO_BETTER
-    return _CHANCE if len(gain) < _LEAST_ROWS or mean < _BEYOND_CHANCE * error else _LEARNED
+    return _CHANCE if mean < _BEYOND_CHANCE * error else _LEARNED
 
 
 def written(number: float) -> str:

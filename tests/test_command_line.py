@@ -24,6 +24,12 @@ def test_explain_prints_the_lecture_s_numbers():
     assert "\x1b" not in done.stdout
 
 
+def test_help_of_the_demonstration_has_an_example(capsys):
+    with pytest.raises(SystemExit):
+        main(["demo", "--help"])
+    assert "examples:\n  fastmlp demo --epochs 10" in capsys.readouterr().out
+
+
 def test_options_of_explain_act(capsys):
     example = fastmlp.examples.load("003")
     main(["explain", "--example", "003", "--notation", "004", "--optimizer", "adam", "--learning-rate", "0.25"])

@@ -21,7 +21,7 @@ import pytest
 from sklearn import datasets
 
 import fastmlp
-from fastmlp import table_training
+from fastmlp import table_scores, table_training
 from fastmlp.__main__ import main
 from fastmlp.files import Contents, read, write
 from fastmlp.saving import save
@@ -70,7 +70,7 @@ def refused(capsys, *words, code=2):
     with pytest.raises(SystemExit) as end:
         main([str(word) for word in words])
     assert end.value.code == code
-    err = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("fastmlp: note: ")]
+    err = capsys.readouterr().err.splitlines()
     assert len(err) == 1, err
     assert err[0].startswith("fastmlp: error: ")
     return err[0]
@@ -234,6 +234,36 @@ def test_a_number_of_few_values_is_a_class_and_the_task_can_be_given(tmp_path, c
     assert fastmlp.load(model).classes_.tolist() == ["false", "true"]
 
 
+LABELS = {  # as written for half of the rows and for the others, what they are
+    "beyond float64": (["9007199254740993", "9007199254740992"], [9007199254740993, 9007199254740992]),
+    "beyond int64": (["9223372036854775808", "5"], ["9223372036854775808", "5"]),
+    "fractions": (["0.5", "0.50", ".5", "2"], ["0.5", "0.5", "0.5", "2"]),
+    "points": (["1.0", "1", "+1", "2"], [1, 1, 1, 2]),
+    "truth": (["True", "true", "TRUE", "FALSE"], ["true", "true", "true", "false"]),
+}
+
+
+@pytest.mark.parametrize("case", list(LABELS))
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_labels_are_what_they_mean(case, ending, tmp_path, capsys):
+    texts, meant = LABELS[case]
+    which = np.arange(60) % len(texts)
+    cells = [texts[i] for i in which]
+    if ending == "parquet" and case == "beyond float64":
+        cells = np.array(cells, np.int64)
+    path = written(tmp_path, f"t.{ending}", pd.DataFrame({"x": which, "y": cells}))
+    model = str(tmp_path / "m")
+    main(["train", path, "--target", "y", "--out", model, "--task", "classification"])
+    assert fastmlp.load(model).classes_.tolist() == sorted(set(meant))
+    main(["predict", model, path])
+    out = capsys.readouterr().out.splitlines()
+    assert out[-60:] == [str(meant[i]) for i in which]
+    main(["evaluate", model, path])
+    assert "accuracy 1, " in capsys.readouterr().out
+    bad = written(tmp_path, "t.csv", pd.DataFrame({"x": [1, 2, 3], "y": [texts[0], texts[-1], "7"]}))
+    assert "line 4, column 'y': '7' is not known" in refused(capsys, "evaluate", model, bad)
+
+
 def test_options_act(tmp_path, capsys):
     frame = mixed().assign(name=[f"N{i}" for i in range(240)])
     path = tmp_path / "t.csv"
@@ -255,6 +285,15 @@ def test_options_act(tmp_path, capsys):
     assert "grün" in json.loads(read(models[0]).metadata["fastmlp.table"])["features"][0]["categories"]
 
 
+@pytest.mark.parametrize("words", [["--ignore", "a,x", "--ignore=-b"], ["--ignore=a,x", "--ignore", "c, -b"]])
+def test_a_column_is_left_out_by_its_whole_name_or_with_others(words, tmp_path, capsys):
+    frame = mixed(40).assign(**{"a,x": "A", "-b": "B", "c": "C"})
+    words = ["train", written(tmp_path, "t.csv", frame), *words, "--out", str(tmp_path / "m"), "--epochs", "1"]
+    main([*words, "--target", "price"])
+    left = 7 - 1 - 2 - ("c, -b" in words)
+    assert f"from {left} columns" in capsys.readouterr().out
+
+
 def test_few_rows_are_trained_with_to_the_last_one(tmp_path, capsys):
     frame = pd.DataFrame({"x": np.arange(12.0) ** 2, "y": list("aaaaaabbbbbc")})
     main(["train", written(tmp_path, "t.csv", frame), "--target", "y", "--out", str(tmp_path / "m")])
@@ -267,7 +306,7 @@ def test_row_numbers_are_left_out_or_spoken_of(tmp_path, capsys):
     mixed().to_csv(path)
     main(["train", str(path), "--target", "price", "--out", str(tmp_path / "m")])
     out, err = capsys.readouterr()
-    assert "column 1 holds the row numbers" in err
+    assert "column 1 holds the row numbers or labels that pandas writes; it is left out" in err
     assert "5 from 3 columns: number age; boolean smoker; category color (3)" in out
     mixed().to_csv(path, index_label="Id")
     main(["train", str(path), "--target", "price", "--out", str(tmp_path / "m")])
@@ -288,6 +327,57 @@ def test_lines_and_texts_are_read_as_they_are_meant(tmp_path, trained, capsys):
     assert capsys.readouterr().out == expected
 
 
+PLAIN = "age,color,smoker\n30,red,true\n31,red,false\n"
+ODD = {
+    "a separator at the end": PLAIN.replace("\n", ",\n"),
+    "the separator for Excel": "sep=;\n" + PLAIN.replace(",", ";"),
+    "a comment": "# of March\n" + PLAIN,
+    "two columns without a name": ",,age,color,smoker\n1.5,2,30,red,true\n,3,31,red,false\n",
+    "two of one name": "x,x,age,color,smoker\n1.5,2,30,red,true\n,3,31,red,false\n",
+    "a long text": f"x,age,color,smoker\n1,30,red,true\n{'x' * 200_000},31,red,false\n",
+}
+
+
+@pytest.mark.parametrize("case", list(ODD))
+def test_what_nobody_uses_stops_nobody(case, tmp_path, trained, capsys):
+    path = tmp_path / "t.csv"
+    path.write_text(PLAIN)
+    main(["predict", trained[0], str(path)])
+    expected = capsys.readouterr().out
+    assert len(predictions(expected)) == 2
+    path.write_text(ODD[case])
+    main(["predict", trained[0], str(path)])
+    assert capsys.readouterr().out == expected
+
+
+def test_parquet_is_used_as_people_have_it(tmp_path, trained, capsys):
+    import pyarrow
+    import pyarrow.parquet
+
+    path, frame = tmp_path / "t.parquet", mixed(50, 1)
+    main(["predict", trained[0], trained[2]])
+    expected = capsys.readouterr().out
+    odd = frame.assign(a=[[1, 2]] * 50, b=[b"x"] * 50)
+    odd.set_index([pd.Index([*range(0, 100, 2)]), pd.Index(list("ab") * 25)]).to_parquet(path)
+    main(["predict", trained[0], str(path)])
+    out, err = capsys.readouterr()
+    assert out == expected
+    assert "column 7 holds the row numbers or labels" in err
+    assert "column 8 holds the row numbers or labels" in err
+    odd.to_parquet(path)
+    words = ["train", str(path), "--target", "price", "--out", str(tmp_path / "m"), "--epochs", "1"]
+    main([*words, "--ignore", "a", "--ignore", "b"])
+    assert "5 from 3 columns" in capsys.readouterr().out
+    numbered = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)))
+    numbered.to_parquet(path)
+    for table in (path, written(tmp_path, "t.csv", numbered)):
+        main(["train", str(table), "--target", "2", "--out", str(tmp_path / "m"), "--epochs", "1"])
+        assert "2 from 2 columns: number 0, 1" in capsys.readouterr().out
+    twice = pyarrow.table([pyarrow.array(range(20))] * 3, names=["a", "a", "price"])
+    pyarrow.parquet.write_table(twice, path)
+    assert "column 'a': is the name of columns 1 and 2" in refused(capsys, *words)
+
+
 def test_an_empty_line_of_a_table_of_one_column_is_an_empty_cell(tmp_path, capsys):
     frame = pd.DataFrame({"x": np.arange(60.0), "y": np.arange(60.0)})
     main(["train", written(tmp_path, "t.csv", frame), "--target", "y", "--out", str(tmp_path / "m")])
@@ -303,10 +393,10 @@ def test_an_empty_line_of_a_table_of_one_column_is_an_empty_cell(tmp_path, capsy
 # Pipes, and what is left where a command is stopped
 
 
-def run(*words, stdin=b""):
-    return subprocess.run(
-        [sys.executable, "-m", "fastmlp", *words], input=stdin, capture_output=True, timeout=120, check=False
-    )
+def run(*words, stdin=b"", **given):
+    source = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+    words = [sys.executable, "-m", "fastmlp", *map(str, words)]
+    return subprocess.run(words, **source, capture_output=True, timeout=120, check=False, **given)
 
 
 def test_standard_input_and_output_are_files_like_others(trained, capsys):
@@ -324,6 +414,36 @@ def test_standard_input_and_output_are_files_like_others(trained, capsys):
         b"fastmlp: error: standard input: is empty; expected a header with the names of the columns, and a line for "
         b"each sample\n"
     )
+
+
+def test_what_is_printed_fits_into_any_encoding_and_predictions_are_utf_8(tmp_path, capsys):
+    model = str(tmp_path / "m")
+    table = written(tmp_path, "t.csv", pd.DataFrame({"x": np.arange(40.0), "y": ["grün", "blau"] * 20}))
+    ascii_only = {"env": os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}}
+    done = run("train", table, "--target", "y", "--out", model, "--epochs", "2", **ascii_only)
+    assert (done.returncode, b"gr?n" in done.stdout) == (0, True)
+    main(["predict", model, table])
+    assert run("predict", model, table, **ascii_only).stdout.decode() == capsys.readouterr().out
+
+
+def test_a_standard_stream_that_is_closed_or_full_is_named_in_one_line(trained):
+    for redirected, said in (
+        (f"info {trained[0]} >&-", "standard output is closed"),
+        (f"predict {trained[0]} - <&-", "standard input: is closed"),
+        (f"info {trained[0]} >/dev/full", "standard input or output: No space left on device"),
+    ):
+        code = f"{sys.executable} -m fastmlp {redirected}"
+        done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"fastmlp: error: {said}")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_net_comes_through_a_pipe(trained, capsys):
+    main(["predict", trained[0], trained[2]])
+    code = f"{sys.executable} -m fastmlp predict <(cat {trained[0]}) {trained[2]}"
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == capsys.readouterr().out
 
 
 def test_a_reader_who_has_seen_enough_gets_no_traceback(trained):
@@ -367,11 +487,12 @@ def test_a_file_that_is_there_is_kept_until_the_new_one_is_whole_and_keeps_its_m
     link.symlink_to(out)
 
     def full(descriptor):
-        raise OSError(28, "No space left on device", str(out))
+        raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        assert "No space left" in refused(capsys, "predict", trained[0], trained[2], "--out", link)
+        line = refused(capsys, "predict", trained[0], trained[2], "--out", link)
+        assert line == f"fastmlp: error: {link}: No space left on device"
     assert out.read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["link", "out.csv"]
     main(["predict", trained[0], trained[2], "--out", str(link)])
@@ -448,8 +569,62 @@ BAD_TABLES = {
     "half a quotation": (lines(at=6, row='1,"r"ed,2'), [], ["t.csv, line 6: cannot be read"]),
     "NUL": (lines(at=6, row="1,r\0d,2"), [], ["t.csv, line 6: has a NUL"]),
     "an unknown encoding": (lines(), ["--encoding", "klingon"], ["--encoding 'klingon' is not known"]),
+    "UTF-8 for UTF-16": (lines(), ["--encoding", "utf-16"], ["is not UTF-16", "such as utf-8"]),
+    "per cent": (
+        lines(rows=[f"{i}%,red,{i}" for i in range(12)]), [], ["line 2, column 'age': '0%' is a number with marks"],
+    ),
+    "money": (lines(at=5, row="$12.5,red,3"), [], ["line 5, column 'age': '$12.5' is a number with marks"]),
+    "thousands": (lines(at=5, row='"1,000.50",red,3'), [], ["column 'age': '1,000.50' is a number with marks"]),
+    "thousands of Switzerland": (lines(at=5, row="1'000,red,3"), [], ["\"1'000\" is a number with marks"]),
+    "thousands of France": (lines(at=5, row="1 000,red,3"), [], ["column 'age': '1 000' is a number with marks"]),
+    "euros": (lines(at=5, row="1,red,5.5 €"), [], ["'5.5 €' is a number with marks", "--task classification"]),
+    "many NA": (lines(rows=[*ROWS[:5], *["NA,red,1"] * 9]), [], ["line 7, column 'age': 'NA' is no number, as 5"]),
+    "a word for a regression": (
+        lines(at=9, row="1,red,x"), ["--task", "regression"], ["line 9, column 'price': 'x' is no number; --task"],
+    ),
+    "texts for all rows": (
+        lines("name,price", rows=[f"N{i},{i}" for i in range(20)]), [], ["'name': has 20 different texts in 20 rows"],
+    ),
+    "many classes": (
+        lines("x,price", rows=[f"{i},{i // 3}" for i in range(333)]), ["--task", "classification"],
+        ["has 111 classes, and at most 100", "--task regression"],
+    ),
+    "close together": (
+        lines(rows=[f"{i}e-200,red,{i}" for i in range(20)]), [], ["column 'age': has numbers so close together"],
+    ),
+    "a row for a header": (lines("-1.210,red,3.5"), ["--target", "red"], ["has numbers (-1.210, 3.5) where names"]),
+    "measurements without a name": (
+        lines(",color,price", rows=[f"{i}.5,red,{i}" for i in range(20)]), [], ["column 1 has no name; give it one"],
+    ),
+    "a name with a comma and a dash": (
+        lines('"-a,x",price', rows=[f"N{i},{i}" for i in range(20)]), [], ["column '-a,x'", "--ignore=-a,x"],
+    ),
+    "a name of several lines": (lines('"a\nb\x1b",price', rows=["x,1", ",2"] * 9), [], ["'a\\nb\\x1b': is empty"]),
     "bytes for an encoding": (lines(), ["--encoding", "hex"], ["--encoding 'hex' is not known"]),
 }  # fmt: skip
+
+
+DATES = [
+    "2024-05", "05/2024", "05-Jan-24", "Jan 5, 2024", "5 January 2024", "2024-Jan-05", "Mar 24", "1.2.24 10:00 pm",
+    "2024-05-06T07:08:09Z", "12:30", "3 days, 1:00:00",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("date", DATES)
+def test_dates_are_no_words_even_if_some_are_not_there(date, tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    cells = [f'"{date}"', "NA", "soon", f'"{date}"']
+    path.write_text(lines("day,price", rows=[f"{cells[i % 4]},{i}" for i in range(16)]))
+    line = refused(capsys, "train", path, "--target", "price", "--out", tmp_path / "m")
+    assert f"column 'day': holds dates or times, such as {date!r}" in line
+
+
+@pytest.mark.parametrize("text", ["marble 10", "may", "1-2", "5 km", "Jan Smith", "NA"])
+def test_words_are_no_dates_and_no_numbers(text, tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    path.write_text(lines("word,price", rows=[f"{text if i % 3 else 'other'},{i}" for i in range(20)]))
+    main(["train", str(path), "--target", "price", "--out", str(tmp_path / "m"), "--epochs", "1"])
+    assert "category word (2)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("case", list(BAD_TABLES))
@@ -472,11 +647,15 @@ BAD_FILES = {
     "a changed gzip": ("t.csv", gzip.compress(lines().encode())[:-8] + bytes(8), "t.csv: is a damaged gzip file", ""),
     "no Parquet": ("t.parquet", lines().encode(), "t.parquet: is no Parquet file", ""),
     "half of Parquet": ("t.parquet", b"PAR1" + bytes(50), "t.parquet: is a damaged Parquet file", ""),
-    "a workbook": (
-        "t.xlsx",
-        b"PK\x03\x04" + bytes(50),
-        "t.xlsx: is no text file but a workbook",
-        "save the table as CSV",
+    "a workbook": ("t.xlsx", b"PK\x03\x04" + bytes(50), "t.xlsx: is no text file but a workbook", "as CSV"),
+    "an old workbook": ("t.xls", b"\xd0\xcf\x11\xe0" + bytes(50), "t.xls: is no text file but a workbook", ""),
+    "xz": ("t.csv.xz", b"\xfd7zXZ\0" + bytes(50), "is no text file but packed by xz", ""),
+    "bytes": ("t.csv", b"\x93\0\1" * 50, "t.csv: is no text file; save the table as CSV", ""),
+    "a carriage return ends lines": (
+        "t.csv",
+        lines(at=7, row="1,grün,2").replace("\n", "\r").encode("latin-1"),
+        "t.csv, line 7: is not UTF-8",
+        "",
     ),
 }
 
@@ -532,6 +711,16 @@ BAD_PREDICTIONS = {
     "an empty number": ("age,color,smoker\n3,red,True\n,red,True\n", "line 3, column 'age': is empty"),
     "an empty text": ("age,color,smoker\n3,,True\n", "line 2, column 'color': is empty"),
     "an infinite one": ("age,color,smoker\ninf,red,True\n", "line 2, column 'age': 'inf' is infinite"),
+    "no names of the net": (
+        "ages,color,smokers\n3,red,1\n",
+        "there are no columns 'age', 'smoker', which",
+    ),
+    "twice": ("age,age,color,smoker\n3,3,red,True\n", "column 'age': is the name of columns 1 and 2"),
+    "no header": ("3,red,True\n3,red,False\n", "the header has '3': is it one, with the names of the columns?"),
+    "missing cells": (
+        "age,color,smoker\n3,red\n",
+        "line 2: has 2 cells, and the header 3; cells are missing",
+    ),
     "no rows": ("age,color,smoker\n", "new.csv: has a header and no rows"),
 }
 
@@ -574,10 +763,51 @@ def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(
         "export": ["export", model, "--to", "onnx"],
     }[command]
     assert "is a folder" in refused(capsys, *words, "--out", tmp_path)
+    assert "is a folder" in refused(capsys, *words, "--out", f"{tmp_path}/no/")
+    assert "--out '' is no name of a file" in refused(capsys, *words, "--out", "")
+    if command != "predict":
+        assert "only predict writes to standard output" in refused(capsys, *words, "--out", "-")
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != "/dev/null")
+    assert "it may not be written into" in refused(capsys, *words, "--out", "/dev/null")
     assert "there is no folder" in refused(capsys, *words, "--out", tmp_path / "no" / "such")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert "nothing may be written into" in refused(capsys, *words, "--out", tmp_path / "file")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "export"])
+def test_what_is_read_is_never_written_over(command, tmp_path, trained, capsys):
+    table, model, link = tmp_path / "t.csv", tmp_path / "m", tmp_path / "link"
+    shutil.copyfile(trained[1], table)
+    shutil.copyfile(trained[0], model)
+    words = {
+        "train": ["train", table, "--target", "price"],
+        "predict": ["predict", model, table],
+        "export": ["export", model, "--to", "onnx"],
+    }[command]
+    for path, what in ((table, "table"), (model, "net")):
+        if (command, what) not in (("export", "table"), ("train", "net")):
+            before = path.read_bytes()
+            link.symlink_to(path)
+            for out in (path, link, tmp_path / "." / path.name):
+                line = refused(capsys, *words, "--out", out)
+                assert line == f"fastmlp: error: --out {out} is the {what} that is read; give another name"
+            link.unlink()
+            assert path.read_bytes() == before
+    if command == "predict":
+        with open(table, "rb") as stdin:
+            done = run("predict", str(model), "-", "--out", str(table), stdin=stdin)
+        assert b"is the table that is read" in done.stderr
+
+
+def test_the_ending_of_a_file_of_predictions_says_what_it_is(tmp_path, trained, capsys):
+    main(["predict", trained[0], trained[2]])
+    expected = capsys.readouterr().out.encode()
+    main(["predict", trained[0], trained[2], "--out", str(tmp_path / "p.csv.gz")])
+    assert gzip.decompress((tmp_path / "p.csv.gz").read_bytes()) == expected
+    line = refused(capsys, "predict", trained[0], trained[2], "--out", tmp_path / "p.parquet")
+    assert "predictions are written as CSV" in line
+    assert os.listdir(tmp_path) == ["p.csv.gz"]
 
 
 def test_files_that_are_not_there_are_named(tmp_path, trained, capsys):
@@ -604,13 +834,16 @@ def test_a_file_that_is_no_net_is_refused_in_one_line(tmp_path, trained, capsys)
 CHANGES = {
     "no JSON": (lambda said: "{", "cannot be read"),
     "no table": (lambda said: "[]", "is no table"),
+    "format 0": (lambda said: said | {"format": 0}, "is of format 0, and not 1; it is damaged"),
+    "baseline of classes": (lambda said: said | {"baseline": "red"}, "the baseline of its table is 'red'"),
+    "infinite baseline": (lambda said: json.dumps(said | {"baseline": 7.25}).replace("7.25", "1e999"), "baseline"),
     "a later format": (lambda said: said | {"format": 2}, "use a later fastmlp"),
     "one key more": (lambda said: said | {"color": 1}, "expected"),
     "one key less": (lambda said: {k: v for k, v in said.items() if k != "seed"}, "expected"),
     "target": (lambda said: said | {"target": 1}, "target of its table is 1"),
     "target among the columns": (lambda said: said | {"target": "age"}, "names of their own"),
     "task": (lambda said: said | {"task": "magic"}, "'magic'; expected one of"),
-    "the other task": (lambda said: said | {"task": "classification"}, "which no classification has"),
+    "the other task": (lambda said: said | {"task": "classification", "baseline": 1}, "does not go with"),
     "rows": (lambda said: said | {"rows": -1}, "rows of its table is -1"),
     "rows true": (lambda said: said | {"rows": True}, "rows of its table is True"),
     "loss": (lambda said: json.dumps(said | {"loss": 7.25}).replace("7.25", "1e999"), "loss and score"),
@@ -637,6 +870,66 @@ def test_what_a_file_says_of_its_table_is_believed_only_after_a_look(case, tmp_p
     line = refused(capsys, "predict", path, trained[2])
     assert line.startswith(f"fastmlp: error: {path}: ")
     assert words in line
+
+
+def test_a_baseline_is_one_of_the_classes_for_whoever_reads_it(tmp_path, classifier, capsys):
+    path, contents = tmp_path / "changed", read(classifier[0])
+    said = json.loads(contents.metadata["fastmlp.table"]) | {"baseline": "rose"}
+    write(path, Contents(contents.tensors, contents.metadata | {"fastmlp.table": json.dumps(said)}))
+    for words in (["info", path], ["evaluate", path, classifier[1]], ["export", path, "--to", "c", "--out", "x.h"]):
+        assert "the baseline of its table is 'rose', which is none of its classes" in refused(capsys, *words)
+
+
+# Scores in words
+
+
+def test_a_number_has_four_digits_or_as_many_as_tell_it_from_a_perfect_one():
+    for number, text in (
+        (22587.4, "22,590"), (421984.0, "422,000"), (0.96972, "0.9697"), (0.99996, "0.99996"), (1, "1"), (0, "0"),
+        (299 / 300, "0.9967"), (1.5e-5, "1.5e-05"), (1e8, "1e+08"), (-0.25, "-0.25"), (1 - 1e-9, "0.999999999"),
+    ):  # fmt: skip
+        assert table_scores.written(number) == text
+
+
+class Answers:
+    """A model that answers what it is told."""
+
+    def __init__(self, answers, classes=None):
+        self.answers = answers
+        if classes is not None:
+            self.classes_ = classes
+
+    def predict(self, X):
+        return self.classes_[self.answers.argmax(axis=1)] if hasattr(self, "classes_") else self.answers
+
+    def predict_proba(self, X):
+        return self.answers
+
+
+def test_a_net_that_is_no_better_than_the_mean_of_the_rows_has_not_learned():
+    y = np.arange(100.0)
+    for answers, learned in ((np.full(100, 60.0), False), (np.full(100, y.mean()), False), (y + 1, True)):
+        scores, said = table_scores.scored(Answers(answers), None, y, 0)
+        assert (scores["R²"] > 0) == said.endswith("it learned") == learned
+    said = table_scores.scored(Answers(1e100 * (y + 1)), None, 1e100 * y, 0)[1]  # without a warning
+    assert said.endswith("it learned")
+
+
+def test_of_a_few_rows_nothing_is_said():
+    y = np.arange(5.0)
+    assert table_scores.scored(Answers(y), None, y, 0)[1].endswith("on 5 rows that says nothing")
+    assert table_scores.scored(Answers(y[:1]), None, y[:1], 0)[1].endswith("on 1 row that says nothing")
+
+
+def test_a_net_of_a_rare_class_is_judged_by_its_probabilities():
+    classes, y = np.array(["a", "b"]), np.array(["a"] * 180 + ["b"] * 20)
+    rare = np.where(y == "b", 0.4, 0.02)
+    said = table_scores.scored(Answers(np.column_stack([1 - rare, rare]), classes), None, y, "a")[1]
+    assert "0.9 right (180 of 200), where always answering 'a' has 0.9; log loss 0.1098" in said
+    assert "where the shares of the classes have 0.3251: it learned" in said
+    same = np.full(200, 0.1)
+    said = table_scores.scored(Answers(np.column_stack([1 - same, same]), classes), None, y, "a")[1]
+    assert "no better than that" in said
 
 
 # Nets of other origin, info and export
@@ -678,47 +971,94 @@ def test_info_and_export_know_nets_of_other_origin_and_predict_says_that_it_does
         assert "says nothing of the columns of a table" in line
 
 
-@pytest.mark.parametrize("to", ["onnx", "c"])
-def test_export_calls_the_net_and_prints_its_inputs_in_their_order(to, tmp_path, trained, capsys, monkeypatch):
+def test_info_says_that_a_training_is_not_over(tmp_path, capsys):
+    X, path = np.random.default_rng(0).normal(size=(50, 3)), tmp_path / "run"
+
+    def stop(net, progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fastmlp.MLP([3, 4, 1], seed=0).fit(X, X[:, :1], epochs=5, checkpoint=path, callbacks=stop)
+    main(["info", str(path)])
+    out = capsys.readouterr().out
+    assert "fit       not over" in out
+    assert "ended by" not in out
+
+
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+@pytest.mark.parametrize("to", ["onnx", "c", "torch"])
+def test_what_is_exported_computes_what_predict_does(to, kind, tmp_path, trained, capsys):
+    model, frame = trained[0], mixed(50, 1)
+    if kind == "classification":
+        model, sold = str(tmp_path / "m"), mixed().assign(sold=lambda f: np.where(f["price"] > 120, "yes", "no"))
+        sold = sold.drop(columns="price")
+        main(["train", written(tmp_path, "t.csv", sold), "--target", "sold", "--out", model, "--hidden", "9"])
+    capsys.readouterr()
+    main(["predict", model, trained[2], *(["--proba"] if kind == "classification" else [])])
+    rows = [list(row.values()) for row in predictions(capsys.readouterr().out)]
+    expected = np.array([row[-1] for row in rows], float)
+    out = tmp_path / f"my-net.{to}"
+    main(["export", model, "--to", to, "--out", str(out)])
+    said = capsys.readouterr().out
+    X = inputs_of_mixed(frame)
+    assert "its inputs, in their order:\n    0  age\n    1  color=deep, blue\n" in said
+    if kind == "classification" and to != "torch":
+        assert "its classes, in the order of their probabilities:\n    0  no\n    1  yes\n" in said
+    if to == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+        label, *probabilities = session.run(None, {"X": X})
+        if kind == "classification":
+            assert label.tolist() == [row[0] for row in rows]
+            label = probabilities[0][:, 1]
+        found = label.reshape(-1)
+    elif to == "c":
+        assert f"written  {out}, the function my_net; its inputs" in said
+        found = of_compiled(tmp_path, out.read_text(), X, 1 if kind == "regression" else 2)[:, -1]
+    else:
+        import torch
+        from torch.nn import Linear, ReLU, Sequential, Sigmoid
+
+        if kind == "classification":
+            assert "its output is the probability of yes, and not of no" in said
+            layers = Sequential(Linear(5, 9), ReLU(), Linear(9, 1), Sigmoid())
+        else:
+            layers = Sequential(Linear(5, 64), ReLU(), Linear(64, 64), ReLU(), Linear(64, 1))
+        assert f"it is the state_dict of\n{layers}\n" in said
+        layers.double().load_state_dict(torch.load(out, weights_only=True))
+        found = layers(torch.from_numpy(X)).detach().numpy().reshape(-1)
+    assert found == pytest.approx(expected, rel=1e-5 if to == "onnx" else 1e-12, abs=1e-6 if to == "onnx" else 1e-12)
+
+
+def of_compiled(folder, header, X, n):
+    """What the function of a header gives for rows."""
+    rows = ",".join(map(repr, X.reshape(-1).tolist()))
+    (folder / "net.h").write_text(header)
+    (folder / "net.c").write_text(
+        f'#include <stdio.h>\n#include "net.h"\nstatic const double X[] = {{{rows}}};\nint main(void)\n{{\n'
+        f"    double y[{n}];\n    for (int i = 0; i < {len(X)}; i++) {{\n        my_net(X + i * {X.shape[1]}, y);\n"
+        f'        for (int k = 0; k < {n}; k++) printf("%.17g\\n", y[k]);\n    }}\n    return 0;\n}}\n'
+    )
+    subprocess.run(["gcc", "-std=c99", "net.c", "-o", "net", "-lm"], cwd=folder, check=True)
+    done = subprocess.run([folder / "net"], capture_output=True, text=True, check=True)
+    return np.array(done.stdout.split(), float).reshape(-1, n)
+
+
+def test_inputs_without_names_are_numbered(tmp_path, capsys):
     nets_of_other_origin(tmp_path)
-
-    def write_it(self, path, **_):
-        shutil.copyfile(trained[1], path)  # stands for what the net writes, which other tests look at
-
-    monkeypatch.setattr(fastmlp.MLPRegressor, f"to_{to}", write_it, raising=False)
-    monkeypatch.setattr(fastmlp.MLP, f"to_{to}", write_it, raising=False)
-    out = tmp_path / "out"
-    main(["export", trained[0], "--to", to, "--out", str(out)])
-    assert out.read_bytes() == Path(trained[1]).read_bytes()
+    main(["export", str(tmp_path / "net"), "--to", "c", "--out", str(tmp_path / "2.h")])
     said = capsys.readouterr().out.splitlines()
-    function = ", the function out" if to == "c" else ""
-    assert said[0] == f"written  {out}{function}; its inputs, in their order:"
-    names = ["age", "color=deep, blue", "color=grün", "color=red", "smoker"]
-    assert [line.split(maxsplit=1) for line in said[1:]] == [[str(at), name] for at, name in enumerate(names)]
-    main(["export", str(tmp_path / "net"), "--to", to, "--out", str(out)])
-    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()[1:]] == ["x[0]", "x[1]", "x[2]"]
+    assert "the function net_2;" in said[0]
+    assert [line.split()[1] for line in said[1:]] == ["x[0]", "x[1]", "x[2]"]
 
 
-def test_export_to_torch_writes_a_state_dict_or_says_what_to_install(tmp_path, trained, capsys, monkeypatch):
-    out = tmp_path / "out"
+def test_without_torch_export_says_what_to_install(tmp_path, trained, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    line = refused(capsys, "export", trained[0], "--to", "torch", "--out", out)
+    monkeypatch.delitem(sys.modules, "fastmlp.torch_modules", raising=False)
+    line = refused(capsys, "export", trained[0], "--to", "torch", "--out", tmp_path / "out")
     assert "pip install 'torch>=" in line
     assert os.listdir(tmp_path) == []
-
-    class Torch:
-        @staticmethod
-        def save(state, file):
-            file.write(json.dumps(state).encode())
-
-    class Module:
-        def state_dict(self):
-            return {"0.weight": 1}
-
-    monkeypatch.setitem(sys.modules, "torch", Torch)
-    monkeypatch.setattr(fastmlp.MLPRegressor, "to_torch", lambda self: Module(), raising=False)
-    main(["export", trained[0], "--to", "torch", "--out", str(out)])
-    assert json.loads(out.read_bytes()) == {"0.weight": 1}
 
 
 # The words
