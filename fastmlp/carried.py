@@ -3,7 +3,6 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from fastmlp.formulas import Array
 from fastmlp.forward import Forward
 
 if TYPE_CHECKING:
@@ -17,18 +16,14 @@ class Carried:
         """What a prediction computes."""
         raise NotImplementedError
 
-    def _with_weights(self, weights: list[Array]) -> Any:
-        """A copy with other weights."""
-        raise NotImplementedError
-
-    def _in_units_of_X(self, X: Array) -> Array:
-        """X, as if it had been scaled, before that."""
-        raise NotImplementedError
+    def _scalings(self) -> tuple[Any, Any]:
+        """What scales X and y, with `apply` and `undo`; None where nothing does."""
+        return None, None
 
     def to_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write what is predicted to a file of ONNX, which ONNX Runtime and others run; needs fastmlp[onnx].
 
-        The file is of opset 17 and IR version 8, of 2022 (ONNX Runtime 1.12), and needs none of ai.onnx.ml. Its input
+        The file is of opset 17 and IR version 8, of 2022, and needs none of ai.onnx.ml. Its input
         is "X" (m, n_in), for any m. A net with a softmax or sigmoid output has the outputs "label", int64, as
         `classify` gives it, and "probabilities" (m, n_out), as `predict` does; so has an estimator that classifies,
         as `predict` (integers are int64) and `predict_proba` give them. All others have the one output "variable"
@@ -46,7 +41,9 @@ class Carried:
             If the package onnx is not there.
         ValueError
             If weights are not finite, X or y is scaled by a scaler that is not one of fit, labels are of a type that
-            ONNX has not, or there are more than the 2 GiB that such a file can hold.
+            ONNX has not or are no text, or there are more than the 2 GiB that such a file can hold.
+        sklearn.exceptions.NotFittedError
+            If an estimator is not fitted.
         OSError
             If it cannot be written.
 
@@ -92,8 +89,8 @@ class Carried:
         path : path-like
             Such as "net.h". A file that is there is replaced, as a whole or not at all.
         name : str, optional
-            Of the function, with which all that the header defines begins. By default that of the file, without its
-            ending.
+            Of the function, with which all that the header defines begins: beside it name_INPUTS, name_OUTPUTS and
+            name_CLASSES are for use. By default that of the file, without its ending.
         dtype : {"float32", "float64"}, optional
             In which it computes, scaling apart, which is computed in double; by default that of the net.
         int8 : bool
@@ -107,8 +104,11 @@ class Carried:
         Raises
         ------
         ValueError, TypeError
-            If an argument is not of the form above, or name is no name that C leaves free; if a parameter is not
-            finite, or beyond the range of dtype.
+            If an argument is not of the form above, or name is no name that C leaves free; if a weight is not
+            finite, or a number beyond the range of dtype; if X or y is scaled by a scaler that is not one of fit; if
+            what int8 computes for X leaves the range of dtype.
+        sklearn.exceptions.NotFittedError
+            If an estimator is not fitted.
         OSError
             If the file cannot be written; nothing is left of it.
 

@@ -8,7 +8,6 @@ made of them when it is needed, and again when they are no longer what it was ma
 pickled, but the state of its optimizer is.
 """
 
-import copy
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -760,17 +759,6 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             several=is_classifier(self) and output == "logistic" and network.sizes[-1] > 1,
             names=None if features is None else tuple(map(str, features)),
         )
-
-    def _with_weights(self, weights: list[Array]) -> Any:
-        """A copy with other weights."""
-        model = copy.copy(self)
-        model.coefs_ = weights
-        return model
-
-    def _in_units_of_X(self, X: Array) -> Array:
-        """X, as if it had been scaled, before that."""
-        of_x, _ = self._scalings()
-        return X if of_x is None else of_x.undo(X)
 
     def to_mlp(self) -> MLP:
         """The net as one that needs no scikit-learn: what it predicts is in the units of X and y.

@@ -1355,16 +1355,6 @@ class MLP(Carried):
 
         return to_torch(self)
 
-    def _with_weights(self, weights: Sequence[Array]) -> MLP:
-        """A copy with other weights."""
-        net = self.copy()
-        net.weights = weights
-        return net
-
-    def _in_units_of_X(self, X: Array) -> Array:
-        """X, as if it had been scaled, before that: a net has no scaling."""
-        return X
-
     def _forward(self) -> Forward:
         """What `predict` computes."""
         self._check_parameters()

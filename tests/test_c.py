@@ -1,7 +1,9 @@
 """Nets as C: what the compiled function gives is what `predict` and `predict_proba` give, and it needs nothing else.
 
-All headers are included into one program, with every warning an error, which reads rows and writes outputs; so a few
-compilations do, and names that meet would show. Expected values are the net's own. Not here: how fast it is (bench).
+All headers of a type are included into one program, with every warning an error, which reads rows and writes outputs;
+so a few compilations do, and names that meet would show. Expected values are the net's own.
+
+Not here: how fast it is (bench).
 """
 
 import os
@@ -9,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -22,17 +24,18 @@ from sklearn.preprocessing import MinMaxScaler
 
 import fastmlp
 from bad_arguments import refuses
-from fastmlp import MLP, MLPClassifier, MLPRegressor, c_source, formulas
+from fastmlp import MLP, MLPClassifier, MLPRegressor, c_templates, formulas
 from problems import several_labels
 from tolerances import EPSILON, assert_close
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
+SANITIZED = "gcc -O1, sanitized"
 COMPILERS = {
     "gcc -O0": ["gcc", "-O0"],
     "gcc -O2": ["gcc", "-O2"],
-    "gcc -O1, sanitized": ["gcc", "-O1", "-fsanitize=undefined,address", "-fno-sanitize-recover=all"],
+    SANITIZED: ["gcc", "-O1", "-fsanitize=undefined,address", "-fno-sanitize-recover=all"],
     "clang -O2": [sys.executable, "-m", "ziglang", "cc", "-O2"],
     "clang -O0": [sys.executable, "-m", "ziglang", "cc", "-O0"],
 }
@@ -207,23 +210,31 @@ def headers(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("compiler", list(COMPILERS))
-def test_the_function_gives_what_predict_gives(headers, compiler):
-    found = results(COMPILERS[compiler], headers, all_cases())
-    for name, one in all_cases().items():
+# A type at a time, so that pytest-xdist can share them. Sanitized is float alone: double has the same text, but for
+# suffixes.
+RUNS = [(compiler, "float32") for compiler in COMPILERS]
+RUNS += [(compiler, "float64") for compiler in COMPILERS if compiler != SANITIZED]
+
+
+@pytest.mark.parametrize(("compiler", "dtype"), RUNS)
+def test_the_function_gives_what_predict_gives(headers, compiler, dtype):
+    cases = {name: one for name, one in all_cases().items() if one.dtype == dtype}
+    assert len(cases) > 30
+    found = results(COMPILERS[compiler], headers, cases)
+    for name, one in cases.items():
         expected = one.expected
         assert np.ptp(expected) > 0 or name.startswith("one_")
-        dtype = "float32" if one.net._forward().dtype == np.float32 else one.dtype
-        assert_close(found[name], expected, "forward", dtype, name)
+        precision = "float32" if one.net._forward().dtype == np.float32 else dtype
+        assert_close(found[name], expected, "forward", precision, name)
 
 
 def test_every_activation_has_a_row():
-    assert list(c_source._ACTIVATIONS) == list(formulas.ACTIVATIONS)
+    assert list(c_templates.ACTIVATIONS) == list(formulas.ACTIVATIONS)
 
 
 def test_the_polynomials_are_those_of_the_core():
     core = (Path(__file__).parents[1] / "src" / "elementary.pxd").read_text()
-    for of in c_source._PRECISIONS.values():
+    for of in c_templates.PRECISIONS.values():
         for number in (*of.expm1, *of.artanh, *of.log_2):
             assert f"<real> {number}" in core or f"else {number}" in core, number
 
@@ -269,7 +280,7 @@ def test_x_and_y_may_be_one_array(headers):
 def test_the_quantile_of_a_normal_distribution_is_exact_to_some_units(headers):
     levels = np.concatenate([RNG.uniform(size=200), 10.0 ** -RNG.uniform(0, 7, size=200), [0.075, 0.925, 0.5 + 1e-9]])
     text = '#include <stdio.h>\n#include "number_quantile_float64.h"\nint main(void)\n{\n    double p;\n'
-    text += "    while (fread(&p, sizeof p, 1, stdin) == 1) {\n        p = number_quantile_float64_quantile(p);\n"
+    text += "    while (fread(&p, sizeof p, 1, stdin) == 1) {\n        p = number_quantile_float64_own_quantile(p);\n"
     text += "        fwrite(&p, sizeof p, 1, stdout);\n    }\n    return 0;\n}\n"
     found = outputs(compiled(["gcc", "-O2"], headers, text, "quantile"), [levels])
     with mpmath.workdps(40):
@@ -308,10 +319,10 @@ def test_the_loss_of_int8_is_what_the_comment_says(tmp_path, given):
     found = results(["gcc", "-O2"], tmp_path, cases)
     for name, one in cases.items():
         text = " ".join((tmp_path / f"{name}.h").read_text().replace("\n * ", " ").split())
-        said = re.search(r"by (\S+) at most, by (\S+) on average, over ([\d,]+)", text)
+        said = re.search(r"by (\S+) at most, by (\S+) on average, over the ([\d,]+)", text)
         most, mean, number = (float(word.replace(",", "")) for word in said.groups())
         assert number == len(one.rows)
-        assert ("rows given as X" in text) == given
+        assert (f"over the {len(one.rows):,} rows given as X" in text) == given
         apart = abs(found[name] - one.expected)
         # What the loss is measured on are the same weights in another order of sums.
         slack = 1e-4 * most + 1e3 * EPSILON[one.dtype] * float(abs(one.expected).max())
@@ -363,7 +374,7 @@ def test_numbers_come_back_to_the_bit(tmp_path, dtype):
     net.biases[0][:] = odd[::-1]
     net.to_c(tmp_path / "net.h")
     expected = net.weights[0].tobytes() + net.biases[0].tobytes()
-    assert bytes_of(tmp_path, ["net"], ["net_W1", "net_b1"]) == expected
+    assert bytes_of(tmp_path, ["net"], ["net_own_W1", "net_own_b1"]) == expected
 
 
 LABELS = {
@@ -419,7 +430,15 @@ BAD = {
     "X": (("net.h",), {"int8": True, "X": [[1.0]]}, [r"X has shape \(1, 1\)", "2"]),
     **{
         word: ((f"{word}.h",), {}, [f"{word}'", "C or"])
-        for word in ("int", "restrict", "bool", "main", "exp", "tanhf", "y0", "NAN", "M_PI", "int8_t", "isnan")
+        for word in (
+            *("int", "restrict", "bool", "main", "exp", "tanhf", "y0", "NAN", "M_PI", "int8_t", "isnan", "SIZE_MAX"),
+            *("PTRDIFF_MAX", "WCHAR_MIN", "SIG_ATOMIC_MAX", "WINT_MAX", "abs", "exit", "printf", "malloc", "memcpy"),
+            *("strlen", "time", "size_t", "FILE", "NULL", "EOF", "isalpha", "toupper", "creal", "SIGINT", "INT_MAX"),
+        )
+    },
+    **{
+        f"{word} of a header": ((f"{word}.h",), {}, [f"{word}'", "_own_", "_INPUTS"])
+        for word in ("net_own_exp", "net_INPUTS", "net_OUTPUTS", "net_CLASSES", "net_FASTMLP_H")
     },
 }
 
@@ -439,6 +458,35 @@ def test_a_net_that_is_not_finite_or_too_large_is_not_written(tmp_path):
     net.weights[0][0, 0] = np.nan
     refuses(lambda: net.to_c(tmp_path / "net.h"), "NaN")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("scale", ["standard", "quantile"])
+def test_a_scale_of_y_that_is_too_large_is_refused(tmp_path, scale):
+    net = MLPRegressor(hidden_layer_sizes=2, scale=scale, max_iter=1, random_state=0).fit(X, 1e120 * NUMBER)
+    refuses(lambda: net.to_c(tmp_path / "net.h", dtype="float32"), "y is scaled by numbers beyond its range")
+    assert os.listdir(tmp_path) == []
+    net.to_c(tmp_path / "net.h")
+
+
+def test_int8_whose_sums_or_outputs_leave_the_range_is_refused(tmp_path):
+    large = {"X": np.full((3, 2), 1e37, np.float32)}
+    for weight, activation, given in ((1e-3, "tanh", large), (1e30, "identity", {"X": np.full((3, 2), 1e9)})):
+        net = MLP.from_parameters([[[weight], [weight]]], [[0.0]], output=activation)
+        refuses(partial(net.to_c, tmp_path / "net.h", int8=True, **given), "leave the range of float32", "float64")
+        assert os.listdir(tmp_path) == []
+        net.to_c(tmp_path / "net.h", int8=True)
+        os.remove(tmp_path / "net.h")
+
+
+def test_names_of_headers_that_extend_each_other_do_not_meet(tmp_path):
+    names = ["net", "net_exp", "net_tanh", "net_W1", "net_own", "exp_net"]
+    for name in names:
+        MLP([2, 3, 1], activation="mish", seed=0).to_c(tmp_path / f"{name}.h")
+    text = "".join(f'#include "{name}.h"\n' for name in names)
+    calls = "".join(f"    {name}(x, y);\n" for name in names)
+    compiled(
+        ["gcc"], tmp_path, f"{text}int main(void)\n{{\n    float x[2] = {{0, 1}}, y[1];\n{calls}    return 0;\n}}\n"
+    )
 
 
 def test_a_scaler_of_somebody_else_is_refused(tmp_path):
