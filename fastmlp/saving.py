@@ -49,8 +49,7 @@ def write_model(
     path: str | os.PathLike[str], kind: type, said: Description, tensors: Tensors, extra: dict[str, str]
 ) -> None:
     """Write a file of a net or an estimator that has described itself."""
-    whole = {"version": VERSION, "kind": "MLP" if issubclass(kind, MLP) else kind.__name__} | said
-    text = json.dumps(whole, allow_nan=False)
+    text = json.dumps({"version": VERSION, "kind": kind.__name__} | said, allow_nan=False)
     write(path, Contents(tensors, {_KEY: text} | extra))
 
 
