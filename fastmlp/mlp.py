@@ -783,7 +783,7 @@ class MLP(Carried):
             without validation); the net ends with its best weights.
         tol : float, optional
             An improvement counts if it is larger than this, >= 0. Given alone, patience is 1.
-        schedule : {"constant", "cosine", "step", "one_cycle"} or callable, optional
+        schedule : {"constant", "cosine", "step", "one_cycle", "coslog4", "flat_cosine"} or callable, optional
             By what factor the learning rate of each step is multiplied: a name, an instance as
             `schedules.Cosine(warm_up=0.1)`, or any callable from the progress of steps (an array, 0 to 1) to factors.
         max_time : float, optional

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fastmlp.checks import choice, number
+from fastmlp.checks import choice, integer, number
 from fastmlp.formulas import Array
 
 Schedule = Callable[[Array], Any]
@@ -130,16 +130,76 @@ class OneCycle:
         return factors
 
 
-SCHEDULES: dict[str, Callable[[], Schedule]] = {
-    "constant": Constant, "cosine": Cosine, "step": Step, "one_cycle": OneCycle
+@dataclass(frozen=True)
+class CosLog:
+    """(1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2 at the share t of the run: RealMLP's (Holzmüller et al. 2024).
+
+    So many cycles from 0 up to 1 and down to 0, each twice as long as the one before: many small ones first, and long
+    ones for what is learned late.
+
+    Parameters
+    ----------
+    cycles : int
+        How many, 1 to 32.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is out of its range or not a whole number.
+
+    References
+    ----------
+    D. Holzmüller, L. Grinsztajn, I. Steinwart: Better by default. Strong pre-tuned MLPs and boosted trees on tabular
+    data. NeurIPS 2024.
+    """
+
+    cycles: int = 4
+
+    def __post_init__(self) -> None:
+        if integer("cycles", self.cycles, 1) > 32:
+            raise ValueError(f"cycles is {self.cycles}; expected at most 32")
+
+    def __call__(self, progress: Array) -> Array:
+        """The factors at these shares of the run."""
+        factors: Array = 0.5 * (1 - np.cos(2 * math.pi * np.log2(1 + (2.0**self.cycles - 1) * progress)))
+        return factors
+
+
+@dataclass(frozen=True)
+class FlatCosine(Constant):
+    """1 up to the share `flat` of the run, then down to 0 along a cosine: RealMLP's (Holzmüller et al. 2024).
+
+    Parameters
+    ----------
+    warm_up : float
+        As for `Constant`.
+    flat : float
+        The share of the run, after the warm-up, in which the factor stays 1. In [0, 1).
+    """
+
+    flat: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("flat", self.flat, least=0, below=1)
+
+    def _factors(self, progress: Array) -> Array:
+        return 0.5 * (1 + np.cos(math.pi * np.maximum(progress - self.flat, 0) / (1 - self.flat)))
+
+
+SCHEDULES: dict[str, type[Any]] = {
+    "constant": Constant, "cosine": Cosine, "step": Step, "one_cycle": OneCycle, "coslog4": CosLog,
+    "flat_cosine": FlatCosine,
 }  # fmt: skip
-ScheduleName = Literal["constant", "cosine", "step", "one_cycle"]
+CLASSES = tuple(SCHEDULES.values())
+ScheduleName = Literal["constant", "cosine", "step", "one_cycle", "coslog4", "flat_cosine"]
 
 
 def _schedule(given: ScheduleName | Schedule) -> Schedule:
     """The schedule of a name, with its default numbers, or the one given."""
     if isinstance(given, str):
-        return SCHEDULES[choice("schedule", given, SCHEDULES)]()
+        made: Schedule = SCHEDULES[choice("schedule", given, SCHEDULES)]()
+        return made
     if callable(given) and not isinstance(given, type):
         return given
     names = ", ".join(SCHEDULES)
@@ -148,7 +208,7 @@ def _schedule(given: ScheduleName | Schedule) -> Schedule:
 
 def is_elementwise(given: ScheduleName | Schedule) -> bool:
     """Whether the factor of a step is known not to depend on which other steps are asked for: not of any callable."""
-    return isinstance(given, str) or type(given) in (Constant, Cosine, Step, OneCycle)
+    return isinstance(given, str) or type(given) in CLASSES
 
 
 def factors(given: ScheduleName | Schedule, epoch: int, n: int, epochs: int, steps: int) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 from fastmlp import schedules
 from fastmlp.files import DTYPES, LoadError
 
-_SCHEDULES = {cls.__name__: cls for cls in (schedules.Constant, schedules.Cosine, schedules.Step, schedules.OneCycle)}
+_SCHEDULES = {cls.__name__: cls for cls in schedules.CLASSES}
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _WORDS = "U", "O", "T"  # kinds of arrays that are no tensors
 

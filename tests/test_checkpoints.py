@@ -58,6 +58,7 @@ FITS = {
     "validation": {"validation": (X[:50], TWO[:50]), "tol": 1e-3, "patience": 25},
     "schedule": {"schedule": "one_cycle"},
     "schedule with numbers": {"schedule": fastmlp.schedules.Cosine(0.2, floor=0.1)},
+    "schedule of a whole number": {"schedule": fastmlp.schedules.CosLog(2)},
     "time": {"max_time": 1e6},
 }
 

@@ -201,7 +201,7 @@ def test_lbfgs_says_what_it_has_not(name, value):
         MLPClassifier(solver="lbfgs", **{name: value}).fit(X, y)
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "step", "one_cycle", schedules.Cosine(warm_up=0.2)])
+@pytest.mark.parametrize("schedule", [*schedules.SCHEDULES, schedules.Cosine(warm_up=0.2)])
 def test_a_schedule_reaches_every_step(schedule):
     X, y = diabetes()
     options = {"random_state": 0, "max_iter": 4, "batch_size": 100, "shuffle": False, "alpha": 0, "solver": "sgd",

@@ -31,6 +31,15 @@ FACTORS = {
         [*(0.2 + 0.8 * math.sin(math.pi * t / 2) ** 2 for t in (1 / 8, 3 / 8, 5 / 8, 7 / 8)),
          *(math.cos(math.pi * t / 2) ** 2 for t in (1 / 8, 3 / 8, 5 / 8, 7 / 8))],
     ),
+    # Of three cycles, that end at t = 1/7, 3/7 and 1: log2(1 + 7 t) = 1, 2, 3.
+    "cosine of a logarithm": (schedules.CosLog(3), [math.sin(math.pi * math.log2(1 + 7 * t)) ** 2 for t in MIDDLES]),
+    "four cycles": ("coslog4", [math.sin(math.pi * math.log2(1 + 15 * t)) ** 2 for t in MIDDLES]),
+    "flat, then a cosine": (
+        "flat_cosine", [1] * 4 + [math.cos(math.pi * t / 2) ** 2 for t in (1 / 8, 3 / 8, 5 / 8, 7 / 8)],
+    ),
+    "flat for three quarters": (
+        schedules.FlatCosine(flat=0.75), [1] * 6 + [math.cos(math.pi * t / 2) ** 2 for t in (1 / 4, 3 / 4)],
+    ),
     "any callable": (lambda progress: 1 - progress, list(1 - MIDDLES)),
 }  # fmt: skip
 
@@ -40,6 +49,12 @@ def test_the_factors_of_a_schedule_are_those_of_its_formula(name):
     schedule, expected = FACTORS[name]
     factors = np.concatenate([schedules.factors(schedule, epoch, 1, 4, 2) for epoch in range(4)])
     np.testing.assert_allclose(factors, expected, rtol=1e-12)
+
+
+def test_the_cycles_of_a_coslog_end_at_zero_and_are_each_twice_as_long_as_the_one_before():
+    ends = np.array([0, 1, 3, 7, 15]) / 15
+    assert np.abs(schedules.CosLog()(ends)).max() < 1e-24
+    np.testing.assert_allclose(schedules.CosLog()((2 ** (np.arange(4) + 0.5) - 1) / 15), 1, rtol=1e-12)
 
 
 def data():
@@ -78,6 +93,10 @@ def test_every_step_of_a_fit_has_the_rate_of_its_schedule(name):
         (lambda: schedules.OneCycle(peak=1.0), "peak"),
         (lambda: schedules.OneCycle(start=2.0), "start"),
         (lambda: schedules.OneCycle(end=math.nan), "end"),
+        (lambda: schedules.CosLog(0), "cycles"),
+        (lambda: schedules.CosLog(33), "cycles"),
+        (lambda: schedules.CosLog(2.5), "cycles"),
+        (lambda: schedules.FlatCosine(flat=1.0), "flat"),
     ],
 )
 def test_a_number_of_a_schedule_that_is_out_of_its_range_is_refused(make, named):
