@@ -19,7 +19,7 @@ AnyNetwork = TypeVar("AnyNetwork", bound=reference.Network)
 # The defaults of MLP; a test compares them with its signature.
 DEFAULTS: dict[str, Any] = {
     "loss": None, "bias": True, "negative_slope": 0.01, "dropout": 0.0,
-    **formulas.LOSS_PARAMETERS["huber"], **formulas.LOSS_PARAMETERS["quantile"],
+    **{name: value for parameters in formulas.LOSS_PARAMETERS.values() for name, value in parameters.items()},
 }  # fmt: skip
 
 
@@ -44,6 +44,8 @@ class Architecture:
     dropout : tuple of float
         Of each hidden layer.
     dtype : numpy.dtype
+    label_smoothing : float
+        Of the cross entropies; 0 with every other loss. Last, for what older versions kept has none.
 
     Raises
     ------
@@ -61,6 +63,7 @@ class Architecture:
     quantile: float
     dropout: tuple[float, ...]
     dtype: np.dtype[Any]
+    label_smoothing: float = 0.0
 
     @classmethod
     def of(cls, sizes: Any, **given: Any) -> "Architecture":
@@ -91,6 +94,10 @@ class Architecture:
         final["negative_slope"] = checks.number("negative_slope", self.negative_slope, least=0, most=1)
         final["huber_delta"] = checks.number("huber_delta", self.huber_delta, above=0)
         final["quantile"] = checks.number("quantile", self.quantile, above=0, below=1)
+        final["label_smoothing"] = e = checks.number("label_smoothing", self.label_smoothing, least=0, below=1)
+        if e > 0 and "label_smoothing" not in formulas.LOSS_PARAMETERS.get(loss, ()):
+            having = [name for name, those in formulas.LOSS_PARAMETERS.items() if "label_smoothing" in those]
+            raise ValueError(f"label_smoothing is {e} with loss {loss!r}; expected 0, or loss {' or '.join(having)}")
         final["dtype"] = dtype = as_dtype(self.dtype)
         final["dropout"] = _dropout(self.dropout, n_hidden, dtype)
         for name, value in final.items():
@@ -145,8 +152,8 @@ class Architecture:
         return " -> ".join([str(self.sizes[0]), *layers])
 
     def loss_in_words(self) -> str:
-        """The loss and its parameter."""
-        return " ".join([self.loss, *(f"{name}={value:g}" for name, value in self.loss_parameters.items())])
+        """The loss and its parameter, if that does something: label_smoothing=0 does not."""
+        return " ".join([self.loss, *(f"{name}={value:g}" for name, value in self.loss_parameters.items() if value)])
 
     def dropout_in_words(self) -> list[str]:
         """A fact, or none without dropout."""
@@ -160,8 +167,11 @@ class Architecture:
 
     @classmethod
     def taken_from(cls, state: dict[str, Any]) -> "Architecture":
-        """The architecture in the state of a pickle, where `state` put it; it is taken out."""
-        return cls(**{f.name: state.pop(f"_{f.name}") for f in fields(cls)})
+        """The architecture in the state of a pickle, where `state` put it; it is taken out.
+
+        What is younger than the pickle has its default.
+        """
+        return cls(**{f.name: state.pop(f"_{f.name}") for f in fields(cls) if f"_{f.name}" in state})
 
 
 def _sizes(given: Any) -> tuple[int, ...]:

@@ -296,6 +296,7 @@ class _Writer:
     def __init__(self, net: "MLP", step: Trace, names: Notation) -> None:
         self.net, self.step, self.names = net, step, names
         self.p = next(iter(net._architecture.loss_parameters.values()), 1.0)
+        self.targets = formulas.smoothed(net.loss, step.targets, net.label_smoothing)
         self.total = names.total()
         self.pair = (net.output, net.loss)
         outputs = step.outputs
@@ -396,13 +397,21 @@ class _Writer:
             lines.append(Formula(names.a(l, j), (quotient, number, plain(value(layer.a[j])))))
         return lines + self._more(len(e), "neurons")
 
+    def _target(self, k: int) -> Term:
+        """A target as the loss takes it."""
+        y, e = self.names.y(k), self.net.label_smoothing
+        if e == 0:
+            return y
+        shared = value(e / (2 if self.net.loss == "binary_cross_entropy" else len(self.targets)))
+        return Term(f"({value(1 - e)}·{y.text} + {shared})", rf"({value(1 - e)}\,{y.tex} + {shared})")
+
     def loss(self) -> Section:
         names, step, last = self.names, self.step, self.names.last()
         n = len(step.targets)
         lines: list[Formula | str] = []
         for k in _shown(n):
-            a, y = names.a(last, k), names.y(k)
-            numbers = (_bracketed(value(step.outputs[k])), _bracketed(value(step.targets[k])))
+            a, y = names.a(last, k), self._target(k)
+            numbers = (_bracketed(value(step.outputs[k])), _bracketed(value(self.targets[k])))
             sides = (_loss(self.net.loss, 0, a, y, self.p), _loss(self.net.loss, 0, *numbers, self.p))
             lines.append(Formula(names.c(k), (*sides, plain(value(step.loss_terms[k])))))
         lines += self._more(n, "outputs")
@@ -440,11 +449,11 @@ class _Writer:
         return Section(f"Backward, layer {layer.number}", lines)  # fmt: skip
 
     def _of_outputs(self, layer: LayerTrace) -> list[Formula | str]:
-        names, l, step = self.names, layer.number - 1, self.step
+        names, l = self.names, layer.number - 1
         lines: list[Formula | str] = []
         for k in _shown(len(layer.z)):
-            a, z, y, d = names.a(l, k), names.z(l, k), names.y(k), names.delta(l, k)
-            a_, z_, y_ = (_bracketed(factor(v)) for v in (layer.a[k], layer.z[k], step.targets[k]))
+            a, z, y, d = names.a(l, k), names.z(l, k), self._target(k), names.delta(l, k)
+            a_, z_, y_ = (_bracketed(factor(v)) for v in (layer.a[k], layer.z[k], self.targets[k]))
             if not self.saturated:
                 sides = _loss(self.net.loss, 1, a, y, self.p), _loss(self.net.loss, 1, a_, y_, self.p)
                 lines.append(Formula(partial(self.total, a), (*sides, plain(factor(layer.gradient_a[k])))))
@@ -452,16 +461,19 @@ class _Writer:
                     lines.append(self._derivative(layer, k, a, z, a_, z_))
                     lines.append(self._delta(layer, k))
             if self.short:
-                share = step.targets.sum() if self.net.output == "softmax" else 1.0
+                share = self.targets.sum() if self.net.output == "softmax" else 1.0
                 first = (
-                    (a, a_) if share == 1 else (spaced(Term("Σy", r"\sum y"), a), spaced(plain(factor(share)), a_))
+                    (a, a_)
+                    if abs(share - 1) < 1e-12
+                    else (spaced(Term("Σy", r"\sum y"), a), spaced(plain(factor(share)), a_))
                 )
                 lines.append(Formula(d, (
                     partial(self.total, z), first[0] + " - " + y, first[1] + " - " + y_, plain(factor(layer.delta[k]))
                 )))  # fmt: skip
         if self.short:
             words = "shortens to" if not self.saturated else "is"
-            lines.append(f"With {self.net.output} and {self.net.loss} δ {words} the output less the target.")
+            target = "smoothed target" if self.net.label_smoothing else "target"
+            lines.append(f"With {self.net.output} and {self.net.loss} δ {words} the output less the {target}.")
         if layer.activation == "softmax":
             lines.insert(
                 0, "Each z moves every output of softmax: ∂a_i/∂z_j = a_i·(1 - a_i) for i = j, else -a_i·a_j."

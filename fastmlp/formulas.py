@@ -164,8 +164,26 @@ def _clipped(a: Array) -> Array:
     return np.clip(a, epsilon, 1 - epsilon)
 
 
-def _binary_cross_entropy_gradient(a: Array, y: Array) -> Array:
-    p = _clipped(a)
+def smoothed(loss: str, y: Array, label_smoothing: float) -> Array:
+    """(1 - e) y + e / K: the targets y (..., n) of a cross entropy, with e of them on all K classes alike.
+
+    Szegedy et al. 2016. K is n, or 2 for binary_cross_entropy.
+    """
+    if label_smoothing == 0:
+        return y
+    classes = 2 if loss == "binary_cross_entropy" else y.shape[-1]
+    targets: Array = (1 - label_smoothing) * y + label_smoothing / classes
+    return targets
+
+
+def _binary_cross_entropy(a: Array, y: Array, label_smoothing: float) -> Array:
+    y, p = smoothed("binary_cross_entropy", y, label_smoothing), _clipped(a)
+    terms: Array = -(y * np.log(p) + (1 - y) * np.log(1 - p))
+    return terms
+
+
+def _binary_cross_entropy_gradient(a: Array, y: Array, label_smoothing: float) -> Array:
+    y, p = smoothed("binary_cross_entropy", y, label_smoothing), _clipped(a)
     gradient: Array = (p - y) / (p * (1 - p))
     return gradient
 
@@ -205,11 +223,11 @@ def _positive(a: Array) -> Array:
 LOSSES = {
     "half_squared_error": Loss(lambda a, y: 0.5 * np.square(a - y), lambda a, y: a - y),
     "squared_error": Loss(lambda a, y: np.square(a - y), lambda a, y: 2 * (a - y)),
-    "binary_cross_entropy": Loss(
-        lambda a, y: -(y * np.log(_clipped(a)) + (1 - y) * np.log(1 - _clipped(a))),
-        _binary_cross_entropy_gradient,
+    "binary_cross_entropy": Loss(_binary_cross_entropy, _binary_cross_entropy_gradient),
+    "cross_entropy": Loss(
+        lambda a, y, e: -smoothed("cross_entropy", y, e) * np.log(_clipped(a)),
+        lambda a, y, e: -smoothed("cross_entropy", y, e) / _clipped(a),
     ),
-    "cross_entropy": Loss(lambda a, y: -y * np.log(_clipped(a)), lambda a, y: -y / _clipped(a)),
     "absolute_error": Loss(lambda a, y: np.abs(a - y), lambda a, y: np.sign(a - y)),
     # Huber 1964; delta is the threshold
     "huber": Loss(_huber, lambda a, y, delta: np.clip(a - y, -delta, delta)),
@@ -227,11 +245,19 @@ LossName = Literal[
 ]  # fmt: skip
 
 # The parameters of a loss, as arguments of MLP, with their defaults; the others have none.
-LOSS_PARAMETERS = {"huber": {"huber_delta": 1.0}, "quantile": {"quantile": 0.5}}
+LOSS_PARAMETERS = {
+    "binary_cross_entropy": {"label_smoothing": 0.0},
+    "cross_entropy": {"label_smoothing": 0.0},
+    "huber": {"huber_delta": 1.0},
+    "quantile": {"quantile": 0.5},
+}
 
 
 class Canonical(NamedTuple):
-    """The stable form of a loss with its own output activation: c from z and y, and delta = dc/dz from a and y."""
+    """The stable form of a loss with its own output activation: c from z and y, and delta = dc/dz from a and y.
+
+    y are those that a cross entropy has smoothed.
+    """
 
     value: Callable[[Array, Array], Array]
     delta: Callable[[Array, Array], Array]

@@ -133,7 +133,9 @@ class Loss:
         a, y : array_like
             Outputs and targets, finite, of shapes that broadcast.
         parameter : float, optional
-            Of huber (huber_delta, by default 1) and quantile (by default 0.5); the others have none and refuse it.
+            Of huber (huber_delta, by default 1), quantile (by default 0.5) and the cross entropies (label_smoothing,
+            by default 0, for which the last axis holds the classes of cross_entropy); the others have none and refuse
+            it.
 
         Returns
         -------
@@ -185,9 +187,16 @@ class Loss:
         if parameter is not None and not parameters:
             raise ValueError(f"parameter is {parameter!r} for {self.name}, which has none")
         if parameter is not None:
-            parameters = [
-                checks.number("parameter", parameter, above=0, below=1 if self.name == "quantile" else np.inf)
-            ]
+            if self.name == "huber":
+                parameters = [checks.number("parameter", parameter, above=0)]
+            elif self.name == "quantile":
+                parameters = [checks.number("parameter", parameter, above=0, below=1)]
+            else:
+                parameters = [checks.number("parameter", parameter, least=0, below=1)]
+                if self.name == "cross_entropy" and outputs.ndim == 0:
+                    raise ValueError(
+                        "parameter is given with scalars a and y; expected the classes in their last axis"
+                    )
         function: Callable[..., Array] = getattr(formulas.LOSSES[self.name], what)
         with np.errstate(over="ignore"):
             return np.asarray(function(outputs, targets, *parameters))[()]

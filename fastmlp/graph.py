@@ -812,7 +812,7 @@ def _loss_term(net: MLP, a: Value, y: Value) -> Value:
     """C of one output; by formulas.py where there is no row above."""
     parameters = [getattr(net, name) for name in formulas.LOSS_PARAMETERS.get(net.loss, ())]
     if net.loss in _LOSSES:
-        return _LOSSES[net.loss](a, y, *(parameters or [1.0]))
+        return _LOSSES[net.loss](a, y, *(parameters or [1.0]))  # label smoothing was done
     row, numbers = formulas.LOSSES[net.loss], (np.array([[a.value]]), np.array([[y.value]]))
     c, derivative = row.value(*numbers, *parameters), row.gradient(*numbers, *parameters)
     return _node(net.loss, float(c[0, 0]), (a,), (float(derivative[0, 0]),))
@@ -820,11 +820,15 @@ def _loss_term(net: MLP, a: Value, y: Value) -> Value:
 
 def _loss(net: MLP, outputs: list[Value], targets: Sequence[float]) -> Value:
     """C, the sum of c over the outputs."""
-    terms = [
-        _named(_loss_term(net, a, Value(y, f"y_{i}")), f"c_{i}")
-        for i, (a, y) in enumerate(zip(outputs, targets, strict=True), start=1)
-        if net.loss != "cross_entropy" or y != 0
-    ]
+    e = net.label_smoothing
+    shared = e / (2 if net.loss == "binary_cross_entropy" else len(targets))
+    terms = []
+    for i, (a, number) in enumerate(zip(outputs, targets, strict=True), start=1):
+        y = Value(number, f"y_{i}")
+        if e > 0:
+            y = (1 - e) * y + shared
+        if net.loss != "cross_entropy" or y.value != 0:
+            terms.append(_named(_loss_term(net, a, y), f"c_{i}"))
     return _named(_sum(terms) if terms else Value(0.0), "C")
 
 

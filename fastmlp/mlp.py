@@ -117,6 +117,10 @@ class MLP(Carried):
     quantile : float
         Of the loss quantile, above 0 and below 1: max(quantile d, (quantile - 1) d) with d = y - a, whose mean is
         least where a is that quantile of y. Its derivative, like that of absolute_error, is taken as 0 at d = 0.
+    label_smoothing : float
+        Of the losses cross_entropy and binary_cross_entropy, in [0, 1): e in targets (1 - e) y + e / K (Szegedy et
+        al. 2016), in place of y, in `fit`, `evaluate`, `gradient` and all others. K are the outputs, or for
+        binary_cross_entropy the two classes of each.
     dropout : float or sequence of float
         Of the hidden layers, one number for all or one for each, in [0, 1): the probability with which a step of
         `fit` leaves a unit out (Srivastava et al. 2014). The others are multiplied by 1 / (1 - dropout) there, and
@@ -160,6 +164,7 @@ class MLP(Carried):
         negative_slope: float = 0.01,
         huber_delta: float = 1.0,
         quantile: float = 0.5,
+        label_smoothing: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
         dtype: builds.DType | np.dtype[Any] | type[np.floating[Any] | float] = "float32",
         init: InitializerName | None = None,
@@ -169,7 +174,7 @@ class MLP(Carried):
             checks.choice("init", init, INITIALIZERS)
         architecture = Architecture.of(
             sizes, activations=activation, output=output, loss=loss, bias=bias, negative_slope=negative_slope,
-            huber_delta=huber_delta, quantile=quantile, dropout=dropout, dtype=dtype,
+            huber_delta=huber_delta, quantile=quantile, label_smoothing=label_smoothing, dropout=dropout, dtype=dtype,
         )  # fmt: skip
         rng = self._start(architecture, seed)
         for W, name in zip(self.weights, architecture.layer_activations, strict=True):
@@ -188,6 +193,7 @@ class MLP(Carried):
         negative_slope: float = 0.01,
         huber_delta: float = 1.0,
         quantile: float = 0.5,
+        label_smoothing: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
         dtype: builds.DType | np.dtype[Any] | type[np.floating[Any] | float] = "float32",
         seed: int | np.random.Generator | None = None,
@@ -200,7 +206,7 @@ class MLP(Carried):
             W^l of shape (n_in, n_out) for each layer. A script that writes z = W a, a row per neuron, gives W.T.
         biases : sequence of array_like, optional
             b^l of shape (n_out,) for each layer; None for a net without biases.
-        activation, output, loss, negative_slope, huber_delta, quantile, dropout, dtype, seed
+        activation, output, loss, negative_slope, huber_delta, quantile, label_smoothing, dropout, dtype, seed
             As for `MLP`.
 
         Returns
@@ -229,7 +235,7 @@ class MLP(Carried):
         architecture = Architecture.of(
             [shapes[0][0], *(shape[1] for shape in shapes)], activations=activation, output=output, loss=loss,
             bias=biases is not None, negative_slope=negative_slope, huber_delta=huber_delta, quantile=quantile,
-            dropout=dropout, dtype=dtype,
+            label_smoothing=label_smoothing, dropout=dropout, dtype=dtype,
         )  # fmt: skip
         net = cls.__new__(cls)
         net._seed = _draw_seed(net._start(architecture, seed))
@@ -253,6 +259,7 @@ class MLP(Carried):
         loss: LossName | None = None,
         huber_delta: float = 1.0,
         quantile: float = 0.5,
+        label_smoothing: float = 0.0,
         dtype: builds.DType | np.dtype[Any] | type[np.floating[Any] | float] | None = None,
         seed: int | np.random.Generator | None = None,
     ) -> MLP:
@@ -265,7 +272,7 @@ class MLP(Carried):
             of Flatten as it is by default, which changes no rows, and of Softmax at the end; Sequentials may be in
             it. One that ends in logits, as for CrossEntropyLoss, is a net whose outputs are logits: give
             Sequential(module, Softmax(dim=-1)) for probabilities, or with Sigmoid() for those of BCEWithLogitsLoss.
-        loss, huber_delta, quantile, seed
+        loss, huber_delta, quantile, label_smoothing, seed
             As for `MLP`.
         dtype : {"float32", "float64"}, optional
             By default that of the module; float32 for float16 and bfloat16.
@@ -297,7 +304,10 @@ class MLP(Carried):
         """
         from fastmlp.torch_modules import from_torch
 
-        return from_torch(cls, module, dtype, loss=loss, huber_delta=huber_delta, quantile=quantile, seed=seed)
+        return from_torch(
+            cls, module, dtype, loss=loss, huber_delta=huber_delta, quantile=quantile,
+            label_smoothing=label_smoothing, seed=seed,
+        )  # fmt: skip
 
     @classmethod
     def from_sklearn(cls, model: Any) -> MLP:
@@ -373,6 +383,9 @@ class MLP(Carried):
     )
     huber_delta = property(lambda self: self._architecture.huber_delta, doc="float: threshold of the loss huber.")
     quantile = property(lambda self: self._architecture.quantile, doc="float: level of the loss quantile.")
+    label_smoothing = property(
+        lambda self: self._architecture.label_smoothing, doc="float: share of a target that all classes have alike."
+    )
     dropout = property(
         lambda self: self._architecture.dropout,
         doc="tuple of float: for each hidden layer, how likely a step leaves a unit out.",

@@ -27,6 +27,7 @@ from fastmlp.formulas import (
     dropped_units,
     seed_of_epoch,
     shuffled,
+    smoothed,
     softmax,
 )
 from fastmlp.layout import layer_shapes, layer_views
@@ -91,7 +92,8 @@ class Network:
     activations : tuple of str
         One name a layer, the last from formulas.OUTPUTS, the others from formulas.ACTIVATIONS.
     loss : str or tuple
-        A name from formulas.LOSSES, or the name and the loss's parameters in the order of formulas.LOSS_PARAMETERS.
+        A name from formulas.LOSSES, whose parameters are those of formulas.LOSS_PARAMETERS, or the name and the
+        loss's parameters in the order of that table.
     bias : bool
         Whether layers have biases.
     negative_slope : float
@@ -117,7 +119,8 @@ class Network:
     ) -> None:
         self.sizes = tuple(sizes)
         self.activations = tuple(activations)
-        self.loss, *self.loss_parameters = (loss,) if isinstance(loss, str) else loss
+        defaults = LOSS_PARAMETERS.get(loss, {}) if isinstance(loss, str) else {}
+        self.loss, *self.loss_parameters = (loss, *defaults.values()) if isinstance(loss, str) else loss
         expected = len(LOSS_PARAMETERS.get(self.loss, ()))
         if len(self.loss_parameters) != expected:
             raise ValueError(f"loss {self.loss!r} has {len(self.loss_parameters)} parameters; expected {expected}")
@@ -212,8 +215,13 @@ class Network:
     def _loss_terms(self, z: Array, a: Array, y: Array) -> Array:
         pair = (self.activations[-1], self.loss)
         if pair in CANONICAL:
-            return CANONICAL[pair].value(z, y)
+            return CANONICAL[pair].value(z, self._smoothed(y))
         return LOSSES[self.loss].value(a, y, *self.loss_parameters)
+
+    def _smoothed(self, y: Array) -> Array:
+        """The targets as a cross entropy takes them."""
+        has = "label_smoothing" in LOSS_PARAMETERS.get(self.loss, ())
+        return smoothed(self.loss, y, *self.loss_parameters) if has else y
 
     def _loss_sum(self, z: Array, a: Array, y: Array, w: Array | None) -> float:
         costs = self._known(self._loss_terms(z, a, y), y).sum(axis=1)
@@ -222,7 +230,7 @@ class Network:
     def _output_delta(self, z: Array, a: Array, y: Array) -> Array:
         name = self.activations[-1]
         if (name, self.loss) in CANONICAL:
-            return self._known(CANONICAL[name, self.loss].delta(a, y), y)
+            return self._known(CANONICAL[name, self.loss].delta(a, self._smoothed(y)), y)
         return self._known(self._through_output(LOSSES[self.loss].gradient(a, y, *self.loss_parameters), z, a), y)
 
     def _known(self, terms: Array, y: Array) -> Array:

@@ -7,7 +7,9 @@ Not here: Z and dA themselves (dense, sparse, scale.pxd); who calls this for whi
 from libc.string cimport memset
 from real cimport real
 from activations cimport SOFTMAX, activation_backward, activation_forward
-from losses cimport GIVEN_DERIVATIVE, Outputs, loss_backward, loss_forward, softmax_forward
+from losses cimport (
+    GIVEN_DERIVATIVE, Outputs, label_smoothing, loss_backward, loss_forward, smooth_targets, softmax_forward,
+)
 from matrix cimport Matrix, by_rows
 from net cimport Layer, Net, Part, row_of, rows_of_part
 from samples cimport drop_units, drops, gather_targets, gather_weights, outputs_of
@@ -89,7 +91,11 @@ cdef inline void rows_loss(Net* net, const Part* part) noexcept nogil:
     cdef Layer* last = &net.layers[net.depth - 1]
     cdef Py_ssize_t at = part.row * last.n_out
     cdef Outputs outputs = outputs_of_net(net, part)
+    cdef real e = label_smoothing(net.loss, net.loss_parameters)
     outputs.t, outputs.sample_weight = gather_targets(net, part), gather_weights(net, part)
+    if e > 0:
+        smooth_targets(net.t + at, outputs.t, net.loss, e, part.rows, last.n_out)
+        outputs.t = net.t + at
     loss_forward(&outputs, net.row_loss + part.row, net.cost + at)
     if net.backward:
         loss_backward(&outputs, last.delta + at, net.inverse_weight)

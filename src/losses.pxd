@@ -7,8 +7,8 @@ exponential with poisson) are computed from z and stay finite when the output sa
 needs no g'. Every other pair goes through dc/da and the derivative of the output activation, with a kept REAL_EPSILON
 away from 0 and 1 where a logarithm or a division needs it. formulas.py holds the same table, with the sources.
 
-`parameters` are the numbers that a loss may have: the threshold of huber, the level of quantile. A name without a
-formula gives NaN.
+`parameters` are the numbers that a loss may have: the threshold of huber, the level of quantile, the label smoothing of
+a cross entropy, whose targets are smoothed before they get here. A name without a formula gives NaN.
 """
 from libc.string cimport memcpy
 from real cimport REAL_EPSILON, REAL_MIN, REAL_NAN, absolute, copy_sign, real, sign
@@ -47,10 +47,10 @@ cdef struct Outputs:        # of the output layer, for m samples: (m, n) by rows
 
 
 cdef inline tuple loss_rows():
-    """formulas.LOSSES, in the order of the enumeration, and how many parameters each has."""
+    """formulas.LOSSES, in the order of the enumeration, and the parameters of each, by default."""
     return (
-        ("half_squared_error", 0), ("squared_error", 0), ("binary_cross_entropy", 0), ("cross_entropy", 0),
-        ("absolute_error", 0), ("huber", 1), ("log_cosh", 0), ("quantile", 1), ("poisson", 0),
+        ("half_squared_error", ()), ("squared_error", ()), ("binary_cross_entropy", (0.0,)), ("cross_entropy", (0.0,)),
+        ("absolute_error", ()), ("huber", (1.0,)), ("log_cosh", ()), ("quantile", (0.5,)), ("poisson", ()),
     )
 
 
@@ -59,6 +59,21 @@ cdef inline bint is_canonical(int loss, int output) noexcept nogil:
     return (
         (loss == BINARY_CROSS_ENTROPY and output == SIGMOID) or (loss == CROSS_ENTROPY and output == SOFTMAX)
         or (loss == POISSON and output == EXPONENTIAL))
+
+
+cdef inline real label_smoothing(int loss, const real* parameters) noexcept nogil:
+    """The share e of a target that all classes have alike: a cross entropy's."""
+    return parameters[0] if loss == CROSS_ENTROPY or loss == BINARY_CROSS_ENTROPY else 0
+
+
+cdef inline void smooth_targets(
+    real* y, const real* t, int loss, real e, Py_ssize_t m, Py_ssize_t n
+) noexcept nogil:
+    """y (m, n) = (1 - e) t + e / K, K = n, or 2 for binary_cross_entropy; NaN stays NaN. y may be t."""
+    cdef Py_ssize_t i
+    cdef real kept = <real> 1 - e, shared = e / (2 if loss == BINARY_CROSS_ENTROPY else <real> n)
+    for i in range(m * n):
+        y[i] = kept * t[i] + shared
 
 
 cdef inline bint is_missing(real t) noexcept nogil:

@@ -90,9 +90,9 @@ cdef class Network:
             raise ValueError(f"{len(activations)} activations for {len(sizes) - 1} layers")
         if len(kinds) not in (0, len(sizes) - 1):
             raise ValueError(f"{len(kinds)} kinds for {len(sizes) - 1} layers")
-        name, *loss_parameters = (loss,) if isinstance(loss, str) else loss
-        if len(loss_parameters) != LOSSES[name]:
-            raise ValueError(f"loss {name!r} has {len(loss_parameters)} parameters; expected {LOSSES[name]}")
+        name, *loss_parameters = (loss, *LOSSES[loss]) if isinstance(loss, str) else loss
+        if len(loss_parameters) != len(LOSSES[name]):
+            raise ValueError(f"loss {name!r} has {len(loss_parameters)} parameters; expected {len(LOSSES[name])}")
         self.sizes, self.bias = sizes, bias
         self.n_in, self.n_out = sizes[0], sizes[len(sizes) - 1]
         self.net.depth = len(sizes) - 1

@@ -76,8 +76,12 @@ def random_sample_weight(m, rng):
 
 
 def with_parameters(loss):
-    """A loss as a Network takes it: its name, and LOSS_PARAMETER for each of its parameters."""
-    return loss, *(LOSS_PARAMETER for _ in formulas.LOSS_PARAMETERS.get(loss, ()))
+    """A loss as a Network takes it: its name, and LOSS_PARAMETER for each of its parameters that does something.
+
+    Labels are smoothed in test_label_smoothing.py.
+    """
+    defaults = formulas.LOSS_PARAMETERS.get(loss, {}).values()
+    return loss, *(LOSS_PARAMETER if default > 0 else default for default in defaults)
 
 
 def make(build, dtype, sizes, hidden, output, loss, bias, parameters, negative_slope=0.01, dropout=()):

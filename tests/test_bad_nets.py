@@ -65,6 +65,31 @@ BAD_NETS = {
     "quantile of everything": (([4, 5, 3],), {"loss": "quantile", "quantile": 1.0}, [r"quantile", r"1\.0", r"< 1"]),
     "quantile of nothing": (([4, 5, 3],), {"loss": "quantile", "quantile": 0.0}, [r"quantile", r"0\.0", r"> 0"]),
     "quantile nan": (([4, 5, 3],), {"quantile": float("nan")}, [r"quantile", r"nan"]),
+    "label_smoothing of everything": (
+        ([4, 5, 3],),
+        {"output": "softmax", "label_smoothing": 1.0},
+        [r"label_smoothing", r"1\.0", r"< 1"],
+    ),
+    "a negative label_smoothing": (
+        ([4, 5, 3],),
+        {"output": "softmax", "label_smoothing": -0.1},
+        [r"label_smoothing", r"-0\.1"],
+    ),
+    "label_smoothing of numbers": (
+        ([4, 5, 3],),
+        {"label_smoothing": 0.1},
+        [r"label_smoothing", r"0\.1", r"half_squared_error", r"cross_entropy"],
+    ),
+    "label_smoothing of text": (
+        ([4, 5, 3],),
+        {"output": "softmax", "label_smoothing": "0.1"},
+        [r"label_smoothing", r"'0\.1'"],
+    ),
+    "label_smoothing that float32 rounds to 1": (
+        ([4, 5, 3],),
+        {"output": "softmax", "label_smoothing": 1 - 1e-9},
+        [r"label_smoothing", r"float64"],
+    ),
     "dropout of everything": (([4, 5, 3],), {"dropout": 1.0}, [r"dropout", r"1\.0", r"< 1"]),
     "a negative dropout": (([4, 5, 6, 3],), {"dropout": [0.5, -0.1]}, [r"dropout\[1\]", r"-0\.1", r">= 0"]),
     "dropout nan": (([4, 5, 3],), {"dropout": float("nan")}, [r"dropout", r"nan"]),

@@ -29,6 +29,7 @@ NETS = {
     "dropout": {"sizes": [3, 9, 2], "dropout": 0.3},
     "huber": {"sizes": [3, 5, 2], "loss": "huber", "huber_delta": 0.3},
     "quantile": {"sizes": [3, 5, 2], "loss": "quantile", "quantile": 0.9},
+    "label smoothing": {"sizes": [3, 5, 2], "output": "softmax", "label_smoothing": 0.1},
     "sigmoid": {"sizes": [3, 5, 2], "output": "sigmoid", "loss": "half_squared_error"},
 }
 OPTIMIZERS = [None, "adam", fastmlp.SGD(0.01, momentum=0.9, nesterov=True), fastmlp.AdamW(1e-3), fastmlp.RMSprop()]

@@ -19,7 +19,7 @@ def test_the_core_has_the_rows_of_the_formulas(build, dtype):
     core = import_module(builds.network(dtype, build).__module__)
     assert core.ACTIVATIONS == formulas.OUTPUTS
     assert list(core.LOSSES.items()) == [
-        (name, len(formulas.LOSS_PARAMETERS.get(name, ()))) for name in formulas.LOSSES
+        (name, tuple(formulas.LOSS_PARAMETERS.get(name, {}).values())) for name in formulas.LOSSES
     ]
     assert tuple(formulas.OPTIMIZERS) == core.OPTIMIZERS
     assert tuple(formulas.KINDS) == core.KINDS
@@ -69,3 +69,15 @@ def test_a_loss_takes_as_many_parameters_as_it_has(build, loss):
         with pytest.raises(ValueError, match=f"loss '{loss}' has {len(wrong)} parameters"):
             Network((1, 1), ("sigmoid",), (loss, *wrong))
     Network((1, 1), ("sigmoid",), (loss, *parameters))
+
+
+@pytest.mark.parametrize("loss", list(formulas.LOSSES))
+@pytest.mark.parametrize("build", EVERY_BUILD)
+def test_a_loss_named_bare_has_its_default_parameters(build, loss):
+    Network, X, y = builds.network("float64", build), np.array([[-2.0, 1.0]]), np.array([[0.25, 0.5]])
+    found = []
+    for given in (loss, (loss, *formulas.LOSS_PARAMETERS.get(loss, {}).values())):
+        net = Network((2, 2), ("sigmoid",), given, False)
+        net.parameters[:] = [1.0, 0.5, -1.0, 2.0]
+        found.append(net.evaluate(X, y))
+    assert found[0] == found[1] > 0
