@@ -119,8 +119,10 @@ class Network:
     ) -> None:
         self.sizes = tuple(sizes)
         self.activations = tuple(activations)
-        defaults = LOSS_PARAMETERS.get(loss, {}) if isinstance(loss, str) else {}
-        self.loss, *self.loss_parameters = (loss, *defaults.values()) if isinstance(loss, str) else loss
+        given: tuple[Any, ...] = (
+            (loss, *LOSS_PARAMETERS.get(loss, {}).values()) if isinstance(loss, str) else tuple(loss)
+        )
+        self.loss, *self.loss_parameters = given
         expected = len(LOSS_PARAMETERS.get(self.loss, ()))
         if len(self.loss_parameters) != expected:
             raise ValueError(f"loss {self.loss!r} has {len(self.loss_parameters)} parameters; expected {expected}")

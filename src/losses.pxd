@@ -7,8 +7,8 @@ exponential with poisson) are computed from z and stay finite when the output sa
 needs no g'. Every other pair goes through dc/da and the derivative of the output activation, with a kept REAL_EPSILON
 away from 0 and 1 where a logarithm or a division needs it. formulas.py holds the same table, with the sources.
 
-`parameters` are the numbers that a loss may have: the threshold of huber, the level of quantile, the label smoothing of
-a cross entropy, whose targets are smoothed before they get here. A name without a formula gives NaN.
+`parameters` are the numbers that a loss may have: the threshold of huber, the level of quantile, the label smoothing
+of a cross entropy, whose targets are smoothed before they get here. A name without a formula gives NaN.
 """
 from libc.string cimport memcpy
 from real cimport REAL_EPSILON, REAL_MIN, REAL_NAN, absolute, copy_sign, real, sign
@@ -49,8 +49,9 @@ cdef struct Outputs:        # of the output layer, for m samples: (m, n) by rows
 cdef inline tuple loss_rows():
     """formulas.LOSSES, in the order of the enumeration, and the parameters of each, by default."""
     return (
-        ("half_squared_error", ()), ("squared_error", ()), ("binary_cross_entropy", (0.0,)), ("cross_entropy", (0.0,)),
-        ("absolute_error", ()), ("huber", (1.0,)), ("log_cosh", ()), ("quantile", (0.5,)), ("poisson", ()),
+        ("half_squared_error", ()), ("squared_error", ()), ("binary_cross_entropy", (0.0,)),
+        ("cross_entropy", (0.0,)), ("absolute_error", ()), ("huber", (1.0,)), ("log_cosh", ()), ("quantile", (0.5,)),
+        ("poisson", ()),
     )
 
 
