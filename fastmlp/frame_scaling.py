@@ -71,7 +71,7 @@ def _c_and_factor(c: Array, s: Array, span: Array) -> tuple[Array, Array]:
 
 
 def scaled(x: Any, c: Any, factor: Any) -> Array:
-    """z / √(1 + (z / 3)²) of z = (x - c) · factor, between -3 and 3; 0 for a hole."""
+    """Smoothly clipped: z / √(1 + (z / 3)²) of z = (x - c) · factor, between -3 and 3; 0 for a hole."""
     with np.errstate(over="ignore"):
         z = np.clip((x - c) * factor, -_FAR, _FAR)
     z = np.where(np.isnan(z), 0.0, z)
