@@ -60,9 +60,8 @@ class Column:
         mask: Array = np.isnan(self.values) if self.codes is None else self.codes < 0
         return mask
 
-    def example(self) -> str:
-        """A value that is there, as text."""
-        row = int(self.is_missing().argmin())
+    def example(self, row: int) -> str:
+        """The value in a row, as text."""
         if self.codes is not None:
             text = self.texts[self.codes[row]]
             return text if self.kind == "boolean" else repr(text[:80])
@@ -160,8 +159,6 @@ def _is_missing(item: Any) -> bool:
         return True
     try:
         return bool(item != item)
-    except decimal.InvalidOperation:  # a NaN that signals
-        return True
     except (TypeError, ValueError):
         return False
 

@@ -50,12 +50,15 @@ def as_in_training(column: Column, kind: str, zone: str = "") -> Column:
         return Column(column.name, "empty", np.full(len(holes), np.nan))
     if kind == "number" and column.kind == "boolean":
         return Column(column.name, kind, np.where(holes, np.nan, column.codes))
-    if kind == "boolean" and column.kind == "number" and bool((holes | np.isin(column.values, (0, 1))).all()):
-        return truths(column.name, column.values)
+    good = holes
+    if kind == "boolean" and column.kind == "number":
+        good = holes | np.isin(column.values, (0, 1))
+        if good.all():
+            return truths(column.name, column.values)
     if kind == "date" == column.kind:
         had, has = (f"in the time zone {one}" if one else "without a time zone" for one in (zone, column.zone))
         raise ValueError(f"column {column.name!r} of X has dates {has}; expected dates {had}, as in training")
-    what = f"{_NAMES[column.kind]}, such as {column.example()}"
+    what = f"{_NAMES[column.kind]}, such as {column.example(int(good.argmin()))}"
     raise ValueError(f"column {column.name!r} of X has {what}; expected {_NAMES[kind]}, as in training")
 
 

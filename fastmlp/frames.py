@@ -4,6 +4,7 @@ pandas and polars are never imported: who has a frame has its library. A column 
 is looked at one by one are its distinct values, not its rows. Not here: what a column is (frame_columns.py).
 """
 
+import datetime
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -146,8 +147,8 @@ def _pandas_column(name: str, series: Any) -> Column:
         return truths(name, values) if kind == "b" else numbers_column(name, values)
     if hasattr(getattr(series, "dt", None), "to_timestamp"):  # periods
         series, kind = series.dt.to_timestamp(), "M"
-    if kind == "M":
-        zone = series.dt.tz
+    if kind == "M" and getattr(dtype, "type", None) is not datetime.date:  # Arrow's days are objects
+        zone = getattr(dtype, "tz", None) or getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
         if zone is None:
             return dates(name, np.asarray(series, "datetime64[us]"))
         utc, wall = series.dt.tz_convert("UTC").dt.tz_localize(None), series.dt.tz_localize(None)
@@ -156,7 +157,7 @@ def _pandas_column(name: str, series: Any) -> Column:
         return durations(name, np.asarray(series, "timedelta64[us]"))
     try:
         codes, items = series.factorize()
-    except TypeError:  # lists and the like
+    except (TypeError, NotImplementedError):  # lists and the like
         codes, items = factorized(name, series.tolist())
     return column_of_objects(name, codes, items)
 
