@@ -100,15 +100,7 @@ class FrameEncoder:
         pieces: list[Piece] = []
         written = [np.empty((frame.rows, 0), np.float32)]
         for places, columns in _runs(frame):
-            if columns[0].kind in ("category", "boolean"):
-                parts: list[tuple[Piece, Array]] = [Codes.learned(places[0], columns[0], max_one_hot, targets)]
-            else:
-                parts = [Numbers.learned(places, columns)]
-                if bins and columns[0].kind == "number":
-                    varied = set(parts[0][0].columns)
-                    parts += [Bins.learned(j, of.values, bins) for j, of in zip(places, columns, strict=True)
-                              if j in varied]  # fmt: skip
-            for piece, encoded in parts:
+            for piece, encoded in _learned(places, columns, max_one_hot, targets, bins):
                 if encoded.shape[1]:
                     pieces.append(piece)
                     written.append(encoded)
@@ -204,6 +196,22 @@ def _runs(frame: Frame) -> Iterator[tuple[list[int], list[Column]]]:
             yield [j], [column]
     if places:
         yield places, columns
+
+
+def _learned(
+    places: list[int], columns: list[Column], max_one_hot: int, targets: Targets, bins: int
+) -> Iterator[tuple[Piece, Array]]:
+    """The pieces of a run of columns, and what each writes of them."""
+    if columns[0].kind in ("category", "boolean"):
+        yield Codes.learned(places[0], columns[0], max_one_hot, targets)
+        return
+    numbers, encoded = Numbers.learned(places, columns)
+    yield numbers, encoded
+    if bins and columns[0].kind == "number":
+        varied = set(numbers.columns)
+        for j, column in zip(places, columns, strict=True):
+            if j in varied:
+                yield Bins.learned(j, column.values, bins)
 
 
 def _targets(y: Any, task: str | None, frame: Frame, seed: int) -> Targets:
