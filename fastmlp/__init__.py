@@ -60,6 +60,10 @@ __all__ = [
 
 # Where that is which is imported when somebody asks for it.
 _ROOMS = {"load": "saving", "load_onnx": "onnx_reading", "LoadError": "files", "resume": "checkpoints"}
+_ESTIMATORS = {
+    "MLPClassifier": "estimators", "MLPRegressor": "estimators", "TabularClassifier": "tabular",
+    "TabularRegressor": "tabular",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -68,10 +72,9 @@ def __getattr__(name: str) -> Any:
         return import_module(f"fastmlp.{name}")
     if name in _ROOMS:
         return getattr(import_module(f"fastmlp.{_ROOMS[name]}"), name)
-    if name not in ("MLPClassifier", "MLPRegressor"):
+    if name not in _ESTIMATORS:
         raise AttributeError(f"module 'fastmlp' has no attribute {name!r}")
     try:
-        from fastmlp import estimators
+        return getattr(import_module(f"fastmlp.{_ESTIMATORS[name]}"), name)
     except ModuleNotFoundError as missing:
         raise not_installed(f"fastmlp.{name}", "scikit-learn", "sklearn", missing) from missing
-    return getattr(estimators, name)

@@ -44,7 +44,8 @@ def refuse_dates(name: str, X: Any) -> None:
             raise ValueError(f"{name} has the element {date!r}; expected numbers: not datetime, but a number of days")
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether it is None, NaN, NaT or NA."""
     return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 
@@ -55,7 +56,7 @@ def refuse_missing(y: Any) -> None:
         missing = bool(np.any(y.isna()))
     elif not issparse(y):
         array = _as_array(y)
-        missing = array.dtype.kind in ("O", "T") and any(map(_is_missing, array.flat))
+        missing = array.dtype.kind in ("O", "T") and any(map(is_missing, array.flat))
     if missing:
         raise ValueError("Input y contains NaN. y has missing values; expected none")
 
@@ -80,10 +81,10 @@ def numbers(y: Any, may_miss: bool) -> Array:
     array = _as_array(y)
     if array.dtype.kind == "O":
         for item in array.flat:
-            if not (isinstance(item, (Number, np.number, np.bool_)) or (may_miss and _is_missing(item))):
+            if not (isinstance(item, (Number, np.number, np.bool_)) or (may_miss and is_missing(item))):
                 raise ValueError(f"y has dtype object and the element {item!r}; {expected}")
         if may_miss:
-            array = np.array([[np.nan if _is_missing(item) else item for item in row] for row in array])
+            array = np.array([[np.nan if is_missing(item) else item for item in row] for row in array])
         try:
             return array.astype(np.float64)
         except OverflowError:

@@ -248,6 +248,51 @@ class RegressorParameters:
     huber_delta: Any = _row(1.0, _POSITIVE, does='From which error on loss="huber" is linear.')
 
 
+@dataclass(eq=False, repr=False)
+class TabularParameters:
+    """What `TabularClassifier` and `TabularRegressor` have."""
+
+    n_members: Any = _row(
+        8, _COUNT,
+        does="""Nets, each of which is trained on all rows but a fold of its own: a fifth of the rows, or 1 / n_members
+        of them where these are more than five. There are no more members than rows.""",
+    )  # fmt: skip
+    _: KW_ONLY
+    hidden_layer_sizes: Any = _row(
+        (128, 128, 128), _SEQUENCE, _COUNT, type="array-like of int, or int",
+        does="Neurons of each hidden layer of a net.",
+    )  # fmt: skip
+    epochs: Any = _row(
+        64, _COUNT, does="Passes over the rows; the nets are those of the epoch that was best on held-out rows."
+    )
+    batch_size: Any = _row(
+        "auto", _names("auto"), _COUNT, type='int or "auto"',
+        does='Samples of a step; "auto" is 64 up to 1,024 rows, 128 up to 8,192, and 256 for more.',
+    )  # fmt: skip
+    learning_rate: Any = _row(
+        "auto", _names("auto"), _POSITIVE, type='float or "auto"',
+        does="""Of Adam at the height of the schedule, which has four of them; "auto" is 0.04 for classes and 0.07 for
+        numbers. A weight moves at 1 / sqrt(n_in) of it, as in the neural tangent parametrisation.""",
+    )  # fmt: skip
+    max_one_hot: Any = _row(
+        32, _integer(0),
+        does="""Categories of a column that have a column each; for those of a column with more, the mean of the target
+        stands, computed from other rows, and how often they occur.""",
+    )  # fmt: skip
+    random_state: Any = _row(
+        None, _SEED, _GENERATOR, _NONE, type="int or RandomState",
+        does="What folds, first weights and orders are drawn with.",
+    )  # fmt: skip
+    progress: Any = _row(
+        False, _BOOLEAN, _names("tqdm"),
+        does="Whether to show a line on standard error, or a bar of tqdm where it is installed.",
+    )  # fmt: skip
+    n_threads: Any = _row(
+        None, _COUNT, _NONE,
+        does="Threads at most, a member each; None for `fastmlp.get_num_threads()`. The results are the same.",
+    )  # fmt: skip
+
+
 @cache
 def _rows(estimator: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[str, tuple[Kind, ...]], ...]]:
     """What gets the values of all parameters of an estimator of this class, and their names and kinds."""

@@ -48,7 +48,8 @@ class FrameEncoder:
     def __post_init__(self) -> None:
         taken: dict[str, None] = {}
         for piece in self.pieces:
-            for name in piece.names(self.names_in):
+            for column, ending in piece.written():
+                name = self.names_in[column] + ending
                 while name in taken:  # a column may be called as a part of another
                     name += "_"
                 taken[name] = None
@@ -58,6 +59,11 @@ class FrameEncoder:
     def n_features_in(self) -> int:
         """Columns of the frame."""
         return len(self.names_in)
+
+    def columns_of(self) -> list[Array]:
+        """For each column of the frame, those of the matrix that come from it."""
+        from_column = np.array([column for piece in self.pieces for column, _ in piece.written()], np.intp)
+        return [np.flatnonzero(from_column == column) for column in range(self.n_features_in)]
 
     @classmethod
     def learned(

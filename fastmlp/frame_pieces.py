@@ -159,14 +159,14 @@ class Numbers:
             out[:, ends[i] - 1] = np.where(np.isnan(x[i]), self.marks[i, 1], self.marks[i, 0])
         return out
 
-    def names(self, names_in: Sequence[str]) -> Iterator[str]:
-        """What the columns that it writes are called."""
+    def written(self) -> Iterator[tuple[int, str]]:
+        """Of each column that it writes, that which it comes from, and what is added to the name of this."""
         for i, (factor, (number, hole)) in enumerate(zip(self.factor, self.marks, strict=True)):
-            name = names_in[self.columns[0 if self.kind == "date" else i]]
+            column = self.columns[0 if self.kind == "date" else i]
             if factor > 0:
-                yield name + (DATE_ROWS[i] if self.kind == "date" else "")
+                yield column, DATE_ROWS[i] if self.kind == "date" else ""
             if number != hole:
-                yield f"{name}_missing"
+                yield column, "_missing"
 
 
 @dataclass(eq=False)
@@ -198,10 +198,10 @@ class Bins:
     def _written(self, x: Array) -> Array:
         return piecewise_linear(np.where(np.isnan(x), self.median, x), self.edges).T.astype(np.float32)
 
-    def names(self, names_in: Sequence[str]) -> Iterator[str]:
-        """What the columns that it writes are called."""
+    def written(self) -> Iterator[tuple[int, str]]:
+        """As of `Numbers`."""
         for i in range(len(self.edges) - 1):
-            yield f"{names_in[self.columns[0]]}_bin{i + 1}"
+            yield self.columns[0], f"_bin{i + 1}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,9 +296,9 @@ class Codes:
         rows: Array = self.levels[self._codes_of(as_in_training(frame.column(places[self.columns[0]]), self.kind))]
         return rows
 
-    def names(self, names_in: Sequence[str]) -> Iterator[str]:
-        """What the columns that it writes are called."""
-        return (names_in[self.columns[0]] + ending for ending in self.endings)
+    def written(self) -> Iterator[tuple[int, str]]:
+        """As of `Numbers`."""
+        return ((self.columns[0], ending) for ending in self.endings)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_places": {}}

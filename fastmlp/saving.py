@@ -26,7 +26,11 @@ from fastmlp.values import decoded, encoded
 VERSION = 1  # of what stands in a file; raised when an older fastmlp could not read it
 _KEY = "fastmlp"  # of the metadata
 FIT_KEY = "fastmlp.fit"  # of the metadata of a checkpoint, with tensors that begin with "fit.": see checkpoints.py
-_ESTIMATORS = "MLPClassifier", "MLPRegressor"
+# The estimators, and the module that describes them; it is imported when one comes, and scikit-learn with it.
+_ESTIMATORS = {
+    "MLPClassifier": "estimator_saving", "MLPRegressor": "estimator_saving", "TabularClassifier": "tabular_saving",
+    "TabularRegressor": "tabular_saving",
+}  # fmt: skip
 
 Description = dict[str, Any]
 Tensors = dict[str, Array]
@@ -39,9 +43,8 @@ def save(model: Any, path: str | os.PathLike[str], training: bool, extra: dict[s
             raise TypeError(f"the net is a {type(model).__name__}; files keep MLP")
         described = describe_net(model, training, model.history)
     else:
-        from fastmlp.estimator_saving import describe_estimator
-
-        described = describe_estimator(model, training)
+        room = import_module(f"fastmlp.{_ESTIMATORS[estimator_kind(model)]}")
+        described = room.describe_estimator(model, training)
     write_model(path, type(model), *described, extra or {})
 
 
@@ -130,15 +133,14 @@ def made(contents: Contents) -> Any:
         raise LoadError(f"it says that it is a {kind!r} of version {version}; expected an MLP or an estimator")
     if kind == "MLP":
         with believed("net"):
-            model = _made_net(said, contents.tensors)
+            model = made_net(said, contents.tensors)
     else:
         import fastmlp  # whose lazy import of an estimator says what is missing
 
         estimator = getattr(fastmlp, kind)
-        from fastmlp.estimator_saving import made_estimator
-
+        room = import_module(f"fastmlp.{_ESTIMATORS[kind]}")
         with believed("estimator"):
-            model = made_estimator(estimator, said, contents.tensors)
+            model = room.made_estimator(estimator, said, contents.tensors)
     for name in contents.tensors:
         if not (name.startswith("fit.") and FIT_KEY in contents.metadata):
             raise LoadError(f"it has the tensor {name!r}, which is none of this net's")
@@ -256,8 +258,8 @@ def made_history(said: Any, tensors: Tensors) -> History | None:
     return history
 
 
-def _made_net(said: Description, tensors: Tensors) -> MLP:
-    """All of the net is looked at before it is made, and its memory is that of the file once more."""
+def made_net(said: Description, tensors: Tensors) -> MLP:
+    """The net that is described so. All of it is looked at before it is made, and its memory is that of the file once more."""
     architecture = Architecture(**said["architecture"])
     for l, shapes in enumerate(layer_shapes(architecture.sizes, architecture.bias), 1):
         for letter, shape in zip("Wb" if architecture.bias else "W", shapes, strict=False):

@@ -1,0 +1,407 @@
+"""TabularClassifier and TabularRegressor: one line for a table of numbers, categories, dates and holes.
+
+What they are made of: frame_encoding.py makes numbers of a frame, recipes.py says what goes with its size, members.py
+trains the nets, calibration.py learns from the rows that were held out. Here is what these are together: labels,
+probabilities and intervals. Files of them are in tabular_saving.py.
+"""
+
+import math
+import os
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from fastmlp import calibration, checks, estimator_data
+from fastmlp.estimator_parameters import TabularParameters, check_parameters, documented
+from fastmlp.formulas import Array
+from fastmlp.frame_encoding import FrameEncoder
+from fastmlp.history import History
+from fastmlp.members import LEAST_FOLDS, Members, Table, in_folds, trained
+from fastmlp.mlp import MLP
+from fastmlp.recipes import recipe_for
+from fastmlp.threads import threads as as_threads
+
+__all__ = ["TabularClassifier", "TabularRegressor"]
+
+
+class _Fit(NamedTuple):
+    """What a fit gives."""
+
+    encoder: FrameEncoder
+    table: Table
+    result: Members
+    importances: Array
+
+
+class _Tabular(BaseEstimator, TabularParameters):
+    """What both have."""
+
+    encoder_: FrameEncoder
+    members_: list[MLP]
+    history_: History
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.categorical = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "members_" in self.__dict__
+
+    def _trained(self, X: Any, y: Array, targets: Array, n_out: int, sample_weight: Any, time_limit: Any) -> _Fit:
+        """A fit, of which the estimator has taken nothing yet; y is what the encoder learns from."""
+        began = perf_counter()
+        limit = math.inf if time_limit is None else checks.number("time_limit", time_limit, above=0)
+        threads = as_threads(self.n_threads, "n_threads")
+        given = self.random_state
+        if isinstance(given, np.random.RandomState):
+            given = given.randint(2**32, size=4, dtype=np.uint64)
+        rng = np.random.default_rng(given)
+        task = "classification" if targets.ndim == 1 else "regression"
+        encoder, encoded = FrameEncoder.learned(
+            X, y=y, task=task, max_one_hot=self.max_one_hot, seed=int(rng.integers(2**32))
+        )
+        rows = len(encoded)
+        if rows < 2:
+            raise ValueError("X has 1 row (n_samples = 1); expected at least 2, of which one can be held out")
+        if not encoded.shape[1]:
+            raise ValueError("no column of X varies, so that there is nothing to learn from; expected one that does")
+        w = estimator_data.sample_weights("sample_weight", sample_weight, rows)
+        recipe = recipe_for(self, rows, targets.ndim == 1)
+        order, starts = in_folds(targets, max(recipe.n_members, LEAST_FOLDS), rng)
+        weights = None if w is None else estimator_data.weights_in_range(w)[order].astype(np.float32)
+        table = Table(encoded[order], targets[order], weights, starts, n_out)
+        del encoded
+        result = trained(table, recipe, rng, threads, began + limit, self.progress)
+
+        def answer(fold: int, rows: Array) -> Array:
+            return np.asarray(result.nets[fold].predict(rows))
+
+        def loss(outputs: Array, at: Array) -> float:
+            of = table.targets[at], None if weights is None else weights[at]
+            if table.classifies:
+                return calibration.log_loss(outputs, *of)
+            return float(np.average(np.square(outputs - of[0], dtype=np.float64)[:, 0], weights=of[1]))
+
+        held_out = [table.X[starts[k] : starts[k + 1]] for k in range(len(result.nets))]
+        grown = calibration.importances(held_out, answer, loss, encoder.columns_of(), rng)
+        return _Fit(encoder, table, result, grown)
+
+    def _take(self, fit: _Fit) -> None:
+        self.encoder_, self.members_, self.history_ = fit.encoder, fit.result.nets, fit.result.history
+        self.n_features_in_, self.best_epoch_ = fit.encoder.n_features_in, fit.result.best_epoch
+        self.feature_importances_ = fit.importances
+        self.__dict__.pop("feature_names_in_", None)
+        if fit.encoder.named:
+            self.feature_names_in_ = np.array(fit.encoder.names_in, object)
+
+    def _outputs(self, X: Any) -> Array:
+        """The mean of what the members answer (m, n_out), in float64."""
+        check_is_fitted(self)
+        estimator_data.warn_of_names(self, X)
+        encoded = self.encoder_.encode(X, of=type(self).__name__)
+        total = np.zeros((len(encoded), self.members_[0].sizes[-1]))
+        for net in self.members_:
+            total += net.predict(encoded)
+        return total / len(self.members_)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """The names of the columns that the nets read: what the columns of X have become.
+
+        Parameters
+        ----------
+        input_features : None
+            Not used: the names are those of training.
+
+        Returns
+        -------
+        ndarray of str objects
+        """
+        check_is_fitted(self)
+        if input_features is not None and list(input_features) != self.encoder_.names_in:
+            raise ValueError(f"input_features is {input_features!r}; expected None, or the columns of training")
+        return np.array(self.encoder_.names_out, object)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the estimator to a file, from which `fastmlp.load` makes an equal one; see `MLP.save`.
+
+        Parameters
+        ----------
+        path : path-like
+            Such as "model.safetensors". A file that is there is replaced, as a whole or not at all.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        OSError
+            If it cannot be written.
+        """
+        from fastmlp.saving import save
+
+        save(self, path, False)
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class TabularClassifier(ClassifierMixin, _Tabular):
+    """A classifier for tables: numbers, categories, dates and missing values, as they are.
+
+    An ensemble of small nets, by the recipe of RealMLP (Holzmueller et al. 2024), each trained on all rows but those
+    of a fold of its own. These decide at which epoch all of them end, and at which temperature the probabilities are
+    calibrated.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    members_ : list of MLP
+        The nets, which read what `encoder_` makes of X.
+    encoder_ : FrameEncoder
+        What makes numbers of a frame.
+    temperature_ : float
+        At which the mean of the members' probabilities is taken: above 1 they were too sure.
+    log_loss_ : float
+        Of the held-out rows, each answered by the member that has not learned from it, calibrated.
+    history_ : History
+        The mean training loss of the members, and loss and accuracy of the held-out rows after each epoch.
+    best_epoch_ : int
+        The epoch whose nets these are, counted from 1: the last of those with the most held-out rows right.
+    feature_importances_ : ndarray of shape (n_features,)
+        By how much the log loss of held-out rows grows where a column's values stand in the rows of others.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where they have some.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from fastmlp import TabularClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = TabularClassifier(random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.95
+    True
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, time_limit: float | None = None) -> "TabularClassifier":
+        """Train.
+
+        Parameters
+        ----------
+        X : frame of pandas or polars, or array-like of shape (n_samples, n_features)
+            Numbers, booleans, strings, categories and dates; None, NaN and NA are missing values.
+        y : array-like of shape (n_samples,)
+            Class labels; none may be missing.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the samples, >= 0.
+        time_limit : float, optional
+            Seconds, > 0, into which the epochs are made to fit: fewer, with a schedule for so many. One is made at
+            least.
+
+        Returns
+        -------
+        TabularClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument cannot be used; the message names the column, or the row of y. The estimator is as it was.
+        """
+        check_parameters(self)
+        y = _labels(y)
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"y has one class, {classes[0]!r}; expected at least 2 classes")
+        fit = self._trained(X, y, codes.astype(np.int64), len(classes), sample_weight, time_limit)
+        outputs, labels = fit.result.outputs, fit.table.targets[: len(fit.result.outputs)]
+        w = None if fit.table.sample_weight is None else fit.table.sample_weight[: len(labels)]
+        temperature = calibration.fitted_temperature(outputs, labels, w)
+        self._take(fit)
+        self.classes_, self.temperature_ = classes, temperature
+        self.log_loss_ = calibration.log_loss(calibration.at_temperature(outputs, temperature), labels, w)
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """Calibrated probabilities of the classes, in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : frame or array-like of shape (n_samples, n_features)
+            With the columns of training, in any order if they have names.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return calibration.at_temperature(self._outputs(X), self.temperature_)
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class labels.
+
+        Parameters
+        ----------
+        X : frame or array-like of shape (n_samples, n_features)
+            As for `predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        outputs = self._outputs(X)
+        return np.asarray(self.classes_.take(outputs.argmax(axis=1)))
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class TabularRegressor(RegressorMixin, _Tabular):
+    """A regression for tables: numbers, categories, dates and missing values, as they are.
+
+    An ensemble of small nets, as `TabularClassifier`. y is standardised for training, and predictions stay within its
+    range there.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    y_mean_, y_scale_ : float
+        What y is standardised by: its mean and its standard deviation.
+    y_range_ : (float, float)
+        The least and the largest y of training.
+    errors_ : ndarray of shape (n,)
+        How far from y the answers for the held-out rows were, in order.
+    history_ : History
+        The mean training loss of the members, and the loss of the held-out rows after each epoch: half the squared
+        error of the standardised y.
+    best_epoch_ : int
+        The epoch whose nets these are, counted from 1: that of the least error of held-out rows.
+    feature_importances_ : ndarray of shape (n_features,)
+        By how much the squared error of held-out rows grows, as a share of the variance of y, where a column's values
+        stand in the rows of others.
+    members_, encoder_, n_features_in_, feature_names_in_
+        As for `TabularClassifier`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from fastmlp import TabularRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = TabularRegressor(random_state=0).fit(X, y)
+    >>> low, high = model.predict_interval(X[:1], 0.9)[0]
+    >>> bool(low < model.predict(X[:1])[0] < high)
+    True
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, time_limit: float | None = None) -> "TabularRegressor":
+        """Train.
+
+        Parameters
+        ----------
+        X, sample_weight, time_limit
+            As for `TabularClassifier.fit`.
+        y : array-like of shape (n_samples,)
+            Numbers; none may be missing.
+
+        Returns
+        -------
+        TabularRegressor
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument cannot be used; the message names the column, or the row of y. The estimator is as it was.
+        """
+        check_parameters(self)
+        y = _numbers(y)
+        mean, scale = float(y.mean()), float(y.std()) or 1.0
+        targets = ((y - mean) / scale).astype(np.float32)[:, None]
+        fit = self._trained(X, y, targets, 1, sample_weight, time_limit)
+        errors = np.abs(fit.result.outputs - fit.table.targets[: len(fit.result.outputs)], dtype=np.float64)
+        self._take(fit)
+        self.y_mean_, self.y_scale_, self.y_range_ = mean, scale, (float(y.min()), float(y.max()))
+        self.errors_ = np.sort(errors[:, 0]) * scale
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Numbers, within the range of y in training.
+
+        Parameters
+        ----------
+        X : frame or array-like of shape (n_samples, n_features)
+            As for `TabularClassifier.predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return np.clip(self.y_mean_ + self.y_scale_ * self._outputs(X)[:, 0], *self.y_range_)
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
+        """Intervals that hold the target of so many further rows like those of training.
+
+        They are as wide for all rows: by the errors on held-out rows (split conformal prediction, Vovk et al. 2005).
+
+        Parameters
+        ----------
+        X : frame or array-like of shape (n_samples, n_features)
+        coverage : float
+            The share of rows, above 0 and below 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Where each begins and ends.
+
+        Raises
+        ------
+        ValueError
+            If coverage is no such number, or so near to 1 that the held-out rows are too few to tell.
+        """
+        check_is_fitted(self)
+        checks.number("coverage", coverage, above=0, below=1)
+        half = calibration.half_width(self.errors_, coverage)
+        if half == math.inf:
+            most = len(self.errors_) / (len(self.errors_) + 1)
+            raise ValueError(
+                f"coverage is {coverage}, and {len(self.errors_)} rows were held out, of which at most {most:.4g} can "
+                "be told"
+            )
+        centre = self.predict(X)
+        return np.stack([centre - half, centre + half], axis=1)
+
+
+def _row_of(missing: Array) -> int:
+    return int(np.flatnonzero(missing)[0])
+
+
+def _labels(y: Any) -> Array:
+    """Class labels (m,)."""
+    labels = column_or_1d(y, warn=True)
+    missing = np.array([estimator_data.is_missing(label) for label in labels.tolist()], bool)
+    if missing.any():
+        raise ValueError(f"y[{_row_of(missing)}] is missing (Input y contains NaN); expected a label in each row")
+    check_classification_targets(labels)
+    return np.asarray(labels)
+
+
+def _numbers(y: Any) -> Array:
+    """Numbers (m,), float64."""
+    values = column_or_1d(estimator_data.numbers(y, False), warn=True).astype(np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        at = _row_of(bad)
+        raise ValueError(f"y[{at}] is {values[at]} (Input y contains NaN or infinity); expected a number in each row")
+    return values
