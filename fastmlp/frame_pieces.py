@@ -147,7 +147,7 @@ class Numbers:
             if self.kind == "date":
                 return self._written(_date_rows(columns[0], self.first))
             x = np.array([column.values for column in columns]).reshape(len(at), frame.rows)
-        return self._written(np.clip(x, -MOST, MOST, out=x))
+        return self._written(x)
 
     def _written(self, x: Array) -> Array:
         kept, marked = self.factor > 0, self.marks[:, 0] != self.marks[:, 1]

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp.formulas import Array
 
-MOST = 1e300  # beyond it a number counts as this one, so that differences stay finite
+MOST = 1e300  # beyond it a number of training counts as this one, so that differences stay finite
 FOLDS = 5  # in which means of the target are made
 SMOOTHING = 10.0  # rows of the mean of all that are added to those of a category
 _FAR = 1e9  # of which the smooth clip makes 3, in float32
@@ -113,9 +113,7 @@ def target_means(codes: Array, n: int, targets: Array, seed: int) -> tuple[Array
         sums = np.bincount(places, target, minlength=n * folds).reshape(n, folds)
         all_sums = sums.sum(axis=1)
         others = all_sums[codes] - sums.ravel()[places]
-        of_rows[i] = np.where(
-            other_counts == 0, mean, (others + SMOOTHING * mean) / (other_counts + SMOOTHING)
-        )  # exactly the mean, for scales
+        of_rows[i] = (others + SMOOTHING * mean) / (other_counts + SMOOTHING)
         of_categories[i] = np.append((all_sums + SMOOTHING * mean) / (all_counts + SMOOTHING), mean)
     in_others = rows - np.bincount(fold, minlength=folds)
     of_rows[-1] = np.log1p(other_counts * (rows / np.maximum(in_others, 1))[fold])

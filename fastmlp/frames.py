@@ -114,8 +114,9 @@ def _array_frame(X: Any) -> Frame:
         except ValueError:
             pass  # rows of different lengths, of which scikit-learn speaks
     if isinstance(X, np.ma.MaskedArray):
-        X, hole = (X.astype(np.float64), np.nan) if X.dtype.kind in "biuf" else (X.astype(object), None)
-        X = np.ma.filled(X, hole)
+        mask = np.ma.getmaskarray(X)
+        X = np.array(X.data, np.float64 if X.dtype.kind in "biuf" else object)
+        X[mask] = None if X.dtype == object else np.nan
     x = check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
     names = [f"x{j}" for j in range(x.shape[1])]
     if x.dtype.kind in "biuf":

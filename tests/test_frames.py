@@ -125,6 +125,7 @@ def test_numbers_of_any_type_are_alike():
         assert np.array_equal(learned(pl.DataFrame({"x": pl.Series(x, dtype=dtype)}))[1], expected), dtype
     masked = np.ma.MaskedArray([[v or 0] for v in x], mask=[[v is None] for v in x])
     assert np.array_equal(learned(masked)[1], expected)
+    assert np.array_equal(learned(masked.astype(object))[1], expected)
 
 
 def test_ten_thousand_columns_of_numbers_are_encoded():
@@ -313,6 +314,14 @@ def test_a_part_that_is_constant_in_training_is_left_out():
     encoder, matrix = learned(pd.DataFrame({"day": mondays}))
     assert encoder.names_out == ["day", "day_year_sin", "day_year_cos"]
     assert np.array_equal(encoder.encode(pd.DataFrame({"day": mondays})), matrix)
+
+
+def test_rounding_makes_no_part_of_a_date():
+    days = np.array(["2024-01-02", "2024-01-07", "2024-02-06", "2024-03-03"], "datetime64[D]")  # Tuesdays and Sundays
+    cosines = np.cos(2 * np.pi * np.array([1, 6]) / 7)
+    assert cosines[0] != cosines[1]
+    encoder, _ = learned(days[:, None])
+    assert encoder.names_out == ["x0", "x0_year_sin", "x0_year_cos", "x0_week_sin"]
 
 
 def test_a_date_that_is_missing_is_the_median_of_each_part_and_has_one_indicator():
@@ -570,6 +579,12 @@ def test_a_frame_unlike_that_of_training_is_refused(X, words):
     encoder, _ = learned(A)
     with pytest.raises(ValueError, match=words):
         encoder.encode(X, of="Net")
+
+
+def test_infinity_in_later_numbers_is_refused():
+    encoder, _ = learned(np.array([[1.0, 2.0], [3.0, 5.0]]))
+    with pytest.raises(ValueError, match="'x1' of X has infinity in row 1"):
+        encoder.encode(np.array([[1.0, 2.0], [3.0, -np.inf]]))
 
 
 @pytest.mark.parametrize(
