@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,10 @@ def save(model: Any, path: str | os.PathLike[str], training: bool, extra: dict[s
             raise TypeError(f"the net is a {type(model).__name__}; files keep MLP")
         described = describe_net(model, training, model.history)
     else:
-        room = import_module(f"fastmlp.{_ESTIMATORS[estimator_kind(model)]}")
+        kind = type(model).__name__
+        if kind not in _ESTIMATORS:  # a class of the user's
+            raise TypeError(f"the estimator is a {kind}; files keep {', '.join(_ESTIMATORS)}")
+        room = import_module(f"fastmlp.{_ESTIMATORS[kind]}")
         described = room.describe_estimator(model, training)
     write_model(path, type(model), *described, extra or {})
 

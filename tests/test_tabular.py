@@ -1,0 +1,385 @@
+"""TabularClassifier and TabularRegressor, from frame to answer."""
+
+import datetime
+import math
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.optimize import brute
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.inspection import permutation_importance
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import fastmlp
+from fastmlp import TabularClassifier, TabularRegressor, calibration, members
+
+SMALL = {"n_members": 2, "hidden_layer_sizes": (16,), "epochs": 8, "random_state": 0}
+
+
+def frame(rows=300, seed=0):
+    """A frame with a column of each kind and holes in most, and what depends on them: labels and numbers."""
+    rng = np.random.default_rng(seed)
+    x, colour = rng.standard_normal(rows), rng.choice(["red", "green", "blue", None], rows)
+    smokes, size = rng.random(rows) < 0.4, rng.choice(["S", "M", "L"], rows)
+    days = np.datetime64("2020-01-01") + rng.integers(0, 900, rows).astype("timedelta64[D]")
+    y = x + 2.0 * (colour == "red") - 1.5 * smokes + 0.1 * rng.standard_normal(rows)
+    X = pd.DataFrame({
+        "x": np.where(rng.random(rows) < 0.1, np.nan, x), "colour": colour, "smokes": smokes,
+        "size": pd.Categorical(size), "day": days, "constant": 1.0,
+    })  # fmt: skip
+    return X, np.where(y > 0, "high", "low"), y
+
+
+@parametrize_with_checks([TabularClassifier(**SMALL), TabularRegressor(**SMALL)])
+def test_scikit_learns_checks_pass(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+def test_a_frame_of_all_kinds_with_holes_is_learned(kind):
+    X, labels, y = frame(1000)
+    targets = labels if kind is TabularClassifier else y
+    model = kind(n_members=2, epochs=24, hidden_layer_sizes=(32, 32), random_state=0).fit(X[:800], targets[:800])
+    score = model.score(X[800:], targets[800:])
+    assert score > 0.85
+    assert model.feature_names_in_.tolist() == list(X.columns)
+    names = model.get_feature_names_out().tolist()
+    assert {"x", "x_missing", "day"} <= set(names)
+    assert not any(name.startswith("constant") for name in names)
+
+
+def test_a_frame_of_polars_gives_the_bits_of_that_of_pandas():
+    X, labels, _ = frame()
+    same = pl.DataFrame({
+        "x": pl.Series(X["x"].tolist()).fill_nan(None), "colour": X["colour"].tolist(), "smokes": X["smokes"].tolist(),
+        "size": pl.Series(X["size"].tolist()).cast(pl.Categorical), "day": pl.Series(X["day"].dt.date.tolist()),
+        "constant": X["constant"].tolist(),
+    })  # fmt: skip
+    ours = TabularClassifier(**SMALL).fit(X, labels).predict_proba(X)
+    theirs = TabularClassifier(**SMALL).fit(same, labels).predict_proba(same)
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_columns_are_found_by_name():
+    X, labels, _ = frame()
+    model = TabularClassifier(**SMALL).fit(X, labels)
+    np.testing.assert_array_equal(model.predict_proba(X[X.columns[::-1]]), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+def test_the_bits_are_the_same_for_any_number_of_threads(kind):
+    X, labels, y = frame()
+    targets = labels if kind is TabularClassifier else y
+    one, two, three = (
+        kind(**{**SMALL, "n_members": 5}, n_threads=threads).fit(X, targets) for threads in (1, 2, 3)
+    )  # fmt: skip
+    for other in (two, three):
+        assert other.history_.validation_loss == one.history_.validation_loss
+        for net, same in zip(one.members_, other.members_, strict=True):
+            np.testing.assert_array_equal(net.parameters, same.parameters)
+
+
+def test_another_seed_gives_other_members():
+    X, labels, _ = frame()
+    first, second = (TabularClassifier(**{**SMALL, "random_state": seed}).fit(X, labels) for seed in (0, 1))
+    assert not np.array_equal(first.members_[0].parameters, second.members_[0].parameters)
+    assert not np.array_equal(first.members_[0].parameters, first.members_[1].parameters)
+
+
+# folds and epochs
+
+
+def test_each_row_is_in_one_fold_and_each_class_in_all():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [60, 15, 5])
+    order, starts = members.in_folds(labels, 5, rng)
+    assert sorted(order.tolist()) == list(range(80))
+    for first, end in zip(starts, starts[1:], strict=False):
+        assert np.bincount(labels[order[first:end]], minlength=3).tolist() == [12, 3, 1]
+
+
+def test_there_are_no_more_folds_than_rows():
+    order, starts = members.in_folds(np.zeros((3, 1), np.float32), 8, np.random.default_rng(0))
+    assert sorted(order.tolist()) == [0, 1, 2]
+    assert starts.tolist() == [0, 1, 2, 3]
+
+
+def test_a_member_does_not_learn_from_its_fold():
+    """Labels that are noise: those that a member has learned from it knows, those of its fold it guesses."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((400, 30)), rng.integers(0, 2, 400)
+    model = TabularClassifier(n_members=5, hidden_layer_sizes=(64,), epochs=60, random_state=0).fit(X, y)
+    assert 0.4 < max(model.history_.validation_accuracy) < 0.62
+    assert model.score(X, y) > 0.8  # four of five members have seen each row
+
+
+def test_the_nets_are_those_of_the_last_of_the_best_epochs():
+    X, labels, _ = frame()
+    model = TabularClassifier(**SMALL).fit(X, labels)
+    accuracy = model.history_.validation_accuracy
+    assert len(accuracy) == 8
+    best = max(accuracy)
+    assert model.best_epoch_ == max(i for i, a in enumerate(accuracy, 1) if a == best)
+
+
+def test_a_regression_ends_with_the_epoch_of_the_least_error():
+    X, _, y = frame()
+    model = TabularRegressor(**SMALL).fit(X, y)
+    losses = model.history_.validation_loss
+    assert model.best_epoch_ == 1 + int(np.argmin(losses))
+    assert model.history_.validation_accuracy == []
+    standardised = np.square(model.errors_ / model.y_scale_)
+    assert np.mean(standardised) / 2 == pytest.approx(losses[model.best_epoch_ - 1], rel=1e-5)
+
+
+def test_a_time_limit_makes_fewer_epochs():
+    X, labels, _ = frame()
+    model = TabularClassifier(n_members=1, random_state=0).fit(X, labels, time_limit=1e-6)
+    assert model.history_.epochs == 1
+    assert model.history_.stop_reason == "time"
+    assert TabularClassifier(**SMALL).fit(X, labels, time_limit=1e6).history_.stop_reason == "epochs"
+
+
+def test_members_are_fewer_where_rows_are():
+    model = TabularRegressor(n_members=8, epochs=2).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+    assert len(model.members_) == 3
+
+
+def test_progress_is_a_line_with_loss_and_score(capsys):
+    X, labels, _ = frame()
+    TabularClassifier(**SMALL, progress=True).fit(X, labels)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("epoch 8/8  loss ")
+    assert "validation accuracy" in lines[-1]
+
+
+# what is learned from held-out rows
+
+
+def test_the_temperature_is_the_one_of_the_least_log_loss():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.standard_normal((500, 3)) * 4, rng.integers(0, 3, 500)
+    labels[:300] = logits[:300].argmax(axis=1)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+    def loss(T):
+        powers = np.exp(logits / T)
+        return log_loss(labels, powers / powers.sum(axis=1, keepdims=True))
+
+    (best,) = brute(loss, [(0.5, 20)], Ns=400)
+    assert calibration.fitted_temperature(probabilities, labels) == pytest.approx(best, rel=1e-3)
+
+
+def test_probabilities_at_a_temperature():
+    given = np.array([[0.5, 0.5], [0.8, 0.2], [1.0, 0.0]])
+    np.testing.assert_allclose(calibration.at_temperature(given, 1.0), given, atol=1e-14)
+    np.testing.assert_allclose(calibration.at_temperature(given, 0.5)[1], [16 / 17, 1 / 17], rtol=1e-12)
+
+
+def test_probabilities_are_calibrated_on_rows_that_no_member_has_learned_from():
+    X, y = load_breast_cancer(return_X_y=True)
+    a, b, ya, yb = train_test_split(X, y, random_state=0, stratify=y)
+    model = TabularClassifier(epochs=24, random_state=0).fit(a, ya)
+    said = log_loss(yb, model.predict_proba(b))
+    assert said < 0.3 * log_loss(yb, DummyClassifier(strategy="prior").fit(a, ya).predict_proba(b))
+    raw = np.mean([net.predict(model.encoder_.encode(b)) for net in model.members_], axis=0)
+    assert said < log_loss(yb, raw)  # which label smoothing has made unsure
+
+
+def test_the_width_of_an_interval_is_an_order_statistic():
+    errors = np.arange(1.0, 20.0)  # 19 of them
+    assert calibration.half_width(errors, 0.9) == 18
+    assert calibration.half_width(errors, 0.95) == 19
+    assert calibration.half_width(errors, 0.96) == math.inf
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9])
+def test_intervals_hold_what_they_promise(coverage):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, (2000, 3))
+    y = np.sin(2 * X[:, 0]) + X[:, 1] + rng.standard_t(4, 2000)
+    model = TabularRegressor(n_members=4, epochs=12, random_state=0).fit(X[:1000], y[:1000])
+    low, high = model.predict_interval(X[1000:], coverage).T
+    held = np.mean((low <= y[1000:]) & (y[1000:] <= high))
+    assert coverage - 0.04 < held < coverage + 0.06  # its standard deviation is 0.016 at most
+
+
+def test_an_interval_that_cannot_be_told_is_an_error():
+    model = TabularRegressor(n_members=1, epochs=2).fit(np.arange(30.0)[:, None], np.arange(30.0))
+    with pytest.raises(ValueError, match=r"coverage is 0.99, and 6 rows were held out"):
+        model.predict_interval([[1.0]], 0.99)
+    with pytest.raises(ValueError, match="coverage is 1"):
+        model.predict_interval([[1.0]], 1.0)
+
+
+def test_predictions_stay_within_the_range_of_y():
+    x = np.linspace(0, 1, 200)[:, None]
+    model = TabularRegressor(**SMALL).fit(x, 3 * x[:, 0])
+    far = model.predict([[1e6], [-1e6]])
+    assert (far >= 0).all()
+    assert (far <= 3).all()
+
+
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+def test_importances_tell_what_matters(kind):
+    X, labels, y = frame(800)
+    targets = labels if kind is TabularClassifier else y
+    model = kind(n_members=4, epochs=16, random_state=0).fit(X, targets)
+    worth = dict(zip(X.columns, model.feature_importances_, strict=True))
+    assert worth["constant"] == 0
+    assert min(worth["x"], worth["colour"], worth["smokes"]) > 10 * abs(worth["size"])
+    scoring = "neg_log_loss" if kind is TabularClassifier else "neg_mean_squared_error"
+    theirs = permutation_importance(model, X, targets, scoring=scoring, n_repeats=3, random_state=0).importances_mean
+    assert np.argmax(theirs) == np.argmax(model.feature_importances_)
+
+
+# weights and targets
+
+
+def test_rows_without_weight_teach_nothing():
+    X, labels, _ = frame()
+    more = np.where(np.arange(300) % 3 == 0, "other", labels)
+    weights = np.where(more == "other", 0.0, 1.0)
+    model = TabularClassifier(n_members=2, epochs=16, random_state=0).fit(X, more, sample_weight=weights)
+    assert "other" in model.classes_
+    assert "other" not in model.predict(X)
+    assert TabularClassifier(n_members=2, epochs=16, random_state=0).fit(X, more).predict(X).tolist().count("other")
+
+
+def test_the_scale_of_y_does_not_matter():
+    X, y = load_diabetes(return_X_y=True)
+    small, large = (TabularRegressor(**SMALL).fit(X, y * factor) for factor in (2.0**-10, 2.0**20))
+    np.testing.assert_allclose(small.predict(X) * 2.0**10, large.predict(X) * 2.0**-20, rtol=1e-6)
+
+
+@pytest.mark.parametrize("labels", [[3, 5], [True, False], [0.5, 1.5], ["a", "b"]])
+def test_labels_of_every_type_come_back(labels):
+    X, y = np.arange(40.0)[:, None], np.array(labels)[np.arange(40) // 20]
+    model = TabularClassifier(n_members=2, epochs=10, random_state=0).fit(X, y)
+    assert model.predict(X).dtype == y.dtype
+    assert set(model.predict(X).tolist()) <= set(y.tolist())
+    assert model.predict_proba(X).shape == (40, 2)
+
+
+# files
+
+
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+@pytest.mark.parametrize("way", ["file", "pickle", "clone"])
+def test_a_kept_model_answers_the_same_bits(kind, way, tmp_path):
+    X, labels, y = frame()
+    targets = labels if kind is TabularClassifier else y
+    model = kind(**SMALL).fit(X, targets)
+    if way == "file":
+        model.save(tmp_path / "model.safetensors")
+        again = fastmlp.load(tmp_path / "model.safetensors")
+    elif way == "pickle":
+        again = pickle.loads(pickle.dumps(model))
+    else:
+        again = clone(model).fit(X, targets)
+    assert type(again) is kind
+    assert again.get_params() == model.get_params()
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    np.testing.assert_array_equal(again.feature_importances_, model.feature_importances_)
+    assert again.history_.validation_loss == model.history_.validation_loss
+    if kind is TabularClassifier:
+        np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+        assert (again.temperature_, again.log_loss_) == (model.temperature_, model.log_loss_)
+    else:
+        np.testing.assert_array_equal(again.predict_interval(X), model.predict_interval(X))
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    X, labels, _ = frame(60)
+    path = tmp_path / "model.safetensors"
+    TabularClassifier(**SMALL).fit(X, labels).save(path)
+    good = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        bad = bytearray(good)
+        for at in rng.integers(0, len(good), rng.integers(1, 4)):
+            bad[at] ^= 1 << int(rng.integers(8))
+        path.write_bytes(bad)
+        with pytest.raises(fastmlp.LoadError):
+            fastmlp.load(path)
+
+
+# bad input
+
+
+def _bad(change):
+    X, labels, _ = frame(60)
+    return change(X, labels)
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda X, y: (X[[]], y), r"column"),
+    (lambda X, y: (X[:1], y[:1]), r"one class|1 row"),
+    (lambda X, y: (X[:0], y[:0]), r"0 sample|no rows|minimum of 1"),
+    (lambda X, y: (X, np.repeat("a", 60)), r"y has one class, 'a'; expected at least 2 classes"),
+    (lambda X, y: (X, [None, *y[1:]]), r"y\[0\] is missing"),
+    (lambda X, y: (X, pd.Series([*y[:7], None, *y[8:]])), r"y\[7\] is missing"),
+    (lambda X, y: (X, [*range(30), math.nan, *range(29)]), r"y\[30\] is missing"),
+    (lambda X, y: (X, y[:50]), r"inconsistent|50"),
+    (lambda X, y: (X.assign(x=np.inf), y), r"'x'.*inf"),
+    (lambda X, y: (X.assign(size=[1, "a"] * 30), y), r"'size'"),
+    (lambda X, y: (pd.concat([X, X[["x"]]], axis=1), y), r"'x'"),
+    (lambda X, y: (X[["constant"]], y), r"no column of X varies"),
+])  # fmt: skip
+def test_bad_data_is_one_error_that_names_it(change, said):
+    model = TabularClassifier(**SMALL)
+    with pytest.raises((ValueError, TypeError), match=said):
+        model.fit(*_bad(change))
+    with pytest.raises(NotFittedError):
+        model.predict(_bad(lambda X, y: X))
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda X: X.drop(columns="x"), r"lacks 'x'"),
+    (lambda X: X.assign(more=1), r"'more'"),
+    (lambda X: X.assign(x="red"), r"'x'.*numbers"),
+    (lambda X: X.assign(colour=1.5), r"'colour'"),
+    (lambda X: X.assign(day="2020-01-01"), r"'day'"),
+    (lambda X: X.to_numpy()[:, :3], r"features|column"),
+])  # fmt: skip
+def test_a_frame_that_does_not_fit_is_one_error_that_names_the_column(change, said):
+    X, labels, _ = frame(60)
+    model = TabularClassifier(**SMALL).fit(X, labels)
+    with pytest.raises(ValueError, match=said):
+        model.predict(change(X))
+
+
+def test_an_error_leaves_a_fitted_model_as_it_was():
+    X, labels, _ = frame(60)
+    model = TabularClassifier(**SMALL).fit(X, labels)
+    before = model.predict_proba(X)
+    for arguments, given in (((X.assign(x=np.inf), labels), {}), ((X, labels), {"time_limit": 0})):
+        with pytest.raises(ValueError, match=r"inf|time_limit"):
+            model.fit(*arguments, **given)
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.fit(X, labels, sample_weight=np.ones(5))
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_a_frame_with_holes_alone_in_a_column_or_a_million_categories_is_learned():
+    X, labels, _ = frame(300)
+    X = X.assign(empty=np.nan, nothing=None, name=[f"person {i}" for i in range(300)], when=datetime.date(2020, 1, 1))
+    model = TabularClassifier(**SMALL).fit(X, labels)
+    assert model.score(X, labels) > 0.6
+    worth = dict(zip(X.columns, model.feature_importances_, strict=True))
+    assert worth["empty"] == worth["nothing"] == worth["name"] == worth["when"] == 0
+
+
+def test_the_regression_refuses_targets_that_are_no_numbers():
+    X, labels, y = frame(60)
+    for bad, said in ((labels, "y has"), ([*y[:5], math.inf, *y[6:]], r"y\[5\] is inf"), (np.stack([y, y], 1), "1d")):
+        with pytest.raises(ValueError, match=said):
+            TabularRegressor(**SMALL).fit(X, bad)
