@@ -7,20 +7,23 @@ hold. It is written when the fit begins, then as often as asked for, and when th
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from numbers import Integral
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from fastmlp import builds, checks
-from fastmlp.files import LoadError, as_path, read
+from fastmlp.files import Contents, LoadError, as_path, read, write
 from fastmlp.history import History
 from fastmlp.messages import warn
 from fastmlp.mlp import MLP
+from fastmlp.progress import progress as as_progress
 from fastmlp.saving import (
     FIT_KEY,
     Description,
@@ -35,7 +38,9 @@ from fastmlp.saving import (
     taken,
     write_model,
 )  # fmt: skip
-from fastmlp.training import Plan, Run
+from fastmlp.threads import threads as as_threads
+from fastmlp.training import Data, Run
+from fastmlp.training import callbacks as as_callbacks
 from fastmlp.values import NoValue, decoded, encoded
 
 _SECONDS = 60.0  # between two checkpoints, if nobody says
@@ -58,6 +63,8 @@ class Checkpoints:
         and the tensors of both.
     written : int, optional
         After how many epochs the one was written that is there.
+    is_new : bool, optional
+        Whether there was no such file when the fit began; if there is one when the first is written, it is another's.
     """
 
     def __init__(
@@ -68,8 +75,10 @@ class Checkpoints:
         fit: Description,
         describe: Callable[[Any], tuple[Description, Description, Tensors]],
         written: int | None = None,
+        is_new: bool = False,
     ) -> None:
         self._path, self._kind, self._fit, self._describe = path, kind, fit, describe
+        self._is_new = is_new
         self._epochs, self._seconds = _period(every)
         self._last = None if written is None else (written, perf_counter())
         self._fails = False  # the last one
@@ -96,16 +105,29 @@ class Checkpoints:
         said, rest, tensors = self._describe(so_far)
         metadata = {FIT_KEY: json.dumps(self._fit | rest | {"over": over}, allow_nan=False)}
         try:
-            write_model(self._path, self._kind, said, tensors, metadata)
-            self._fails = False
+            write_model(self._path, self._kind, said, tensors, metadata, self._is_new)
+            self._fails = self._is_new = False
         except OSError as problem:
             if self._last is None:
+                if self._is_new and isinstance(problem, FileExistsError):
+                    raise _why_taken(self._path) from None
                 raise
             if not self._fails:
                 self._fails = True
                 what = f"no checkpoint could be written after epoch {epochs}, and the fit goes on"
                 warn(f"{what}: {problem}", RuntimeWarning)
         self._last = epochs, perf_counter()
+
+    def write_failure(self, failure: str) -> None:
+        """Note in the last one why the fit has ended without a result: to go on from there would end so again."""
+        if self._last is None:  # and what is there is another's
+            return
+        with suppress(OSError, LoadError):  # as there is an error already that says more
+            tensors, metadata = read(self._path)
+            fit = metadata_table(metadata, FIT_KEY)
+            if fit is not None:
+                metadata[FIT_KEY] = json.dumps(fit | {"over": True, "failure": failure}, allow_nan=False)
+                write(self._path, Contents(tensors, metadata))
 
 
 def _period(every: Any) -> tuple[int | None, float]:
@@ -126,28 +148,43 @@ def made_period(fit: Description) -> Any:
     return every
 
 
-def checked_path(path: Any, every: Any) -> Any:
-    """The file that a fit may write its checkpoints to: none that holds another fit which is not over."""
+def checked_path(path: Any, every: Any) -> tuple[Path, bool]:
+    """The file that a fit may write its checkpoints to, none that holds another fit; and whether it is a new one."""
     if path is None:
         raise ValueError(f"checkpoint_every is {every!r} without checkpoint; expected the name of a file there")
     target = as_path(path).absolute()  # the same file, wherever the process goes meanwhile
-    if target.exists():
-        if not target.is_file():
-            raise FileExistsError(f"checkpoint is {str(target)!r}, which is no file; expected the name of one")
-        try:
-            fit = metadata_table(read(target).metadata, FIT_KEY)
-        except LoadError:
-            raise FileExistsError(
-                f"checkpoint is {str(target)!r}, which is no file of fastmlp's; expected another"
-            ) from None
-        if fit is None:
-            raise FileExistsError(f"checkpoint is {str(target)!r}, which holds no fit; expected another name")
-        if fit.get("over") is not True:
-            raise FileExistsError(
-                f"checkpoint is {str(target)!r}, where a fit has not ended: fastmlp.resume goes on with it; expected "
-                "another name, or delete the file"
-            )
-    return target
+    is_new = not target.exists()
+    if not is_new:
+        _check_over(target)
+    return target, is_new
+
+
+def _check_over(target: Path) -> None:
+    """That a file that is there holds a fit which has ended."""
+    if not target.is_file():
+        raise FileExistsError(f"checkpoint is {str(target)!r}, which is no file; expected the name of one")
+    try:
+        fit = metadata_table(read(target).metadata, FIT_KEY)
+    except LoadError:
+        raise FileExistsError(
+            f"checkpoint is {str(target)!r}, which is no file of fastmlp's; expected another"
+        ) from None
+    if fit is None:
+        raise FileExistsError(f"checkpoint is {str(target)!r}, which holds no fit; expected another name")
+    if fit.get("over") is not True:
+        raise FileExistsError(
+            f"checkpoint is {str(target)!r}, where a fit has not ended: fastmlp.resume goes on with it; expected "
+            "another name, or delete the file"
+        )
+
+
+def _why_taken(target: Path) -> OSError:
+    """The error of a fit that finds another file where none was when it began."""
+    try:
+        _check_over(target)
+    except OSError as problem:
+        return problem
+    return FileExistsError(f"checkpoint is {str(target)!r}, where another fit has ended meanwhile; expected another")
 
 
 def fingerprint(**arrays: Any) -> dict[str, list[str]]:
@@ -184,9 +221,11 @@ ARGUMENTS = (
 )  # fmt: skip
 
 
-def of_net(net: MLP, plan: Plan, path: Any, every: Any, arguments: tuple[Any, ...]) -> Checkpoints:
-    """The checkpoints of `MLP.fit` with these ARGUMENTS."""
-    target = checked_path(path, every)
+def of_net(
+    net: MLP, data: Data, validation: Data | None, path: Any, every: Any, arguments: Sequence[Any]
+) -> Checkpoints:
+    """The checkpoints of `MLP.fit` with these ARGUMENTS, on data of which nothing is split off yet."""
+    target, is_new = checked_path(path, every)
     if type(net) is not MLP:
         raise TypeError(f"checkpoint is given, and the net is a {type(net).__name__}; files keep MLP")
     said: Description = {}
@@ -197,10 +236,9 @@ def of_net(net: MLP, plan: Plan, path: Any, every: Any, arguments: tuple[Any, ..
             said[name] = described_optimizer(value) if name == "optimizer" else encoded(value, {}, name)
         except NoValue:
             raise TypeError(f"{name} is {value!r}, which a checkpoint cannot hold; expected another kind") from None
-    found = _fingerprints_of(plan, said["validation"] == "data")
-    fit = {"arguments": said, "fingerprints": found, "build": builds.current()}
+    fit = {"arguments": said, "fingerprints": _fingerprints_of(data, validation), "build": builds.current()}
     fit["every"] = encoded(every, {}, "every")
-    return Checkpoints(target, every, MLP, fit, partial(_describe_net_in_training, net))
+    return Checkpoints(target, every, MLP, fit, partial(_describe_net_in_training, net), is_new=is_new)
 
 
 def _describe_net_in_training(net: MLP, so_far: tuple[Run, History]) -> tuple[Description, Description, Tensors]:
@@ -214,10 +252,9 @@ def _describe_net_in_training(net: MLP, so_far: tuple[Run, History]) -> tuple[De
     return said, rest, tensors
 
 
-def _fingerprints_of(plan: Plan, with_validation: bool) -> dict[str, list[str]]:
+def _fingerprints_of(data: Data, validation: Data | None) -> dict[str, list[str]]:
     """Of the data, and of those to validate on where they were given, and are no share of the others."""
-    X, y, w = plan.data
-    X_validation, y_validation, _ = (plan.run.validation if with_validation else None) or (None, None, None)
+    (X, y, w), (X_validation, y_validation, _) = data, validation or (None, None, None)
     return fingerprint(X=X, y=y, sample_weight=w, X_validation=X_validation, y_validation=y_validation)
 
 
@@ -260,7 +297,7 @@ def resume(
     LoadError
         If the file is damaged, or holds no fit.
     ValueError
-        If the data are not those of the fit; the message says which.
+        If the data are not those of the fit; the message says which. If the fit of an estimator has diverged.
     OSError
         If it cannot be opened.
 
@@ -288,6 +325,14 @@ def resume(
             raise LoadError("it holds no fit to go on with: `fit` writes one where it is given checkpoint")
         mine = {name: contents.tensors.pop(name) for name in list(contents.tensors) if name.startswith("fit.")}
         model = made(contents)
+        failure = fit.get("failure")
+        if failure is not None and not isinstance(failure, str):
+            raise LoadError(f"it says that the fit ended by {failure!r}; expected a text")
+    if failure is not None:
+        raise ValueError(
+            f"{path}: the fit has diverged, and would again ({failure}); fastmlp.load gives the net as it was at the "
+            "last checkpoint before"
+        )
     again = {"callbacks": callbacks, "batch_callbacks": batch_callbacks}
     if isinstance(model, MLP):
         again |= {"progress": progress is not None and progress, "threads": threads}
@@ -330,9 +375,9 @@ def _resume_net(
         arguments["validation"] = validation
     elif validation is not None:
         raise ValueError("validation is given; the fit had none, or a share of the rows: expected None")
-    plan = net._plan(X, y, sample_weight=sample_weight, **arguments, **again)
-    with named(path):
-        check_fingerprints(fit.get("fingerprints"), _fingerprints_of(plan, validation is not None))
+    _check_caller(net, fit, path, (X, y, sample_weight), validation, again)
+    with named(path), believed("fit"):  # as it is not the caller's arguments that may be wrong now
+        plan = net._plan(X, y, sample_weight=sample_weight, **arguments, **again)
     if fit.get("over") is True:
         return net
     warn_of_build(fit)
@@ -347,3 +392,20 @@ def _resume_net(
     checkpoints = Checkpoints(path, every, MLP, fit, describe, history.epochs)
     net._train(plan._replace(checkpoints=checkpoints), goes_on=True)
     return net
+
+
+def _check_caller(net: MLP, fit: Description, path: Any, data: Any, validation: Any, again: dict[str, Any]) -> None:
+    """That the data are those of the fit, and that what else is given again can be used."""
+    validated = None
+    if validation is not None:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise TypeError(f"validation is {validation!r:.100}; expected (X, y)")
+        validated = net._data(validation[0], validation[1], None, " of validation")
+    found = _fingerprints_of(net._data(*data), validated)
+    with named(path):
+        check_fingerprints(fit.get("fingerprints"), found)
+    for name in ("callbacks", "batch_callbacks"):
+        as_callbacks(name, again[name])
+    as_threads(again["threads"])
+    if again["progress"] != "tqdm":  # whose bar would show at once
+        as_progress(again["progress"], 1)

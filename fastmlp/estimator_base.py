@@ -334,9 +334,11 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 (fit_by_lbfgs if self.solver == "lbfgs" else fit_by_batches)(self, task)
                 if not self._network().is_finite():
                     raise Divergence("The weights are not finite.")
-            except Exception:
+            except Exception as problem:
                 if self.__dict__.pop("_callback_raised", False):  # what was trained stays
                     raise
+                if task.checkpoints is not None and isinstance(problem, Divergence):
+                    task.checkpoints.write_failure(str(problem))
                 if parameters is not None and not np.array_equal(network.parameters, parameters):
                     network.parameters[...] = parameters
                     network.reset_optimizer()  # whose state has seen what failed

@@ -23,7 +23,7 @@ _GIVEN_AGAIN = "callbacks", "batch_callbacks"  # which no file can hold
 
 def of_estimator(model: Any, task: Task, path: Any, every: Any) -> Checkpoints:
     """The checkpoints of a fit."""
-    target = checked_path(path, every)
+    target, is_new = checked_path(path, every)
     if model.solver == "lbfgs":
         raise ValueError("checkpoint is given, and solver is 'lbfgs', which can only start anew; expected another")
     for name, value in model.get_params(deep=False).items():
@@ -32,7 +32,7 @@ def of_estimator(model: Any, task: Task, path: Any, every: Any) -> Checkpoints:
         except NoValue:
             raise TypeError(f"{name} is {value!r}, which a checkpoint cannot hold; expected a name there") from None
     fit = {"fingerprints": _fingerprints_of(task), "build": builds.current(), "every": encoded(every, {}, "every")}
-    return Checkpoints(target, every, type(model), fit, partial(_describe_in_training, model, {}))
+    return Checkpoints(target, every, type(model), fit, partial(_describe_in_training, model, {}), is_new=is_new)
 
 
 def _fingerprints_of(task: Task) -> dict[str, list[str]]:

@@ -50,7 +50,7 @@ class Contents(NamedTuple):
     metadata: dict[str, str]
 
 
-def write(path: str | os.PathLike[str], contents: Contents) -> None:
+def write(path: str | os.PathLike[str], contents: Contents, only_new: bool = False) -> None:
     """Write a file as a whole or not at all: whatever stops it, the path has the old file or the new one.
 
     Parameters
@@ -59,6 +59,8 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
         A file that is there is replaced, and keeps its mode.
     contents : Contents
         Arrays of numbers, or of booleans.
+    only_new : bool, optional
+        Whether a file that is there is an error, also one that somebody else writes meanwhile.
 
     Raises
     ------
@@ -78,10 +80,10 @@ def write(path: str | os.PathLike[str], contents: Contents) -> None:
     if len(text) > _LONGEST_HEADER or _has_too_many(text, len(text) + end):
         raise ValueError(f"beside its numbers, {as_path(path)} would have {len(text):,} bytes of text: too much")
     parts = (tensor.reshape(-1).view(np.uint8).data for tensor in little.values())
-    replace_file(path, chain((len(text).to_bytes(8, "little"), text), parts))
+    replace_file(path, chain((len(text).to_bytes(8, "little"), text), parts), only_new)
 
 
-def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
+def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview], only_new: bool = False) -> None:
     """Write bytes, one part after the other, as a whole or not at all.
 
     What is there and is no file of a disk, as /dev/null or a pipe, is written into as it is.
@@ -91,6 +93,8 @@ def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryvie
     path : path-like
         A file that is there is replaced, and keeps its mode; of a link, the file that it points to.
     parts : iterable of bytes-like
+    only_new : bool, optional
+        As for `write`.
 
     Raises
     ------
@@ -119,7 +123,7 @@ def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryvie
             if target.exists():
                 os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
             os.fsync(file.fileno())
-        os.replace(temporary, target)
+        (_give_new_name if only_new else os.replace)(temporary, target)
     except BaseException as problem:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -132,6 +136,20 @@ def replace_file(path: str | os.PathLike[str], parts: Iterable[bytes | memoryvie
             os.fsync(folder)  # so that the new name, too, outlives a loss of power
         finally:
             os.close(folder)
+
+
+def _give_new_name(temporary: Path, target: Path) -> None:
+    """Rename a file, unless there is one of that name: of several processes that do so at once, one succeeds."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # of a file system without hard links, where who comes between these two lines is not seen
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        os.replace(temporary, target)
+    else:
+        os.unlink(temporary)
 
 
 def _in_order(contents: Contents) -> list[tuple[str, Array]]:

@@ -859,7 +859,7 @@ class MLP(Carried):
         """What `fit` is asked for, checked; nothing has changed yet."""
         began = perf_counter()
         data = self._data(X, y, sample_weight)
-        n_rows, rows = len(data[0]), None
+        whole, validated, n_rows, rows = data, None, len(data[0]), None
         epochs = checks.integer("epochs", epochs, 1)
         size = None if batch_size is None else checks.integer("batch_size", batch_size, 1)
         method = self._checked_optimizer(optimizer)
@@ -874,8 +874,8 @@ class MLP(Carried):
         if isinstance(validation, (tuple, list)):
             if len(validation) != 2:
                 raise ValueError(f"validation has {len(validation)} elements; expected (X, y)")
-            x_validation, targets_validation, _ = self._data(validation[0], validation[1], None, " of validation")
-            run.validation, run.validation_rows = (x_validation, targets_validation, None), len(x_validation)
+            validated = self._data(validation[0], validation[1], None, " of validation")
+            run.validation, run.validation_rows = validated, len(validated[0])
         elif validation is not None:
             run.validation_rows = checks.validation_rows(validation, n_rows)
             n_rows -= run.validation_rows
@@ -899,7 +899,8 @@ class MLP(Carried):
         from fastmlp import checkpoints
 
         arguments = epochs, size, method, shuffle, validation, patience, tol, schedule, max_time
-        return plan._replace(checkpoints=checkpoints.of_net(self, plan, checkpoint, checkpoint_every, arguments))
+        written = checkpoints.of_net(self, whole, validated, checkpoint, checkpoint_every, arguments)
+        return plan._replace(checkpoints=written)
 
     def _train(self, plan: Plan, goes_on: bool = False) -> History:
         """Do what was planned, or the rest of it, with the optimizer's state as it is."""

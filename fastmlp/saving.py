@@ -53,11 +53,12 @@ def save(model: Any, path: str | os.PathLike[str], training: bool, extra: dict[s
 
 
 def write_model(
-    path: str | os.PathLike[str], kind: type, said: Description, tensors: Tensors, extra: dict[str, str]
-) -> None:
-    """Write a file of a net or an estimator that has described itself."""
+    path: str | os.PathLike[str], kind: type, said: Description, tensors: Tensors, extra: dict[str, str],
+    only_new: bool = False,
+) -> None:  # fmt: skip
+    """Write a file of a net or an estimator that has described itself; see `files.write`."""
     text = json.dumps({"version": VERSION, "kind": kind.__name__} | said, allow_nan=False)
-    write(path, Contents(tensors, {_KEY: text} | extra))
+    write(path, Contents(tensors, {_KEY: text} | extra), only_new)
 
 
 def load(path: str | os.PathLike[str]) -> Any:

@@ -206,6 +206,8 @@ def info(model_file: str) -> None:
     is_over = checkpoint is None or checkpoint.get("over") is True
     if not is_over:
         print("fit       not over: fastmlp.resume, from Python, goes on with it")
+    elif checkpoint is not None and "failure" in checkpoint:
+        print(f"fit       has diverged: {shown(str(checkpoint['failure']))}")
     if said is None:
         print("columns   not known: it was not trained by fastmlp train")
         print(f"trained   {_record(model, is_over)}")

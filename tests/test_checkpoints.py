@@ -15,8 +15,9 @@ import pytest
 from scipy.sparse import csr_matrix
 
 import fastmlp
-from fastmlp import LoadError, MLPClassifier, MLPRegressor
+from fastmlp import LoadError, MLPClassifier, MLPRegressor, checkpoints
 from fastmlp.files import Contents, read, write
+from processes import output_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -307,6 +308,20 @@ def test_other_data_are_refused(stopped, data, said):
     assert stopped.read_bytes() == before
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_rows_that_are_held_out_are_compared_too(tmp_path, shuffle):
+    path = tmp_path / "run"
+    with pytest.raises(Killed):
+        new_net().fit(X, TWO, epochs=9, validation=0.2, shuffle=shuffle, checkpoint=path, callbacks=killing(5))
+    for row in range(0, 200, 20):
+        other = X.copy()
+        other[row] += 1
+        with pytest.raises(ValueError, match="X, of shape"):
+            fastmlp.resume(path, other, TWO)
+    with pytest.raises(ValueError, match="validation is given"):
+        fastmlp.resume(path, X, TWO, validation=(X, TWO))
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -332,6 +347,91 @@ def test_a_fit_that_has_not_ended_is_not_written_over(stopped):
     assert stopped.read_bytes() == before
     fastmlp.resume(stopped, X, TWO, sample_weight=WEIGHTS, validation=(X[:9], TWO[:9]))
     new_net().fit(X, TWO, epochs=1, checkpoint=stopped)  # it was over
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("kind", ["net", "estimator"])
+def test_of_two_fits_that_begin_at_once_on_one_path_one_goes_on(tmp_path, monkeypatch, kind, links):
+    def no_link(source, target):
+        raise PermissionError(1, "Operation not permitted")  # as of a FAT file system
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_link)
+    path, other = tmp_path / "run", new_net()
+    model = new_net() if kind == "net" else MLPClassifier((4,), max_iter=9).fit(X, TWO)
+    described = checkpoints.Checkpoints.write
+
+    def late(self, *arguments, **more):
+        """The other one begins after this one has looked for a file, and before it writes its first."""
+        monkeypatch.undo()
+        if not links:
+            monkeypatch.setattr(os, "link", no_link)
+        with pytest.raises(Killed):
+            other.fit(X, TWO, epochs=9, checkpoint=path, checkpoint_every=1, callbacks=killing(3))
+        described(self, *arguments, **more)
+
+    before = bits(model)
+    monkeypatch.setattr(checkpoints.Checkpoints, "write", late)
+    with pytest.raises(FileExistsError, match="a fit has not ended"):
+        model.fit(X, TWO, checkpoint=path)
+    assert bits(model) == before
+    assert os.listdir(tmp_path) == ["run"]
+    assert fastmlp.resume(path, X, TWO).history.epochs == 9
+
+
+def test_of_many_processes_that_begin_at_once_on_one_path_one_goes_on(tmp_path):
+    path, results = tmp_path / "run", FORK.Queue()
+    start, end = FORK.Barrier(6), FORK.Barrier(6)
+
+    def begin(seed):
+        net = fastmlp.MLP([5, 4, 1], output="sigmoid", seed=seed)
+        start.wait(60)
+        try:
+            net.fit(X, TWO, epochs=1, checkpoint=path, callbacks=lambda net, history: end.wait(60) < 0)
+            results.put(seed)
+        except FileExistsError:
+            end.wait(60)  # until then the fit of the other one is not over
+            results.put(None)
+
+    processes = [FORK.Process(target=begin, args=(seed,)) for seed in range(6)]
+    for process in processes:
+        process.start()
+    ended = [results.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join()
+    (seed,) = [one for one in ended if one is not None]
+    alone = fastmlp.MLP([5, 4, 1], output="sigmoid", seed=seed)
+    alone.fit(X, TWO, epochs=1)
+    assert bits(fastmlp.load(path)) == bits(alone)
+    assert os.listdir(tmp_path) == ["run"]
+
+
+def test_a_fit_that_diverged_is_over_and_says_so(tmp_path):
+    path = tmp_path / "run"
+
+    model = MLPRegressor(hidden_layer_sizes=(4,), solver="sgd", learning_rate_init=0.5, max_iter=9, random_state=0)
+    with pytest.raises(ValueError, match="non-finite"):
+        model.fit(X, 9 * NUMBERS[:, 0], checkpoint=path, checkpoint_every=1)
+    with pytest.raises(ValueError, match=r"run: the fit has diverged.*fastmlp\.load gives") as caught:
+        fastmlp.resume(path, X, 9 * NUMBERS[:, 0])
+    assert not isinstance(caught.value, LoadError)
+    assert len(fastmlp.load(path).loss_curve_) < 9
+    assert "has diverged: Solver produced" in output_of("-m", "fastmlp", "info", str(path))
+    new_net().fit(X, TWO, epochs=1, checkpoint=path)  # it was over
+    assert bits(fastmlp.resume(path, X, TWO)) == bits(fastmlp.load(path))
+
+
+def test_a_fit_whose_callback_failed_goes_on(tmp_path):
+    path = tmp_path / "run"
+
+    def fails(model, history):
+        if history.epochs == 3:
+            raise ValueError("of the callback")
+
+    parameters = {"hidden_layer_sizes": (4,), "max_iter": 9, "random_state": 0}
+    with pytest.raises(ValueError, match="of the callback"):
+        MLPClassifier(**parameters, callbacks=fails).fit(X, TWO, checkpoint=path, checkpoint_every=1)
+    assert bits(fastmlp.resume(path, X, TWO)) == bits(MLPClassifier(**parameters).fit(X, TWO))
 
 
 def test_a_file_of_something_else_is_not_written_over(tmp_path):
