@@ -203,7 +203,8 @@ def fingerprint(**arrays: Any) -> dict[str, list[str]]:
 
 def check_fingerprints(expected: Any, found: dict[str, list[str]]) -> None:
     """That the data are those with which the fit began."""
-    if not isinstance(expected, dict) or not all(isinstance(e, list) and len(e) == 2 for e in expected.values()):
+    entries = expected.values() if isinstance(expected, dict) else [None]
+    if not all(isinstance(one, list) and [str, str] == [*map(type, one)] for one in entries):
         raise LoadError(f"its fingerprints are {expected!r}; it is damaged")
     for name in sorted({*expected, *found}):
         now, before = found.get(name, ["not given", ""]), expected.get(name, ["not given", ""])
@@ -361,6 +362,8 @@ def _resume_net(
         arguments["optimizer"] = made_optimizer(fit["arguments"]["optimizer"])
         if set(arguments) != set(ARGUMENTS):
             raise LoadError(f"it has the arguments {sorted(arguments)}; expected {sorted(ARGUMENTS)}")
+        if arguments["validation"] not in (None, "data"):
+            checks.number("validation", arguments["validation"], above=0, below=1)
         history = net.history
         best_loss, waited = decoded(fit["best_loss"], {}), fit["waited"]
         every = made_period(fit)

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import check_scoring
 
 from fastmlp import builds
 from fastmlp.checkpoints import Checkpoints, check_fingerprints, checked_path, fingerprint, made_period, warn_of_build
 from fastmlp.estimator_saving import describe_estimator
-from fastmlp.estimator_training import Stopped, Task
+from fastmlp.estimator_training import Stopped, Task, check_options, step_of, what_scores
 from fastmlp.files import LoadError
 from fastmlp.history import History
 from fastmlp.saving import Description, Tensors, believed, described_history, made_history, named
@@ -69,6 +70,7 @@ def resume_estimator(
     if fit.get("over") is not True:
         with named(path), believed("fit"):
             stopped, every = _made_stopped(fit, mine), made_period(fit)
+            _check_going_on(copy.copy(model), stopped)
     model.set_params(**{name: value if callable(value) or list(value) else None for name, value in again.items()})
     saved = {name: getattr(model, name) for name, value in for_now.items() if value is not None}
     if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) in (2, 3)):
@@ -82,6 +84,7 @@ def resume_estimator(
             check_fingerprints(fit.get("fingerprints"), _fingerprints_of(task))
             assert stopped is not None  # where it is over, nothing is trained
             _check_rows(stopped, task.X.shape[0])
+            _check_watching(model, stopped, task)
         warn_of_build(fit)
         describe = partial(_describe_in_training, model, saved)
         checkpoints = Checkpoints(path, every, type(model), fit, describe, stopped.history.epochs)
@@ -110,6 +113,48 @@ def _made_stopped(fit: Description, mine: Tensors) -> Stopped:
     if mine:
         raise LoadError(f"it has the tensor {next(iter(mine))!r}, which is none of this fit's")
     return Stopped(history=history, **values)
+
+
+def _check_going_on(model: Any, stopped: Stopped) -> None:
+    """That the estimator of a file, made here for no other use, is one that such a fit stops with."""
+    sizes, hidden = [np.size(b) for b in model.intercepts_], model._hidden()
+    if sizes[:-1] != hidden:
+        raise LoadError(f"its layers have {sizes[:-1]} neurons, and its parameters say {hidden}")
+    of_x = model._scalings()[0]
+    if (None if of_x is None else of_x.kind) != model.scale:
+        raise LoadError(f"its scale is {model.scale!r}, and its scaler of X is another")
+    if model.solver == "lbfgs":
+        raise LoadError("its solver is 'lbfgs', which has no checkpoints")
+    check_options(model)
+    if model.eval_metric is not None:
+        check_scoring(model, scoring=model.eval_metric)
+    model._network(train=True)
+    missing = [
+        name for name in ("_optimizer", "_state_of", "loss_curve_", "validation_curve_") if not hasattr(model, name)
+    ]
+    missing += [name for name in ("loss_curve_", "validation_curve_") if getattr(model, name, ()) is None]
+    if missing:
+        raise LoadError(f"it has no {missing[0]}, with which a fit goes on")
+    step_of(model)
+    scores, best = (model.__dict__.get(f"{what}_") for what in ("validation_scores", "best_validation_score"))
+    if scores is not None and best is None:
+        raise LoadError(f"it has {len(scores)} scores of the validation, and no best one")
+    if stopped.best is not None and "_best_parameters" not in model.__dict__:
+        raise LoadError(f"its best score is {stopped.best}, and it has no weights of that")
+
+
+def _check_watching(model: Any, stopped: Stopped, task: Task) -> None:
+    """That what is measured after an epoch goes on as it began."""
+    held_out = model.early_stopping and task.eval_set is None
+    if held_out != (stopped.held_out is not None):
+        raise LoadError(f"its early_stopping is {model.early_stopping}, and its held-out rows say otherwise")
+    if stopped.best is not None and task.eval_set is None:
+        raise LoadError(f"its best score is {stopped.best}, and it has no data to measure that")
+    if model.eval_metric is not None and task.eval_set is None:
+        raise LoadError(f"its eval_metric is {model.eval_metric!r}, and it has no data to measure that")
+    scores_of = what_scores(model, held_out, model.eval_metric is not None)
+    if (held_out or task.eval_set is not None) and model.__dict__.get("_scores_of") != scores_of:
+        raise LoadError(f"its scores are of {model.__dict__.get('_scores_of')!r}; expected {scores_of!r}")
 
 
 def _check_rows(stopped: Stopped, rows: int) -> None:

@@ -132,7 +132,7 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
         raise ValueError("partial_fit does not support early_stopping=True: it makes one pass and never stops")
     if mlp.schedule is not None and incremental:
         raise ValueError("schedule is given, which partial_fit cannot follow: it does not know the end of the run")
-    _check_that_the_solver_has_all(mlp)
+    check_options(mlp)
     if task.w is not None and not task.w.any():  # as of a part in which classes of weight 0 are alone
         return
     network = mlp._network(train=True)
@@ -187,7 +187,7 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
                 mlp._random_state.shuffle(places)
                 order = order[places]
             if method is None or mlp._optimizer.learning_rate != rate:
-                method = _step(mlp)
+                method = step_of(mlp)
             epoch_steps = Steps(
                 size,
                 method,
@@ -226,8 +226,8 @@ def fit_by_batches(mlp: Any, task: Task) -> None:
         _hint(mlp, task, callbacks.history.loss)
 
 
-def _check_that_the_solver_has_all(mlp: Any) -> None:
-    """An option that a solver has not would be ignored."""
+def check_options(mlp: Any) -> None:
+    """Refuse an option that the solver has not, and would ignore."""
     for name, (off, solvers) in _OPTIONS.items():
         if mlp.solver in solvers:
             continue
@@ -242,7 +242,7 @@ def _drops(mlp: Any) -> bool:
     return bool(mlp.dropout != 0 if isinstance(mlp.dropout, float) else np.any(mlp.dropout))
 
 
-def _step(mlp: Any) -> Any:
+def step_of(mlp: Any) -> Any:
     """The optimizer of the core, with the present learning rate."""
     rate = mlp._optimizer.learning_rate
     betas = {"beta_1": mlp.beta_1, "beta_2": mlp.beta_2, "epsilon": mlp.epsilon}
@@ -327,7 +327,7 @@ def _hint(mlp: Any, task: Task, losses: list[float]) -> None:
 
 def fit_by_lbfgs(mlp: Any, task: Task) -> None:
     """The L-BFGS-B of scipy on the compiled loss and gradient, in float64 whatever X is, as scipy's steps are."""
-    _check_that_the_solver_has_all(mlp)
+    check_options(mlp)
     dtype = mlp._network(train=True).dtype
     if dtype != np.float64:
         mlp.coefs_ = [W.astype(np.float64) for W in mlp.coefs_]
@@ -459,9 +459,7 @@ class _EstimatorCallbacks(FitCallbacks):
             mlp.best_loss_ = math.inf
         if self._validation is None:
             return
-        scores_of = mlp.eval_metric if self._scorer is not None else None
-        if self._held_out is not None:
-            scores_of = f"minus {mlp.loss}" if mlp._stops_by_loss() else "score"
+        scores_of = what_scores(mlp, self._held_out is not None, self._scorer is not None)
         if mlp.__dict__.get("_scores_of") != scores_of:
             mlp.validation_scores_ = mlp.best_validation_score_ = None
             mlp.__dict__.pop("_best_parameters", None)
@@ -598,6 +596,13 @@ class _EstimatorCallbacks(FitCallbacks):
         elif perf_counter() > self.deadline:
             self.history.stop_reason = "time"
         return self.history.stop_reason != "epochs"
+
+
+def what_scores(mlp: Any, holds_out: bool, has_metric: bool) -> Any:
+    """Of what the scores after each epoch are: of a metric, of rows that are held out, or None."""
+    if holds_out:
+        return f"minus {mlp.loss}" if mlp._stops_by_loss() else "score"
+    return mlp.eval_metric if has_metric else None
 
 
 def _callbacks(mlp: Any, name: str) -> list[Callback]:

@@ -529,6 +529,66 @@ def test_another_build_is_said(stopped):
         fastmlp.resume(stopped, X, TWO, sample_weight=WEIGHTS, validation=(X[:9], TWO[:9]))
 
 
+TAMPERED = [
+    ("net", "fastmlp.fit", ("arguments", "epochs"), "many"),
+    ("net", "fastmlp.fit", ("arguments", "batch_size"), -1),
+    ("net", "fastmlp.fit", ("arguments", "shuffle"), 3),
+    ("net", "fastmlp.fit", ("arguments", "schedule"), "sgd"),
+    ("net", "fastmlp.fit", ("arguments", "schedule"), 5),
+    ("net", "fastmlp.fit", ("arguments", "validation"), 1.5),
+    ("net", "fastmlp.fit", ("arguments", "patience"), []),
+    ("net", "fastmlp.fit", ("arguments", "max_time"), "x"),
+    ("net", "fastmlp.fit", ("fingerprints", "X"), [1, 2]),
+    ("net", "fastmlp.fit", ("failure",), 3),
+    ("estimator", "fastmlp.fit", ("best",), 0.5),
+    ("estimator", "fastmlp.fit", ("held_out",), None),
+    ("estimator", "fastmlp", ("attributes", "best_validation_score_"), None),
+    ("estimator", "fastmlp", ("attributes", "loss_curve_"), None),
+    ("estimator", "fastmlp", ("attributes", "_scores_of"), "minus poisson"),
+    ("estimator", "fastmlp", ("parameters", "hidden_layer_sizes"), {"tuple": ["x"]}),
+    ("estimator", "fastmlp", ("parameters", "hidden_layer_sizes"), {"tuple": [5]}),
+    ("estimator", "fastmlp", ("parameters", "early_stopping"), False),
+    ("estimator", "fastmlp", ("parameters", "eval_metric"), "sgd"),
+    ("estimator", "fastmlp", ("parameters", "dropout"), [1, 2]),
+    ("estimator", "fastmlp", ("parameters", "scale"), "standard"),
+    ("estimator", "fastmlp", ("parameters", "solver"), "lbfgs"),
+    ("estimator", "fastmlp", ("parameters", "weight_decay"), 1),
+    ("estimator", "fastmlp", ("training", "rate", "learning_rate"), 0),
+]
+
+
+@pytest.mark.parametrize(("kind", "key", "place", "value"), TAMPERED)
+def test_a_file_that_was_changed_by_hand_is_a_load_error(stopped, stopped_estimator, kind, key, place, value):
+    path = stopped if kind == "net" else stopped_estimator
+    y, again = (TWO, {"sample_weight": WEIGHTS, "validation": (X[:9], TWO[:9])}) if kind == "net" else (WORDS, {})
+    contents = read(path)
+    said = json.loads(contents.metadata[key])
+    table = said
+    for name in place[:-1]:
+        table = table[name]
+    assert place[-1] in table or place == ("failure",)
+    table[place[-1]] = value
+    contents.metadata[key] = json.dumps(said)
+    write(path, contents)
+    with pytest.raises(LoadError, match=path.name):
+        fastmlp.resume(path, X, y, **again)
+
+
+def test_what_the_caller_gives_wrongly_is_no_fault_of_the_file(stopped):
+    for wrong, error in (
+        ({"callbacks": 3}, TypeError),
+        ({"batch_callbacks": [3]}, TypeError),
+        ({"threads": 0}, ValueError),
+        ({"progress": "bar"}, ValueError),
+        ({"validation": 0.5}, TypeError),
+        ({"sample_weight": WEIGHTS[:-1]}, ValueError),
+    ):
+        given = {"sample_weight": WEIGHTS, "validation": (X[:9], TWO[:9])} | wrong
+        with pytest.raises(error, match=next(iter(wrong))) as caught:
+            fastmlp.resume(stopped, X, TWO, **given)
+        assert not isinstance(caught.value, LoadError)
+
+
 @pytest.mark.parametrize("kind", ["net", "estimator"])
 def test_damage_behind_the_digest_is_an_error_or_a_fit(stopped, stopped_estimator, kind, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # which takes most of the time
@@ -546,7 +606,7 @@ def test_damage_behind_the_digest_is_an_error_or_a_fit(stopped, stopped_estimato
         write(path, Contents(contents.tensors, contents.metadata))
         try:
             resumed = fastmlp.resume(path, X, y, **again)
-        except (LoadError, ValueError):
+        except ValueError:  # a LoadError, or that the data are others
             refused += 1
         except RuntimeWarning:  # of another build, or of a rate with which it diverges
             continue
