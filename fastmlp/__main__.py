@@ -231,6 +231,7 @@ def _add_table_commands(commands: Any) -> None:
     )
     export.add_argument("--to", required=True, choices=EXPORTS, help="ONNX, C, or a state_dict of PyTorch")
     export.add_argument("--out", required=True, metavar="FILE", help="where it goes")
+    export.add_argument("--name", metavar="NAME", help="of the function of C (default: as the file is called)")
     add("info", "print what is known of a net: layers, columns, training", "price.safetensors")
 
 
@@ -244,7 +245,7 @@ def _use_tables(options: argparse.Namespace) -> None:
     from fastmlp import table_commands as tables
 
     if options.command == "export":
-        tables.export(options.model, options.to, options.out)
+        tables.export(options.model, options.to, options.out, options.name)
         return
     if options.command == "info":
         tables.info(options.model)

@@ -21,6 +21,7 @@ import numpy as np
 
 from fastmlp import __version__
 from fastmlp import table_files as files
+from fastmlp.c_templates import OF_A_HEADER, TAKEN
 from fastmlp.files import LoadError, replace_file
 from fastmlp.messages import not_installed, note
 from fastmlp.mlp import MLP
@@ -139,8 +140,13 @@ def evaluate(model_file: str, source: str, csv_format: Format) -> None:
     print(report)
 
 
-def export(model_file: str, to: str, out: str) -> None:
-    """Write a net for another program, and print in which order its inputs and its classes are."""
+def export(model_file: str, to: str, out: str, name: str | None = None) -> None:
+    """Write a net for another program, and print in which order its inputs and its classes are.
+
+    The `name` is that of a function of C; the file's where it is None.
+    """
+    if name is not None and to != "c":
+        raise TableError(f"--name {name} is for --to c, whose function it names; expected none with --to {to}")
     _check_writable(out, net=model_file)
     model, _, said = _opened(model_file)
     if said is not None:
@@ -158,7 +164,7 @@ def export(model_file: str, to: str, out: str) -> None:
         replace_file(out, [held.getbuffer()])
         more = ["it is the state_dict of", str(module)]
     elif to == "c":
-        name = _c_name(out)
+        name = _c_name(out) if name is None else name
         model.to_c(out, name=name)
         what = f"{out}, the function {name}"
     else:
@@ -176,9 +182,11 @@ def export(model_file: str, to: str, out: str) -> None:
 
 
 def _c_name(out: str) -> str:
-    """What to call a function of C in this file."""
-    name = re.sub(r"\W", "_", Path(out).stem, flags=re.ASCII)
-    return name if name[:1].isalpha() else f"net_{name}"
+    """What to call a function of C in this file: as that is called, where C has no other use for the name."""
+    name = re.sub(r"(_own)+_", "_", re.sub(r"\W", "_", Path(out).stem, flags=re.ASCII))
+    if OF_A_HEADER.fullmatch(name):
+        name += "_net"
+    return name if name[:1].isalpha() and not TAKEN.fullmatch(name) else f"net_{name}"
 
 
 def _print_numbered(names: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ from fastmlp import table_scores, table_training
 from fastmlp.__main__ import main
 from fastmlp.files import Contents, read, write
 from fastmlp.saving import save
+from processes import python
 
 BUNDLED = {
     "iris": (datasets.load_iris, "classification", 0.85),
@@ -1053,6 +1054,43 @@ def test_inputs_without_names_are_numbered(tmp_path, capsys):
     assert [line.split()[1] for line in said[1:]] == ["x[0]", "x[1]", "x[2]"]
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("double", "net_double"),
+        ("printf", "net_printf"),
+        ("M_x", "net_M_x"),
+        ("2", "net_2"),
+        ("my_own_own_net", "my_net"),
+        ("a_INPUTS", "a_INPUTS_net"),
+    ],
+)
+def test_a_file_that_is_called_as_no_function_can_be_has_one_of_another_name(tmp_path, trained, capsys, file, name):
+    out = tmp_path / f"{file}.h"
+    main(["export", trained[0], "--to", "c", "--out", str(out)])
+    assert f"the function {name};" in capsys.readouterr().out
+    X = inputs_of_mixed(mixed(50, 1))
+    found = of_compiled(tmp_path, out.read_text().replace(name, "my_net"), X, 1)
+    main(["predict", trained[0], trained[2]])
+    expected = [float(*row.values()) for row in predictions(capsys.readouterr().out)]
+    assert found[:, 0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_function_of_c_has_the_name_that_is_given(tmp_path, trained, capsys):
+    out = tmp_path / "double.h"
+    main(["export", trained[0], "--to", "c", "--out", str(out), "--name", "price_of"])
+    assert "the function price_of;" in capsys.readouterr().out
+    assert "void price_of(const double x[5], double y[1]);" in out.read_text()
+    out.unlink()
+    assert "name is 'double', which C" in refused(
+        capsys, "export", trained[0], "--to", "c", "--out", out, "--name", "double"
+    )
+    assert "--name price_of is for --to c" in refused(
+        capsys, "export", trained[0], "--to", "onnx", "--out", out, "--name", "price_of"
+    )
+    assert not out.exists()
+
+
 def test_without_torch_export_says_what_to_install(tmp_path, trained, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "fastmlp.torch_modules", raising=False)
@@ -1122,3 +1160,24 @@ def test_an_interrupt_ends_with_130_and_a_line(trained, capsys, monkeypatch):
         main(["info", trained[0]])
     assert end.value.code == 130
     assert capsys.readouterr().err == "\nfastmlp: interrupted\n"
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+from fastmlp.__main__ import main
+
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+main(["info", {file!r}])
+"""
+
+
+@pytest.mark.parametrize("module", ["sklearn", "fastmlp.table_commands", "fastmlp.estimators"])
+def test_an_interrupt_while_a_command_is_imported_ends_with_130_and_a_line(trained, module):
+    done = python("-c", INTERRUPTED_IMPORT.format(module=module, file=trained[0]))
+    assert done.returncode == 130
+    assert done.stderr == "\nfastmlp: interrupted\n"
