@@ -13,7 +13,7 @@ CORE := setup.py pyproject.toml $(wildcard src/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test oldest bench grid many estimators peers docs lint cross build wheel-test clean
+.PHONY: help demo test oldest bench grid many estimators peers tables docs lint cross build wheel-test clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ peers: $(STAMPS)/build  ## compare with PyTorch, JAX and others into bench/resul
 	$(MAKE) VENV=.venv-peers .venv-peers/stamps/peers
 	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python bench/peers.py $(if $(QUICK),--quick) $(ARGS)
 
+# So do those of tables, among them the tables themselves.
+tables: $(STAMPS)/build  ## compare with boosted trees and other nets on real tables; QUICK=1: the short form
+	$(MAKE) VENV=.venv-tables .venv-tables/stamps/bench-tables
+	PYTHONPATH="$(CURDIR)" .venv-tables/bin/python bench/tables.py $(if $(QUICK),--quick) $(ARGS)
+
 docs: $(STAMPS)/build $(STAMPS)/docs  ## build the documentation into build/docs, gallery executed; warnings are errors
 	$(PY) -m sphinx --fail-on-warning --keep-going -b html docs build/docs $(ARGS)
 
@@ -72,7 +77,7 @@ wheel-test: $(STAMPS)/wheel  ## build sdist and wheel, and test the wheel away f
 	cd "$$scratch" && venv/bin/python -m pytest --import-mode=importlib tests $(IN_PARALLEL)
 
 clean:  ## remove everything that the other targets made
-	rm -rf $(VENV) .venv-peers .venv-oldest .data build dist docs/generated docs/gallery *.egg-info fastmlp/*.so demo.png demo.safetensors .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(VENV) .venv-peers .venv-tables .venv-oldest .data build dist docs/generated docs/gallery *.egg-info fastmlp/*.so demo.png demo.safetensors .pytest_cache .mypy_cache .ruff_cache .benchmarks
 	find fastmlp tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:

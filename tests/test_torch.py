@@ -608,9 +608,9 @@ def test_the_peers_have_the_torch_of_the_tests():
     project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
     rows = [
         [row for row in project["optional-dependencies"][extra] if row.startswith("torch")]
-        for extra in ("test", "peers")
+        for extra in ("test", "peers", "bench-tables")
     ]
-    assert rows[0] == rows[1]
+    assert rows[0] == rows[1] == rows[2]
     assert rows[0][0] == f"torch=={torch.__version__.partition('+')[0]}"
 
 
