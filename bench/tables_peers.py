@@ -50,9 +50,8 @@ class Frame(TransformerMixin, BaseEstimator):
         self.impute = impute
 
     def fit(self, X, y=None):
-        self.names_ = OTHERS(X)
         self.types_ = {
-            name: pd.CategoricalDtype(sorted(X[name].dropna().astype(str).unique())) for name in self.names_
+            name: pd.CategoricalDtype(sorted(X[name].dropna().astype(str).unique())) for name in OTHERS(X)
         }
         numbers = X[NUMBERS(X)]
         self.medians_ = numbers.median()
