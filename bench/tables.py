@@ -48,7 +48,9 @@ def fitted(table, split, peer):
     """A row of results, or one that says what went wrong."""
     ours, theirs = PROCESSES.Pipe(duplex=False)
     question = table, split, peer
-    process = PROCESSES.Process(target=serve, args=(theirs, max(os.sched_getaffinity(0)), LIMIT, *question))
+    process = PROCESSES.Process(
+        target=serve, args=(theirs, max(os.sched_getaffinity(0)), LIMIT, *question), daemon=True
+    )
     process.start()
     theirs.close()
     try:
@@ -277,7 +279,12 @@ def main():
     parser.add_argument("--quick", action="store_true", help="two small tables, one split, and nothing is kept")
     parser.add_argument("--tables", type=listed(TABLES), default=list(TABLES), help="names with commas between")
     parser.add_argument("--peers", type=listed(PEERS), default=list(PEERS), help="names with commas between")
-    parser.add_argument("--splits", type=int, default=SPLITS, help=f"of each table (default: {SPLITS})")
+    parser.add_argument(
+        "--splits",
+        type=int,
+        default=SPLITS,
+        help=f"of each table (default: {SPLITS}); with 0 nothing is fitted, and the summary written anew",
+    )
     parser.add_argument("--results", type=Path, default=LINES, help="a line of JSON a fit (default: %(default)s)")
     parser.add_argument("--again", action="store_true", help="fit what is in the results already, too")
     options = parser.parse_args()
