@@ -1,14 +1,15 @@
 """fastmlp against its peers on real tables: what each predicts, and in what time; into bench/results/tables.md.
 
-    make tables                              all that is missing; the peers alone take an hour and a half of one core
+    make tables                              all that is missing; the peers alone take two hours of one core
     make tables ARGS="--tables ames,star --peers LightGBM,fastmlp --splits 5"
+    make tables ARGS="--splits 0"            the summary of what is there
     make tables QUICK=1                      two small tables, one split, and nothing is kept
 
 The tables stand in tables_data.py, the peers in tables_peers.py, with default parameters all of them. Here each of
 them is fitted to each split of each table, in a process by itself, which is bound to one core and may take LIMIT
 seconds of CPU time. What it found is a line of JSON in a file of results; what is there already is not done again
 unless --again says so, so that a run may be ended and gone on with, and peers may be added. A fit that fails is a
-line, too, and the summary names it.
+line, too, and the summary names it: CatBoost's on krkopt, whose 18 classes take longer than the limit.
 
 The summary compares every peer with LightGBM on the splits that both have: the geometric mean, over tables, of the
 ratio of errors, root mean square errors or log losses, each the mean of its splits. Its standard error is that over
@@ -119,7 +120,7 @@ class Found:
     def pair(self, table, peer, measure):
         """(the peer's mean, the reference's) of the splits that both have; None without any."""
         ours, theirs = self.rows[table, peer], self.rows[table, REFERENCE]
-        both = [split for split in ours if split in theirs and measure in ours[split]]
+        both = [split for split in ours if measure in ours[split] and measure in theirs.get(split, ())]
         if not both:
             return None
         half = 0.5 / fmean(ours[split]["test_rows"] for split in both) / len(both) if measure == "error" else 0
