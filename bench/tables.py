@@ -22,6 +22,7 @@ import json
 import math
 import multiprocessing
 import os
+import sys
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean, stdev
@@ -293,15 +294,18 @@ def main():
         del os.environ[name]  # which may name a slower kernel than the processor has
     os.environ |= THREADS | {"PYTHONPATH": os.pathsep.join([str(run.HERE), os.environ.get("PYTHONPATH", "")])}
     PROCESSES.set_forkserver_preload(["__main__", "tables_peers"])
-    if options.quick:
-        rows = collect(QUICK["tables"], 1, QUICK["peers"], None, True)
-        print(f"\n{report(Found(rows), 'make tables QUICK=1')}\nOne split: this was not written to a file.")
-        return
-    if "fastmlp" in options.peers and not hasattr(fastmlp, "TabularClassifier"):
+    peers = QUICK["peers"] if options.quick else options.peers
+    if "fastmlp" in peers and not hasattr(fastmlp, "TabularClassifier"):
         print(f"fastmlp {fastmlp.__version__} has no TabularClassifier, and is left out")
-        options.peers.remove("fastmlp")
+        peers = [peer for peer in peers if peer != "fastmlp"]
+    if options.quick:
+        found = Found(collect(QUICK["tables"], 1, peers, None, True))
+        print(f"\n{report(found, 'make tables QUICK=1')}\nOne split: this was not written to a file.")
+        if found.failed:
+            sys.exit(f"{len(found.failed)} fits failed")
+        return
     options.results.parent.mkdir(exist_ok=True)
-    rows = collect(options.tables, options.splits, options.peers, options.results, options.again)
+    rows = collect(options.tables, options.splits, peers, options.results, options.again)
     RESULT.write_text(report(Found(rows), "make tables"))
     print(f"written to {os.path.relpath(RESULT)}")
 
