@@ -219,7 +219,9 @@ def check_fingerprints(expected: Any, found: dict[str, list[str]]) -> None:
 # What the steps of `MLP.fit` depend on, besides the data.
 ARGUMENTS = (
     "epochs", "batch_size", "optimizer", "shuffle", "validation", "patience", "tol", "schedule", "max_time",
+    "average",
 )  # fmt: skip
+_LATER = ("average",)  # those that the checkpoints of an older version have not; they are None there
 
 
 def of_net(
@@ -250,6 +252,8 @@ def _describe_net_in_training(net: MLP, so_far: tuple[Run, History]) -> tuple[De
     if np.isfinite(run.best_loss):
         assert run.best is not None
         tensors["fit.best"] = run.best
+    if run.averaged is not None:
+        rest["average_power"], tensors["fit.average"] = run.average_power, run.averaged
     return said, rest, tensors
 
 
@@ -358,7 +362,8 @@ def _resume_net(
     again: dict[str, Any],
 ) -> MLP:  # fmt: skip
     with named(path), believed("fit"):
-        arguments = {name: decoded(value, {}) for name, value in fit["arguments"].items() if name != "optimizer"}
+        arguments: Description = dict.fromkeys(_LATER)
+        arguments |= {name: decoded(value, {}) for name, value in fit["arguments"].items() if name != "optimizer"}
         arguments["optimizer"] = made_optimizer(fit["arguments"]["optimizer"])
         if set(arguments) != set(ARGUMENTS):
             raise LoadError(f"it has the arguments {sorted(arguments)}; expected {sorted(ARGUMENTS)}")
@@ -370,6 +375,11 @@ def _resume_net(
         if history is None or type(best_loss) is not float or type(waited) is not int or not 0 <= waited < 2**62:
             raise LoadError(f"it has waited {waited!r} epochs for less than a loss of {best_loss!r}; it is damaged")
         best = taken(mine, "fit.best", net.parameters.shape, net.dtype) if np.isfinite(best_loss) else None
+        averaged, power = None, 1.0
+        if arguments["average"] is not None:
+            averaged, power = taken(mine, "fit.average", net.parameters.shape, net.dtype), fit["average_power"]
+            if type(power) is not float or not 0 <= power <= 1:
+                raise LoadError(f"the power of its average is {power!r}; expected a number from 0 to 1")
         if mine:
             raise LoadError(f"it has the tensor {next(iter(mine))!r}, which is none of this fit's")
     if arguments["validation"] == "data":
@@ -390,6 +400,8 @@ def _resume_net(
             raise LoadError(f"{as_path(path)}: it has parameters of a best epoch, and waits for none; it is damaged")
         run.best[...] = best
     run.best_loss, run.waited = best_loss, waited
+    if averaged is not None:
+        run.averaged, run.average_power = averaged, power
     plan.callbacks.go_on(history)
     describe = partial(_describe_net_in_training, net)
     checkpoints = Checkpoints(path, every, MLP, fit, describe, history.epochs)

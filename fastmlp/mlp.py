@@ -764,6 +764,7 @@ class MLP(Carried):
         patience: int | None = None,
         tol: float | None = None,
         schedule: ScheduleName | Schedule | None = None,
+        average: float | None = None,
         max_time: float | None = None,
         callbacks: Callback | Iterable[Callback] = (),
         batch_callbacks: Callback | Iterable[Callback] = (),
@@ -799,6 +800,12 @@ class MLP(Carried):
         schedule : {"constant", "cosine", "step", "one_cycle", "coslog4", "flat_cosine"} or callable, optional
             By what factor the learning rate of each step is multiplied: a name, an instance as
             `schedules.Cosine(warm_up=0.1)`, or any callable from the progress of steps (an array, 0 to 1) to factors.
+        average : float, optional
+            Keep an exponential moving average of the parameters beside them (Polyak and Juditsky 1992), of which so
+            much stays in each step, above 0 and below 1: 0.99, say, is a mean over the last 100 steps. It begins with
+            the first step, and has no bias towards the initial weights: those after step s of t count
+            d^(t - s) (1 - d) / (1 - d^t), d = average. Validation, patience and the net that `fit` leaves are those
+            of the average; callbacks and checkpoints see the weights that the steps move, and so does an exception.
         max_time : float, optional
             Seconds after which training ends, within an epoch if need be; > 0.
         callbacks : callable or iterable of callables
@@ -847,14 +854,14 @@ class MLP(Carried):
         """
         plan = self._plan(
             X, y, epochs, batch_size, optimizer, shuffle, sample_weight, validation, patience, tol, schedule,
-            max_time, callbacks, batch_callbacks, progress, threads, checkpoint, checkpoint_every,
+            average, max_time, callbacks, batch_callbacks, progress, threads, checkpoint, checkpoint_every,
         )  # fmt: skip
         return self._train(plan)
 
     def _plan(
         self, X: Any, y: Any, epochs: Any, batch_size: Any, optimizer: Any, shuffle: Any, sample_weight: Any,
-        validation: Any, patience: Any, tol: Any, schedule: Any, max_time: Any, callbacks: Any, batch_callbacks: Any,
-        progress: Any, threads: Any, checkpoint: Any = None, checkpoint_every: Any = None,
+        validation: Any, patience: Any, tol: Any, schedule: Any, average: Any, max_time: Any, callbacks: Any,
+        batch_callbacks: Any, progress: Any, threads: Any, checkpoint: Any = None, checkpoint_every: Any = None,
     ) -> Plan:  # fmt: skip
         """What `fit` is asked for, checked; nothing has changed yet."""
         began = perf_counter()
@@ -887,6 +894,10 @@ class MLP(Carried):
             run.order = np.empty(n_rows, np.int64)
         if n_patience or tol is not None:
             run.patience, run.best = max(1, n_patience), np.empty_like(run.before)
+        if average is not None:
+            run.average = checks.number("average", average, above=0, below=1)
+            run.averaged = self.parameters.copy()
+            run.average_room = np.empty((2, self.n_parameters), self.dtype)
         run.wants_accuracy = run.validation is not None and self._architecture.classifies
         if schedule is not None:  # whether it is one
             schedules.factors(schedule, 0, 1, epochs, steps.per_epoch(n_rows))
@@ -898,7 +909,7 @@ class MLP(Carried):
             return plan
         from fastmlp import checkpoints
 
-        arguments = epochs, size, method, shuffle, validation, patience, tol, schedule, max_time
+        arguments = epochs, size, method, shuffle, validation, patience, tol, schedule, max_time, average
         written = checkpoints.of_net(self, whole, validated, checkpoint, checkpoint_every, arguments)
         return plan._replace(checkpoints=written)
 

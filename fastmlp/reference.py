@@ -10,6 +10,7 @@ where the weights of a layer stand in a buffer (layout.py) and what says how ste
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from time import perf_counter
 from typing import Any
@@ -445,6 +446,8 @@ class Network:
         while run.ended < len(run.losses) and not run.stop:
             if run.step == 0:
                 run.before[...] = self.parameters
+                if run.average > 0:
+                    run.average_room[1] = run.averaged
             seed, order = seed_of_epoch(run.seed, run.number), rows
             if run.order is not None:
                 run.order[...] = order = shuffled(np.arange(samples) if rows is None else rows, seed)
@@ -455,6 +458,10 @@ class Network:
                     run.step, run.batch_loss = number + 1, loss
                     if not math.isfinite(loss):
                         break
+                    if run.average > 0:
+                        run.average_power *= run.average
+                        weight = (1 - run.average) / (1 - run.average_power)
+                        run.averaged += weight * (self.parameters - run.averaged)
                     if perf_counter() - began > run.seconds or self._interrupted:
                         run.cut = "time"
                     if run.one_step:
@@ -473,12 +480,16 @@ class Network:
         if run.validation is not None and math.isfinite(loss):
             x, targets, rows = run.validation
             rows = slice(None) if rows is None else rows
-            losses[1] = loss = self.evaluate(x[rows], targets[rows])
-            if run.wants_accuracy:
-                losses[2] = self._accuracy(x[rows], targets[rows])
+            with self._averaged(run):
+                losses[1] = loss = self.evaluate(x[rows], targets[rows])
+                if run.wants_accuracy:
+                    losses[2] = self._accuracy(x[rows], targets[rows])
         run.step, run.number, run.sums[...] = 0, run.number + 1, 0
-        if not (math.isfinite(loss) and self.is_finite()):
+        finite = self.is_finite() and (run.averaged is None or self.is_finite(run.averaged))
+        if not (math.isfinite(loss) and finite):
             self.parameters[...] = run.before
+            if run.average > 0:
+                run.averaged[...] = run.average_room[1]
             self.reset_optimizer()
             run.stop, run.diverged_loss = "diverged", loss
             return
@@ -486,11 +497,23 @@ class Network:
         run.stop = run.cut
         if run.patience > 0:
             if loss < run.best_loss - run.tol:
-                run.best_loss, run.waited, run.best[...] = loss, 0, self.parameters
+                run.best_loss, run.waited = loss, 0
+                run.best[...] = self.parameters if run.averaged is None else run.averaged
             else:
                 run.waited += 1
             if run.waited >= run.patience and not run.stop:
                 run.stop = "patience"
+
+    @contextmanager
+    def _averaged(self, run: Any) -> Iterator[None]:
+        """The net with the average of its parameters, if the run makes one."""
+        own = self.parameters.copy()
+        if run.average > 0:
+            self.parameters[...] = run.averaged
+        try:
+            yield
+        finally:
+            self.parameters[...] = own
 
     def _accuracy(self, X: Array, targets: Array) -> float:
         """The share of rows that get their class, from softmax or from one sigmoid."""

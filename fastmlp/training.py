@@ -134,6 +134,16 @@ class Run:
     before, best : ndarray (n_parameters,) of the net's dtype, or None
         Parameters from before the epoch in work, in the core's own order, and of the best one, in that of
         `MLP.parameters`; None without patience.
+    average : float
+        How much of the average of the parameters is kept in a step, in (0, 1); or 0 for no average. It is the
+        exponential moving one, in which the parameters after step s of t have the weight d^(t - s) (1 - d) /
+        (1 - d^t), d = average. With it, the average is what is validated, and what is kept as the best.
+    averaged : ndarray (n_parameters,) of the net's dtype, or None
+        The average, in the order of `MLP.parameters`; at first the parameters.
+    average_room : ndarray (2, n_parameters), or None
+        Room for the same in the core's own order, now and from before the epoch in work.
+    average_power : float
+        average^t after t steps.
     losses : ndarray (epochs, 3) of float64
         As many epochs as the next call may make; of those that it `ended`, it fills in the mean training loss, the
         validation loss and the validation accuracy, NaN where nobody asks for these.
@@ -159,6 +169,10 @@ class Run:
     patience: int = 0
     tol: float = 0.0
     best: Array | None = None
+    average: float = 0.0
+    averaged: Array | None = None
+    average_room: Array | None = None
+    average_power: float = 1.0
     losses: Any = None
     ended: int = 0
     one_step: bool = False
@@ -308,7 +322,8 @@ class Plan(NamedTuple):
 def train(network: Any, plan: Plan) -> None:
     """The epochs of `MLP.fit`, until `run` has a reason to stop; callbacks are told of them.
 
-    The net ends with its best parameters, where patience asks for them.
+    The net ends with its best parameters, where patience asks for them, else with their average, if there is one. An
+    exception leaves those of the last step.
     """
     data, rows, steps, run, epochs, threads, schedule, callbacks, only_tol, checkpoints = plan
     history = callbacks.history
@@ -347,3 +362,5 @@ def train(network: Any, plan: Plan) -> None:
         history.stop_reason = "tol"
     if run.best_loss < math.inf:
         network.parameters[...] = run.best
+    elif run.averaged is not None:
+        network.parameters[...] = run.averaged

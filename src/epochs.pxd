@@ -13,7 +13,8 @@ from arrays cimport data
 from dropout cimport GOLDEN, mixed
 from net cimport Data, Net
 from optimizers cimport OptimizerState, advance
-from parameters cimport squared_weights, unpack_all
+from parallel cimport pool
+from parameters cimport add_to_average, exchange, squared_weights, unpack_all
 from samples cimport batch_weight
 from schedules cimport batch, mean_loss
 from signals cimport Watch
@@ -23,6 +24,9 @@ cdef extern from *:
     #define LOOK_EVERY 0.1
     """
     const double LOOK_EVERY     # seconds after which the caller gets to see the end of an epoch, and others the net
+
+cdef enum:
+    AVERAGE_ELEMENTS = 1 << 14  # of the average, that one thread updates at a time
 
 cdef enum Stop:             # why there are no more epochs; `stop_names` is what Python calls them
     GOES_ON
@@ -47,6 +51,12 @@ cdef struct Epochs:
     double rate
     double l2, weight_decay                 # see Steps and Optimizer in fastmlp/optimizers.py
     bint decoupled
+    # the average of the parameters, an exponential moving one, without a bias towards those at the beginning
+    double average                          # how much of it is kept in a step, or 0 for none
+    double average_power                    # average^t after t steps
+    real* averaged                          # by rows, between calls
+    real* average_now                       # packed
+    real* average_before                    # the same, from before the epoch
     # the order of samples
     uint64_t seed                           # with `number` it decides on the order, and on who is left out by dropout
     uint64_t number                         # of the epoch in work, since the net was made
@@ -107,6 +117,8 @@ cdef inline void shuffle(int64_t* order, Py_ssize_t n, uint64_t seed) noexcept n
 cdef inline void begin_epoch(const Net* net, Epochs* epochs) noexcept nogil:
     cdef Py_ssize_t i
     memcpy(epochs.before, net.packed_parameters, net.n_parameters * sizeof(real))
+    if epochs.average > 0:
+        memcpy(epochs.average_before, epochs.average_now, net.n_parameters * sizeof(real))
     if epochs.order != NULL:
         if epochs.training_rows != NULL:
             memcpy(epochs.order, epochs.training_rows, epochs.rows * sizeof(int64_t))
@@ -125,6 +137,29 @@ cdef inline void prepare_step(
     net.step.shrink = <real> (rate * epochs.weight_decay if epochs.decoupled else 0)
 
 
+cdef struct Averaging:
+    real* average
+    const real* theta
+    real weight
+    Py_ssize_t n
+
+
+cdef inline void average_item(void* context, Py_ssize_t item, int thread) noexcept nogil:
+    cdef Averaging* work = <Averaging*> context
+    cdef Py_ssize_t at = item * AVERAGE_ELEMENTS
+    add_to_average(work.average + at, work.theta + at, work.weight, min(work.n - at, AVERAGE_ELEMENTS))
+
+
+cdef inline void take_average(Net* net, Epochs* epochs) noexcept nogil:
+    """The average after a step: of weight (1 - d) d^(t - s) / (1 - d^t) for the parameters after step s of t."""
+    cdef Averaging work
+    epochs.average_power *= epochs.average
+    work.average, work.theta, work.n = epochs.average_now, net.packed_parameters, net.n_parameters
+    work.weight = <real> ((1 - epochs.average) / (1 - epochs.average_power))
+    pool.parallel_for(
+        average_item, &work, (work.n + AVERAGE_ELEMENTS - 1) // AVERAGE_ELEMENTS, net.n_active_threads)
+
+
 cdef inline bint make_step(Net* net, OptimizerState* optimizer, Epochs* epochs, Watch* watch) except -1 nogil:
     """The next step of an epoch, unless its samples weigh nothing; whether it was one."""
     cdef Py_ssize_t start = epochs.step * epochs.batch_size, size = min(epochs.batch_size, epochs.rows - start)
@@ -141,6 +176,8 @@ cdef inline bint make_step(Net* net, OptimizerState* optimizer, Epochs* epochs, 
     loss = batch(net, watch, start, size, weight, True)
     if not isfinite(loss):
         optimizer[0] = before       # it was no step
+    elif epochs.average > 0:
+        take_average(net, epochs)
     epochs.batch_loss = loss / weight
     loss += penalty
     epochs.sums.loss += loss
@@ -152,23 +189,29 @@ cdef inline bint make_step(Net* net, OptimizerState* optimizer, Epochs* epochs, 
 
 
 cdef inline int validate(Net* net, Watch* watch, const Epochs* epochs, Losses* losses) except -1 nogil:
-    """The loss on the validation rows, by the parameters as training has packed them."""
+    """The loss on the validation rows, by the parameters as training has packed them, or by their average."""
     cdef Data training = net.data
     cdef Py_ssize_t right = 0
     net.data, net.backward, net.training = epochs.validation, False, False
+    if epochs.average > 0:
+        exchange(net.packed_parameters, epochs.average_now, net.n_parameters)
     try:
         losses.validation = mean_loss(
             net, watch, epochs.validation_rows, &right if epochs.wants_accuracy else NULL)
     finally:
         net.data, net.backward, net.training = training, True, True
+        if epochs.average > 0:
+            exchange(net.packed_parameters, epochs.average_now, net.n_parameters)
     if epochs.wants_accuracy:
         losses.accuracy = <double> right / epochs.validation_rows
     return 0
 
 
 cdef inline void return_from_divergence(Net* net, OptimizerState* optimizer, Epochs* epochs) noexcept nogil:
-    """The parameters are again those from before the epoch, and the optimizer knows no step."""
+    """The parameters and their average are again those from before the epoch, and the optimizer knows no step."""
     memcpy(net.packed_parameters, epochs.before, net.n_parameters * sizeof(real))
+    if epochs.average > 0:
+        memcpy(epochs.average_now, epochs.average_before, net.n_parameters * sizeof(real))
     memset(net.first_moment, 0, net.n_parameters * sizeof(real))
     memset(net.second_moment, 0, net.n_parameters * sizeof(real))
     optimizer.beta_1_power = optimizer.beta_2_power = 1
@@ -178,6 +221,7 @@ cdef inline int end_epoch(Net* net, OptimizerState* optimizer, Epochs* epochs, W
     """Its losses, and whether it was the best or the last one."""
     cdef Losses* losses = &epochs.losses[epochs.ended]
     cdef double loss = epochs.sums.loss / epochs.sums.weight
+    cdef bint averages = epochs.average > 0
     losses.training, losses.validation, losses.accuracy = loss, NAN, NAN
     if epochs.validation_rows > 0 and isfinite(loss):
         validate(net, watch, epochs, losses)
@@ -185,7 +229,8 @@ cdef inline int end_epoch(Net* net, OptimizerState* optimizer, Epochs* epochs, W
     epochs.step = 0
     epochs.number += 1
     memset(&epochs.sums, 0, sizeof(Sums))
-    if not (isfinite(loss) and all_finite(net.packed_parameters, net.n_parameters)):
+    if not (isfinite(loss) and all_finite(net.packed_parameters, net.n_parameters)
+            and not (averages and not all_finite(epochs.average_now, net.n_parameters))):
         return_from_divergence(net, optimizer, epochs)
         epochs.stop, epochs.diverged_loss = DIVERGED, loss
         return 0
@@ -195,7 +240,7 @@ cdef inline int end_epoch(Net* net, OptimizerState* optimizer, Epochs* epochs, W
         return 0
     if loss < epochs.best_loss - epochs.tol:
         epochs.best_loss, epochs.waited = loss, 0
-        unpack_all(net, epochs.best, net.packed_parameters)
+        unpack_all(net, epochs.best, epochs.average_now if averages else net.packed_parameters)
     else:
         epochs.waited += 1
     if epochs.waited >= epochs.patience and epochs.stop == GOES_ON:
@@ -246,6 +291,11 @@ cdef inline int take_run(Epochs* epochs, run, training_rows) except -1:
         epochs.validation_rows, epochs.wants_accuracy = run.validation_rows, run.wants_accuracy
     epochs.patience, epochs.tol = run.patience, run.tol
     epochs.before, epochs.best = <real*> data(run.before), <real*> data(run.best)
+    epochs.average, epochs.average_power = run.average, run.average_power
+    if run.averaged is not None:
+        epochs.averaged = <real*> data(run.averaged)
+        epochs.average_now = <real*> data(run.average_room[0])
+        epochs.average_before = <real*> data(run.average_room[1])
     epochs.best_loss, epochs.waited = run.best_loss, run.waited
     epochs.losses, epochs.most = <Losses*> data(run.losses), len(run.losses)
     epochs.one_step, epochs.cut = run.one_step, <Stop> stop_names().index(run.cut)
@@ -258,6 +308,7 @@ cdef inline int give_run(const Epochs* epochs, run) except -1:
     """Tell the Run how far it is."""
     run.number, run.step, run.ended = epochs.number, epochs.step, epochs.ended
     run.batch_loss, run.diverged_loss = epochs.batch_loss, epochs.diverged_loss
+    run.average_power = epochs.average_power
     run.best_loss, run.waited, run.stop = epochs.best_loss, epochs.waited, stop_names()[epochs.stop]
     run.cut = stop_names()[epochs.cut]
     memcpy(data(run.sums), &epochs.sums, sizeof(Sums))

@@ -576,12 +576,16 @@ cdef class Network:
                 epochs.deadline += self.watch.now
                 try:
                     prepare_training(&self.net, False)
+                    if epochs.average > 0:
+                        pack_all(&self.net, epochs.average_now, epochs.averaged)
                     if run is None:
                         make_steps(&self.net, &self.optimizer, &epochs, &self.watch, end)
                     else:
                         run_epochs(&self.net, &self.optimizer, &epochs, &self.watch)
                 finally:
                     unpack_all(&self.net, self.net.parameters, self.net.packed_parameters)
+                    if epochs.average > 0:
+                        unpack_all(&self.net, epochs.averaged, epochs.average_now)
                     restore_subnormals(self.watch.mode)
                     if run is not None:
                         with gil:

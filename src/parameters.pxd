@@ -82,6 +82,26 @@ cdef inline double squared_weights(const Net* net) noexcept nogil:
     return total
 
 
+cdef inline void add_to_average(real* average, const real* theta, real weight, Py_ssize_t n) noexcept nogil:
+    """average += weight (theta - average), which leaves a theta that never moved what it was; theta for weight 1."""
+    cdef Py_ssize_t i
+    if weight == 1:
+        memcpy(average, theta, n * sizeof(real))
+        return
+    for i in range(n):
+        average[i] += weight * (theta[i] - average[i])
+
+
+cdef inline void exchange(real* x, real* y, Py_ssize_t n) noexcept nogil:
+    """x and y (n,) change places."""
+    cdef Py_ssize_t i
+    cdef real kept
+    for i in range(n):
+        kept = x[i]
+        x[i] = y[i]
+        y[i] = kept
+
+
 cdef inline void zero_frozen(const Net* net) noexcept nogil:
     """The gradient of what no step moves does not count in the length of the whole."""
     cdef Py_ssize_t l

@@ -61,6 +61,8 @@ FITS = {
     "schedule with numbers": {"schedule": fastmlp.schedules.Cosine(0.2, floor=0.1)},
     "schedule of a whole number": {"schedule": fastmlp.schedules.CosLog(2)},
     "time": {"max_time": 1e6},
+    "average": {"average": 0.9},
+    "the best average": {"average": 0.9, "validation": 0.2, "patience": 25},
 }
 
 
