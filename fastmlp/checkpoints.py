@@ -219,9 +219,9 @@ def check_fingerprints(expected: Any, found: dict[str, list[str]]) -> None:
 # What the steps of `MLP.fit` depend on, besides the data.
 ARGUMENTS = (
     "epochs", "batch_size", "optimizer", "shuffle", "validation", "patience", "tol", "schedule", "max_time",
-    "average",
+    "average", "dropout_schedule", "weight_decay_schedule",
 )  # fmt: skip
-_LATER = ("average",)  # those that the checkpoints of an older version have not; they are None there
+_LATER = ARGUMENTS[9:]  # those that the checkpoints of an older version have not; they are None there
 
 
 def of_net(

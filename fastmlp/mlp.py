@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastmlp import builds, checks, formulas, schedules
+from fastmlp import builds, checks, formulas
 from fastmlp import threads as threads_now
 from fastmlp.architecture import Architecture
 from fastmlp.carried import Carried
@@ -33,7 +33,17 @@ from fastmlp.threads import get_num_threads
 from fastmlp.threads import threads as as_threads
 from fastmlp.trace import Trace
 from fastmlp.trace import trace as _trace
-from fastmlp.training import EPOCHS_BEFORE_A_HINT, Data, FitCallbacks, Plan, Run, hint_at_the_scale, split_rows, train
+from fastmlp.training import (
+    EPOCHS_BEFORE_A_HINT,
+    Data,
+    FitCallbacks,
+    Plan,
+    Run,
+    hint_at_the_scale,
+    scheduled_steps,
+    split_rows,
+    train,
+)
 from fastmlp.training import callbacks as as_callbacks
 
 if TYPE_CHECKING:
@@ -764,6 +774,8 @@ class MLP(Carried):
         patience: int | None = None,
         tol: float | None = None,
         schedule: ScheduleName | Schedule | None = None,
+        dropout_schedule: ScheduleName | Schedule | None = None,
+        weight_decay_schedule: ScheduleName | Schedule | None = None,
         average: float | None = None,
         max_time: float | None = None,
         callbacks: Callback | Iterable[Callback] = (),
@@ -800,6 +812,9 @@ class MLP(Carried):
         schedule : {"constant", "cosine", "step", "one_cycle", "coslog4", "flat_cosine"} or callable, optional
             By what factor the learning rate of each step is multiplied: a name, an instance as
             `schedules.Cosine(warm_up=0.1)`, or any callable from the progress of steps (an array, 0 to 1) to factors.
+        dropout_schedule, weight_decay_schedule : optional
+            The same for the probabilities of dropout, and for the weight_decay of the optimizer. Where there is
+            neither to multiply, they are refused.
         average : float, optional
             Keep an exponential moving average of the parameters beside them (Polyak and Juditsky 1992), of which so
             much stays in each step, above 0 and below 1: 0.99, say, is a mean over the last 100 steps. It begins with
@@ -854,14 +869,16 @@ class MLP(Carried):
         """
         plan = self._plan(
             X, y, epochs, batch_size, optimizer, shuffle, sample_weight, validation, patience, tol, schedule,
-            average, max_time, callbacks, batch_callbacks, progress, threads, checkpoint, checkpoint_every,
+            dropout_schedule, weight_decay_schedule, average, max_time, callbacks, batch_callbacks, progress, threads,
+            checkpoint, checkpoint_every,
         )  # fmt: skip
         return self._train(plan)
 
     def _plan(
         self, X: Any, y: Any, epochs: Any, batch_size: Any, optimizer: Any, shuffle: Any, sample_weight: Any,
-        validation: Any, patience: Any, tol: Any, schedule: Any, average: Any, max_time: Any, callbacks: Any,
-        batch_callbacks: Any, progress: Any, threads: Any, checkpoint: Any = None, checkpoint_every: Any = None,
+        validation: Any, patience: Any, tol: Any, schedule: Any, dropout_schedule: Any,
+        weight_decay_schedule: Any, average: Any, max_time: Any, callbacks: Any, batch_callbacks: Any,
+        progress: Any, threads: Any, checkpoint: Any = None, checkpoint_every: Any = None,
     ) -> Plan:  # fmt: skip
         """What `fit` is asked for, checked; nothing has changed yet."""
         began = perf_counter()
@@ -899,17 +916,29 @@ class MLP(Carried):
             run.averaged = self.parameters.copy()
             run.average_room = np.empty((2, self.n_parameters), self.dtype)
         run.wants_accuracy = run.validation is not None and self._architecture.classifies
-        if schedule is not None:  # whether it is one
-            schedules.factors(schedule, 0, 1, epochs, steps.per_epoch(n_rows))
+        if dropout_schedule is not None and not self._drops:
+            raise ValueError(f"dropout_schedule is {dropout_schedule!r} for a net without dropout; expected None")
+        if weight_decay_schedule is not None and method.weight_decay == 0:
+            raise ValueError(
+                f"weight_decay_schedule is {weight_decay_schedule!r} for an optimizer whose weight_decay is 0; "
+                "expected None, or one with a weight_decay"
+            )
+        scheduled = {"schedule": schedule, "dropout_schedule": dropout_schedule}
+        scheduled |= {"weight_decay_schedule": weight_decay_schedule}
+        scheduled = {name: given for name, given in scheduled.items() if given is not None}
+        scheduled_steps(steps, scheduled, (0, 1, epochs, steps.per_epoch(n_rows)), self.dropout)  # whether they are
         line = None if progress is False else as_progress(progress, epochs)
         before, after = partial(self._show, run), partial(self._look_at, run)
         watch = FitCallbacks(self, before, after, began, seconds, calls, batch_calls, line)
-        plan = Plan(data, rows, steps, run, epochs, n_threads, schedule, watch, patience is None)
+        plan = Plan(data, rows, steps, run, epochs, n_threads, scheduled, watch, patience is None, self.dropout)
         if checkpoint is None and checkpoint_every is None:
             return plan
         from fastmlp import checkpoints
 
-        arguments = epochs, size, method, shuffle, validation, patience, tol, schedule, max_time, average
+        arguments = (
+            epochs, size, method, shuffle, validation, patience, tol, schedule, max_time, average, dropout_schedule,
+            weight_decay_schedule,
+        )  # fmt: skip
         written = checkpoints.of_net(self, whole, validated, checkpoint, checkpoint_every, arguments)
         return plan._replace(checkpoints=written)
 

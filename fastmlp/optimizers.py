@@ -182,6 +182,9 @@ class Steps(NamedTuple):
         Where it is above 0, a batch's loss summed over its weighted samples has the penalty l2 / 2 sum W^2 added.
     rates : ndarray (steps of an epoch,) of float64, or None
         A learning rate for each step in place of the optimizer's.
+    weight_decays, dropout_factors : ndarray (steps of an epoch,) of float64, or None
+        For each step a weight decay in place of the optimizer's, and what the probabilities of dropout are multiplied
+        by. With a Run, these three go on for the epochs that a call may make.
     seed : int
         Decides which units dropout leaves out.
     first, last : int
@@ -195,6 +198,8 @@ class Steps(NamedTuple):
     seed: int = 0
     first: int = 0
     last: int | None = None
+    weight_decays: Any = None
+    dropout_factors: Any = None
 
     def per_epoch(self, rows: int) -> int:
         """How many steps an epoch over so many rows has."""

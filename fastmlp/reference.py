@@ -11,7 +11,7 @@ where the weights of a layer stand in a buffer (layout.py) and what says how ste
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -187,13 +187,16 @@ class Network:
     def _net_input(self, layer: int, x: Array) -> Array:
         return self.layers[layer].forward(x, self.weights[layer], self.biases[layer] if self.bias else None)
 
-    def _dropout_factors(self, seed: int, start: int, rows: int) -> dict[int, Array]:
-        """What dropout multiplies A of hidden layers by, 0 or 1 / (1 - p), (rows, n): by number, from 1."""
+    def _dropout_factors(self, seed: int, start: int, rows: int, factor: float = 1.0) -> dict[int, Array]:
+        """What dropout multiplies A of hidden layers by, 0 or 1 / (1 - p), (rows, n): by number, from 1.
+
+        p is `factor` times the layer's.
+        """
         return {
             layer: np.where(dropped_units(seed, start, rows, layer - 1, self.sizes[layer], p), 0, 1 / (1 - p)).astype(
                 self.dtype
             )
-            for layer, p in enumerate(self.dropout, start=1)
+            for layer, p in enumerate((factor * p for p in self.dropout), start=1)
             if int(p * 2**24) > 0
         }
 
@@ -451,8 +454,12 @@ class Network:
             seed, order = seed_of_epoch(run.seed, run.number), rows
             if run.order is not None:
                 run.order[...] = order = shuffled(np.arange(samples) if rows is None else rows, seed)
-            rates = None if steps.rates is None else steps.rates[run.ended * per_epoch :]
-            rest = steps._replace(rates=rates, seed=seed, first=run.step)
+            scheduled: dict[str, Any] = {
+                name: None if values is None else values[run.ended * per_epoch :]
+                for name in ("rates", "weight_decays", "dropout_factors")
+                for values in [getattr(steps, name)]
+            }
+            rest = steps._replace(seed=seed, first=run.step, **scheduled)
             if not run.cut:
                 for number, loss in self._steps(X, targets, sample_weight, order, rest, run.sums):
                     run.step, run.batch_loss = number + 1, loss
@@ -537,7 +544,7 @@ class Network:
         sums are, over their samples, of: the loss and the weight; the mean loss of a batch times its rows, and the
         penalty in it; the rows.
         """
-        batch_size, optimizer, l2, rates, seed, first, last = steps
+        batch_size, optimizer, l2, rates, seed, first, last, weight_decays, dropout_factors = steps
         X = _dense(X)
         samples = len(X if order is None else order)
         for number, start in list(enumerate(range(0, samples, batch_size)))[first:last]:
@@ -546,7 +553,8 @@ class Network:
             weight = len(x) if w is None else float(w.sum(dtype=np.float64))
             if weight == 0:
                 continue
-            factors = self._dropout_factors(seed, start, len(x))
+            factor = 1.0 if dropout_factors is None else float(dropout_factors[number])
+            factors = self._dropout_factors(seed, start, len(x), factor)
             loss = self._backpropagate(x, self._targets(targets, rows), w, self._gradient, factors=factors)
             penalty = (
                 0.5 * l2 * sum(float(np.square(W, dtype=np.float64).sum()) for W, _ in self._decayed()) if l2 else 0.0
@@ -555,6 +563,8 @@ class Network:
             sums += (total, weight, len(x) * total / weight, len(x) * penalty / weight, len(x))
             if math.isfinite(loss):
                 rate = optimizer.learning_rate if rates is None else float(rates[number])
+                if weight_decays is not None:
+                    optimizer = replace(optimizer, weight_decay=float(weight_decays[number]))
                 decay = (0 if optimizer.decoupled else optimizer.weight_decay) + l2 / weight
                 self._make_step(optimizer, rate, decay)
             yield number, loss / weight

@@ -1,7 +1,8 @@
 """How the learning rate changes over a run of `fit`: a factor for every step, by what share of the run is done.
 
 A schedule is a callable: it takes the progress of steps, an array of numbers between 0 and 1, and returns as many
-factors >= 0 of the optimizer's learning rate. The classes here are the usual ones; any other callable will do.
+factors >= 0 of the optimizer's learning rate. The classes here are the usual ones; any other callable will do. The
+same schedules may be those of dropout and of the weight decay.
 """
 
 import math
@@ -195,15 +196,15 @@ CLASSES = tuple(SCHEDULES.values())
 ScheduleName = Literal["constant", "cosine", "step", "one_cycle", "coslog4", "flat_cosine"]
 
 
-def _schedule(given: ScheduleName | Schedule) -> Schedule:
+def _schedule(given: ScheduleName | Schedule, name: str) -> Schedule:
     """The schedule of a name, with its default numbers, or the one given."""
     if isinstance(given, str):
-        made: Schedule = SCHEDULES[choice("schedule", given, SCHEDULES)]()
+        made: Schedule = SCHEDULES[choice(name, given, SCHEDULES)]()
         return made
     if callable(given) and not isinstance(given, type):
         return given
     names = ", ".join(SCHEDULES)
-    raise TypeError(f"schedule is {given!r}; expected a name ({names}), an instance as Cosine(), or a callable")
+    raise TypeError(f"{name} is {given!r}; expected a name ({names}), an instance as Cosine(), or a callable")
 
 
 def is_elementwise(given: ScheduleName | Schedule) -> bool:
@@ -211,16 +212,21 @@ def is_elementwise(given: ScheduleName | Schedule) -> bool:
     return isinstance(given, str) or type(given) in CLASSES
 
 
-def factors(given: ScheduleName | Schedule, epoch: int, n: int, epochs: int, steps: int) -> Array:
-    """The factors of the steps of n of the epochs, from `epoch` on, each at its middle, by a schedule or its name."""
+def factors(
+    given: ScheduleName | Schedule, epoch: int, n: int, epochs: int, steps: int, name: str = "schedule"
+) -> Array:
+    """The factors of the steps of n of the epochs, from `epoch` on, each at its middle, by a schedule or its name.
+
+    `name` is that of the argument, for errors.
+    """
     progress = (epoch * steps + np.arange(n * steps) + 0.5) / (epochs * steps)
-    came = _schedule(given)(progress)
+    came = _schedule(given, name)(progress)
     try:
         answer = np.asarray(came, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"schedule gave {came!r}; expected {len(progress)} numbers, one for each step") from None
+        raise ValueError(f"{name} gave {came!r}; expected {len(progress)} numbers, one for each step") from None
     if answer.shape != progress.shape:
-        raise ValueError(f"schedule gave shape {answer.shape} for {len(progress)} steps; expected {progress.shape}")
+        raise ValueError(f"{name} gave shape {answer.shape} for {len(progress)} steps; expected {progress.shape}")
     if not (np.isfinite(answer) & (answer >= 0)).all():
-        raise ValueError("schedule gave a factor that is negative or not finite")
+        raise ValueError(f"{name} gave a factor that is negative or not finite")
     return answer

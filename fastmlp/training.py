@@ -287,6 +287,30 @@ def hint_at_the_scale(
         )
 
 
+def scheduled_steps(
+    steps: Steps,
+    scheduled: dict[str, ScheduleName | Schedule],
+    of_steps: tuple[int, int, int, int],
+    dropout: Sequence[float],
+) -> Steps:
+    """The steps as the schedules of some epochs have them; which those are, as for `schedules.factors`."""
+    made = {name: schedules.factors(given, *of_steps, name) for name, given in scheduled.items()}
+    optimizer = steps.optimizer
+    if "schedule" in made:
+        steps = steps._replace(rates=optimizer.learning_rate * made["schedule"])
+    if "weight_decay_schedule" in made:
+        steps = steps._replace(weight_decays=optimizer.weight_decay * made["weight_decay_schedule"])
+    if "dropout_schedule" in made:
+        factors = made["dropout_schedule"]
+        if factors.max() * max(dropout) >= 1:
+            raise ValueError(
+                f"dropout_schedule gave a factor of {factors.max()} where dropout is {max(dropout)}; expected their "
+                "product to be a probability below 1"
+            )
+        steps = steps._replace(dropout_factors=factors)
+    return steps
+
+
 class Plan(NamedTuple):
     """What a fit is to do, all of it checked.
 
@@ -300,10 +324,13 @@ class Plan(NamedTuple):
     epochs : int
         In all, at most.
     threads : int
-    schedule : str, callable or None
+    scheduled : dict
+        By the names of the arguments of `MLP.fit` the schedules that there are, each a str or callable.
     callbacks : FitCallbacks
     only_tol : bool
         Whether tol was given without patience, and so is what ends the fit.
+    dropout : tuple of float
+        The net's.
     checkpoints : checkpoints.Checkpoints, or None
     """
 
@@ -313,9 +340,10 @@ class Plan(NamedTuple):
     run: Run
     epochs: int
     threads: int
-    schedule: ScheduleName | Schedule | None
+    scheduled: dict[str, ScheduleName | Schedule]
     callbacks: FitCallbacks
     only_tol: bool
+    dropout: tuple[float, ...]
     checkpoints: Any = None
 
 
@@ -325,7 +353,7 @@ def train(network: Any, plan: Plan) -> None:
     The net ends with its best parameters, where patience asks for them, else with their average, if there is one. An
     exception leaves those of the last step.
     """
-    data, rows, steps, run, epochs, threads, schedule, callbacks, only_tol, checkpoints = plan
+    data, rows, steps, run, epochs, threads, scheduled, callbacks, only_tol, dropout, checkpoints = plan
     history = callbacks.history
     samples = len(data[0] if rows is None else rows)
     steps_per_epoch = steps.per_epoch(samples)
@@ -338,11 +366,11 @@ def train(network: Any, plan: Plan) -> None:
                     if checkpoints.is_due(history.epochs):
                         checkpoints.write(history.epochs, (run, history))
                     at_once = min(at_once, checkpoints.epochs_at_once(history.epochs))
-                if schedule is not None:
-                    together = _MOST_RATES // steps_per_epoch if schedules.is_elementwise(schedule) else 1
-                    at_once = max(1, min(at_once, together))
-                    factors = schedules.factors(schedule, history.epochs, at_once, epochs, steps_per_epoch)
-                    steps = steps._replace(rates=steps.optimizer.learning_rate * factors)
+                if scheduled:
+                    elementwise = all(map(schedules.is_elementwise, scheduled.values()))
+                    at_once = max(1, min(at_once, _MOST_RATES // steps_per_epoch if elementwise else 1))
+                    of_steps = history.epochs, at_once, epochs, steps_per_epoch
+                    steps = scheduled_steps(steps, scheduled, of_steps, dropout)
                 run.losses = np.empty((at_once, 3))
             run.seconds = callbacks.deadline - perf_counter()
             network.train(*data, rows, steps, threads, run)

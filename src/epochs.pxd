@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 from real cimport all_finite, real
 from arrays cimport data
 from dropout cimport GOLDEN, mixed
-from net cimport Data, Net
+from net cimport Data, Net, drop_with
 from optimizers cimport OptimizerState, advance
 from parallel cimport pool
 from parameters cimport add_to_average, exchange, squared_weights, unpack_all
@@ -49,7 +49,10 @@ cdef struct Epochs:
     Py_ssize_t batch_size, steps            # samples of a step; steps of an epoch
     const double* rates                     # of the steps from the epoch on that is in work, or NULL:
     double rate
-    double l2, weight_decay                 # see Steps and Optimizer in fastmlp/optimizers.py
+    const double* weight_decays             # the same, or NULL:
+    double weight_decay                     # see Optimizer in fastmlp/optimizers.py
+    const double* dropout_factors           # of the probabilities of dropout, the same, or NULL for 1
+    double l2                               # see Steps there
     bint decoupled
     # the average of the parameters, an exponential moving one, without a bias towards those at the beginning
     double average                          # how much of it is kept in a step, or 0 for none
@@ -165,8 +168,14 @@ cdef inline bint make_step(Net* net, OptimizerState* optimizer, Epochs* epochs, 
     cdef Py_ssize_t start = epochs.step * epochs.batch_size, size = min(epochs.batch_size, epochs.rows - start)
     cdef double weight = batch_weight(net, start, size), rate = epochs.rate, penalty = 0, loss
     cdef OptimizerState before = optimizer[0]
+    cdef Py_ssize_t number = epochs.ended * epochs.steps + epochs.step, l
     if epochs.rates != NULL:
-        rate = epochs.rates[epochs.ended * epochs.steps + epochs.step]
+        rate = epochs.rates[number]
+    if epochs.weight_decays != NULL:
+        epochs.weight_decay = epochs.weight_decays[number]
+    if epochs.dropout_factors != NULL:
+        for l in range(net.depth):
+            drop_with(&net.layers[l], epochs.dropout_factors[number] * net.layers[l].dropout)
     epochs.step += 1
     if weight == 0:
         return False

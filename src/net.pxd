@@ -54,8 +54,9 @@ cdef struct Layer:
     bint packed             # whether the core reads them from `packed_parameters`, else from `parameters`
     real* transposed        # W^T, packed
     int activation
-    int32_t dropped         # 2^24 times the probability that a unit is left out of a step
-    real kept               # 1 / (1 - that probability): what the others are multiplied by
+    double dropout          # the probability that a unit is left out of a step; times a factor, in the next one:
+    int32_t dropped         # 2^24 times it
+    real kept               # 1 / (1 - it): what the others are multiplied by
     Py_ssize_t ld           # leading dimension of z, a, masked and delta (rows of the workspace, ld)
     real* z                 # NULL where the derivative needs only a
     real* a
@@ -153,6 +154,12 @@ cdef inline const real* parameters_of(const Net* net, const Layer* layer, int gr
     if layer.groups[group].rows == 0:
         return NULL
     return (net.packed_parameters if layer.packed else net.parameters) + layer.groups[group].offset
+
+
+cdef inline void drop_with(Layer* layer, double probability) noexcept nogil:
+    """Leave out units of a layer with this probability; below 2^-24 none."""
+    layer.dropped = <int32_t> (16777216 * probability)
+    layer.kept = <real> (1 / (1 - probability)) if layer.dropped > 0 else 1
 
 
 cdef inline Matrix rows_of_part(const real* buffer, const Layer* layer, const Part* part) noexcept nogil:

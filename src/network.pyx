@@ -23,7 +23,7 @@ from dense cimport PACK_MIN_ELEMENTS, dense_operations
 from epochs cimport Epochs, give_run, make_steps, prepare_step, run_epochs, take_run
 from losses cimport GIVEN_DERIVATIVE, loss_rows, targets_fit
 from matrix cimport leading_dimension
-from net cimport BIASES, GROUPS, MAX_DATA_PARTS, MICRO_BATCH, WEIGHTS, Layer, Net, is_sparse
+from net cimport BIASES, GROUPS, MAX_DATA_PARTS, MICRO_BATCH, WEIGHTS, Layer, Net, drop_with, is_sparse
 from optimizers cimport Group, OptimizerState, optimizer_names, take_hyperparameters
 from parallel cimport pool, use_pool
 from parameters cimport choose_packed, pack_all, prepare_training, unpack_all
@@ -112,8 +112,8 @@ cdef class Network:
             at = self.add_groups(layer, "dense" if kinds == () else kinds[l], bias, at)
             self.net.work += PER_NEURON * layer.n_out
             if l < len(dropout):
-                layer.dropped = <int32_t> (2.0**24 * <double> dropout[l])
-                layer.kept = <real> (1 / (1 - <double> dropout[l]))
+                layer.dropout = <double> dropout[l]
+                drop_with(layer, layer.dropout)
             self.net.widest = max(self.net.widest, layer.n_in)
         self.output = self.net.layers[self.net.depth - 1].activation
         self.starts_dense = kinds == () or kinds[0] == "dense"
@@ -525,7 +525,10 @@ cdef class Network:
 
     cdef int prepare_steps(self, optimizer, double l2, Epochs* epochs) except -1:
         """Take the optimizer; `epochs` gets what a step needs of it."""
+        cdef Py_ssize_t l
         take_hyperparameters(&self.net.step, &self.optimizer, optimizer)
+        for l in range(self.net.depth):     # where the last call may have ended with another factor
+            drop_with(&self.net.layers[l], self.net.layers[l].dropout)
         self.net.clip_norm = 0 if optimizer.clip_norm is None else optimizer.clip_norm
         self.net.training = True
         epochs.rate, epochs.weight_decay = optimizer.learning_rate, optimizer.weight_decay
@@ -552,6 +555,8 @@ cdef class Network:
         epochs.rows, epochs.batch_size = len(X if order is None else order), steps.batch_size
         epochs.steps = (epochs.rows + epochs.batch_size - 1) // epochs.batch_size
         epochs.rates = <const double*> data(steps.rates)
+        epochs.weight_decays = <const double*> data(steps.weight_decays)
+        epochs.dropout_factors = <const double*> data(steps.dropout_factors)
         epochs.step, epochs.deadline, epochs.interrupted = steps.first, INFINITY, &self.interrupted
         end = epochs.steps if steps.last is None else min(epochs.steps, <Py_ssize_t> steps.last)
         if run is not None:

@@ -61,6 +61,12 @@ FITS = {
     "schedule with numbers": {"schedule": fastmlp.schedules.Cosine(0.2, floor=0.1)},
     "schedule of a whole number": {"schedule": fastmlp.schedules.CosLog(2)},
     "time": {"max_time": 1e6},
+    "three schedules": {
+        "schedule": "coslog4",
+        "dropout_schedule": "flat_cosine",
+        "weight_decay_schedule": fastmlp.schedules.Step(),
+        "optimizer": fastmlp.AdamW(1e-3, weight_decay=0.1),
+    },
     "average": {"average": 0.9},
     "the best average": {"average": 0.9, "validation": 0.2, "patience": 25},
 }
@@ -98,6 +104,19 @@ def test_a_net_goes_on_to_the_same_bits(tmp_path, name, every):
     for net in (whole, resumed, fastmlp.resume(path, X, TWO, **again)):  # the last was over already
         net.fit(X, TWO, epochs=2)
         assert net.parameters.tobytes() == whole.parameters.tobytes()
+
+
+def test_a_checkpoint_of_before_there_were_averages_has_none(tmp_path):
+    whole, net, path = new_net(), new_net(), tmp_path / "run.safetensors"
+    whole.fit(X, TWO, epochs=6)
+    with pytest.raises(Killed):
+        net.fit(X, TWO, epochs=6, checkpoint=path, checkpoint_every=1, callbacks=killing(3))
+    contents = read(path)
+    fit = json.loads(contents.metadata["fastmlp.fit"])
+    for name in ("average", "dropout_schedule", "weight_decay_schedule"):
+        assert fit["arguments"].pop(name) is None
+    write(path, Contents(contents.tensors, contents.metadata | {"fastmlp.fit": json.dumps(fit)}))
+    assert bits(fastmlp.resume(path, X, TWO)) == bits(whole)
 
 
 def test_a_checkpoint_changes_nothing_of_a_fit(tmp_path):

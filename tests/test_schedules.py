@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 import fastmlp
+from cases import EVERY_NETWORK
 from fastmlp import schedules
+from fastmlp.optimizers import Steps
+from test_epochs import a_run, classifier
+from test_epochs import data as epoch_data
 from tolerances import assert_close
 
 MIDDLES = (np.arange(8) + 0.5) / 8
@@ -128,6 +132,125 @@ def test_what_a_fit_cannot_use_is_refused_and_changes_nothing(wrong, error, said
     for each in (tested, untouched):
         each.fit(X, Y, epochs=2, batch_size=4, validation=0.25)
     assert tested.parameters.tobytes() == untouched.parameters.tobytes()
+
+
+# Dropout and weight decay by a schedule
+
+
+def with_dropout(p, seed=2):
+    return fastmlp.MLP([3, 20, 20, 2], dropout=p, dtype="float64", seed=seed)
+
+
+def scheduled_bits(tested, **options):
+    X, Y = data()
+    tested.fit(X, Y, epochs=5, batch_size=5, **options)
+    return tested.parameters.tobytes()
+
+
+def test_dropout_by_a_schedule_is_dropout_with_its_factors():
+    half = scheduled_bits(with_dropout(0.4), dropout_schedule=lambda progress: np.full(len(progress), 0.5))
+    assert half == scheduled_bits(with_dropout(0.2))
+    never = scheduled_bits(with_dropout([0.4, 0.1]), dropout_schedule=lambda progress: 0 * progress)
+    assert never == scheduled_bits(with_dropout(0.0))
+    assert scheduled_bits(with_dropout(0.4), dropout_schedule="constant") == scheduled_bits(with_dropout(0.4))
+    assert half != scheduled_bits(with_dropout(0.4), dropout_schedule="flat_cosine")
+
+
+def test_a_schedule_of_dropout_does_not_outlast_its_fit():
+    scheduled, plain, (X, Y) = with_dropout(0.4), with_dropout(0.4), data()
+    scheduled.fit(X, Y, epochs=3, dropout_schedule=lambda progress: 0 * progress)
+    plain.parameters, plain._epochs = scheduled.parameters, 3
+    for one in (scheduled, plain):
+        one.fit(X, Y, epochs=2, optimizer=fastmlp.SGD(0.1))
+        one.step(X, Y, fastmlp.SGD(0.1))
+    assert scheduled.parameters.tobytes() == plain.parameters.tobytes()
+
+
+def test_weight_decay_by_a_schedule_shrinks_the_weights_by_its_factors():
+    # Inputs and targets of zero have no gradient: what is left is the decay.
+    tested = fastmlp.MLP([3, 2], bias=False, dtype="float64", seed=0)
+    start = tested.parameters.copy()
+    nothing = np.zeros((12, 3)), np.zeros((12, 2))
+    optimizer = fastmlp.AdamW(0.1, weight_decay=0.5)
+    tested.fit(
+        *nothing,
+        epochs=4,
+        batch_size=6,
+        optimizer=optimizer,
+        schedule=lambda t: 1 - t,
+        weight_decay_schedule=lambda t: t**2,
+    )
+    np.testing.assert_allclose(tested.parameters, start * np.prod(1 - 0.1 * (1 - MIDDLES) * 0.5 * MIDDLES**2))
+    penalised = fastmlp.MLP([3, 2], bias=False, dtype="float64", seed=0)
+    penalised.fit(
+        *nothing,
+        epochs=4,
+        batch_size=6,
+        optimizer=fastmlp.SGD(0.1, weight_decay=0.5),
+        weight_decay_schedule="flat_cosine",
+    )
+    factors = np.array(FACTORS["flat, then a cosine"][1])
+    np.testing.assert_allclose(penalised.parameters, start * np.prod(1 - 0.1 * 0.5 * factors))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        fastmlp.SGD(0.1, momentum=0.5, weight_decay=0.3),
+        fastmlp.AdamW(0.02, weight_decay=0.3),
+        fastmlp.Adam(0.02, weight_decay=0.3),
+        fastmlp.RMSprop(0.01, weight_decay=0.3),
+    ],
+    ids=lambda optimizer: type(optimizer).__name__,
+)
+@pytest.mark.parametrize(("build", "dtype"), EVERY_NETWORK)
+def test_scheduled_steps_are_those_of_the_reference_however_they_are_cut_into_calls(build, dtype, optimizer):
+    epochs, found = 6, []
+    factors = {
+        "rates": 1 - 0.1 * np.arange(30) / 30,
+        "weight_decays": 0.3 * np.arange(30)[::-1] / 30,
+        "dropout_factors": np.maximum(1.5 - np.arange(30) / 15, 0),
+    }
+    for where, calls in ((("reference", "float64"), [6]), ((build, dtype), [6]), ((build, dtype), [1, 2, 3])):
+        network = classifier(*where, dropout=(0.4,))
+        X, y, w = epoch_data(network.dtype)
+        run, done = a_run(network, 0), 0
+        for number in calls:
+            run.losses = np.full((number, 3), np.nan)
+            some = {name: of_all[5 * done :] for name, of_all in factors.items()}
+            some["rates"] = some["rates"] * optimizer.learning_rate
+            network.train(X, y, w, None, Steps(5, optimizer, **some), 1, run)
+            done += run.ended
+        assert done == epochs
+        found.append(network.parameters.copy())
+    assert_close(found[1], found[0], "adam", dtype, optimizer)
+    assert found[1].tobytes() == found[2].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "said"),
+    [
+        ({"dropout_schedule": "cosin"}, ValueError, r"dropout_schedule is 'cosin'"),
+        (
+            {"dropout_schedule": lambda t: 3 + 0 * t},
+            ValueError,
+            r"dropout_schedule gave a factor of 3.0 where dropout is 0.4",
+        ),
+        ({"dropout_schedule": lambda t: -t}, ValueError, "dropout_schedule gave a factor that is negative"),
+        ({"weight_decay_schedule": "cosine"}, ValueError, "weight_decay_schedule is 'cosine' for an optimizer whose"),
+        ({"weight_decay_schedule": 3, "optimizer": "adamw"}, TypeError, "weight_decay_schedule is 3"),
+    ],
+)
+def test_a_schedule_that_nothing_can_follow_is_refused_and_changes_nothing(wrong, error, said):
+    tested, untouched = with_dropout(0.4), with_dropout(0.4)
+    with pytest.raises(error, match=said):
+        scheduled_bits(tested, **wrong)
+    assert scheduled_bits(tested) == scheduled_bits(untouched)
+
+
+def test_a_net_without_dropout_has_none_to_schedule():
+    with pytest.raises(ValueError, match="dropout_schedule is 'cosine' for a net without dropout"):
+        net().fit(*data(), dropout_schedule="cosine")
 
 
 # Looking in between
