@@ -219,7 +219,7 @@ def check_fingerprints(expected: Any, found: dict[str, list[str]]) -> None:
 # What the steps of `MLP.fit` depend on, besides the data.
 ARGUMENTS = (
     "epochs", "batch_size", "optimizer", "shuffle", "validation", "patience", "tol", "schedule", "max_time",
-    "average", "dropout_schedule", "weight_decay_schedule",
+    "average", "dropout_schedule", "weight_decay_schedule", "metric",
 )  # fmt: skip
 _LATER = ARGUMENTS[9:]  # those that the checkpoints of an older version have not; they are None there
 

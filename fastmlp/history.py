@@ -20,6 +20,8 @@ class History:
     validation_accuracy : list of float
         The share of validation rows classified rightly after each epoch; for classifiers (softmax, or one sigmoid
         output) with validation, else empty.
+    metric : list of float
+        The metric that `fit` was given, on the validation rows after each epoch; empty without one.
     seconds : float
         Wall-clock time of the call.
     stop_reason : str
@@ -34,6 +36,7 @@ class History:
     seconds: float = 0.0
     stop_reason: str = "epochs"
     batch_loss: float = math.nan
+    metric: list[float] = field(default_factory=list)
 
     def take(self, losses: Any, validated: bool, classified: bool) -> None:
         """Add epochs (n, 3): the mean training loss, and if measured the validation loss and accuracy."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,6 +37,7 @@ from fastmlp.training import (
     EPOCHS_BEFORE_A_HINT,
     Data,
     FitCallbacks,
+    Metric,
     Plan,
     Run,
     hint_at_the_scale,
@@ -773,6 +774,7 @@ class MLP(Carried):
         validation: float | tuple[ArrayLike, ArrayLike] | None = None,
         patience: int | None = None,
         tol: float | None = None,
+        metric: Literal["accuracy"] | Metric | None = None,
         schedule: ScheduleName | Schedule | None = None,
         dropout_schedule: ScheduleName | Schedule | None = None,
         weight_decay_schedule: ScheduleName | Schedule | None = None,
@@ -809,6 +811,12 @@ class MLP(Carried):
             without validation); the net ends with its best weights.
         tol : float, optional
             An improvement counts if it is larger than this, >= 0. Given alone, patience is 1.
+        metric : "accuracy" or callable, optional
+            What says which epoch was the best, in place of the loss: the accuracy of the validation rows, of a net
+            that classifies (softmax, or one sigmoid), or metric(y, outputs) of them, a float that is greater for
+            better: y are labels (m,) or rows (m, n_out) as the net takes them, outputs (m, n_out) what it predicts.
+            The net ends with the weights of its best epoch, the last of several; patience counts the epochs in a row
+            without a better metric. A callable is called after each epoch. Needs validation.
         schedule : {"constant", "cosine", "step", "one_cycle", "coslog4", "flat_cosine"} or callable, optional
             By what factor the learning rate of each step is multiplied: a name, an instance as
             `schedules.Cosine(warm_up=0.1)`, or any callable from the progress of steps (an array, 0 to 1) to factors.
@@ -868,7 +876,7 @@ class MLP(Carried):
         for validation are the same in the next call with as many rows.
         """
         plan = self._plan(
-            X, y, epochs, batch_size, optimizer, shuffle, sample_weight, validation, patience, tol, schedule,
+            X, y, epochs, batch_size, optimizer, shuffle, sample_weight, validation, patience, tol, metric, schedule,
             dropout_schedule, weight_decay_schedule, average, max_time, callbacks, batch_callbacks, progress, threads,
             checkpoint, checkpoint_every,
         )  # fmt: skip
@@ -876,9 +884,9 @@ class MLP(Carried):
 
     def _plan(
         self, X: Any, y: Any, epochs: Any, batch_size: Any, optimizer: Any, shuffle: Any, sample_weight: Any,
-        validation: Any, patience: Any, tol: Any, schedule: Any, dropout_schedule: Any,
-        weight_decay_schedule: Any, average: Any, max_time: Any, callbacks: Any, batch_callbacks: Any,
-        progress: Any, threads: Any, checkpoint: Any = None, checkpoint_every: Any = None,
+        validation: Any, patience: Any, tol: Any, metric: Any, schedule: Any, dropout_schedule: Any,
+        weight_decay_schedule: Any, average: Any, max_time: Any, callbacks: Any, batch_callbacks: Any, progress: Any,
+        threads: Any, checkpoint: Any = None, checkpoint_every: Any = None,
     ) -> Plan:  # fmt: skip
         """What `fit` is asked for, checked; nothing has changed yet."""
         began = perf_counter()
@@ -910,7 +918,11 @@ class MLP(Carried):
                 raise ValueError(f"X has {n_rows} rows; expected at most {MAX_SHUFFLED} to shuffle, or shuffle=False")
             run.order = np.empty(n_rows, np.int64)
         if n_patience or tol is not None:
-            run.patience, run.best = max(1, n_patience), np.empty_like(run.before)
+            run.patience = max(1, n_patience)
+        if metric is not None:
+            run.criterion = self._criterion(metric, run)
+        if run.patience or metric is not None:
+            run.best = np.empty_like(run.before)
         if average is not None:
             run.average = checks.number("average", average, above=0, below=1)
             run.averaged = self.parameters.copy()
@@ -930,17 +942,36 @@ class MLP(Carried):
         line = None if progress is False else as_progress(progress, epochs)
         before, after = partial(self._show, run), partial(self._look_at, run)
         watch = FitCallbacks(self, before, after, began, seconds, calls, batch_calls, line)
-        plan = Plan(data, rows, steps, run, epochs, n_threads, scheduled, watch, patience is None, self.dropout)
+        plan = Plan(
+            data, rows, steps, run, epochs, n_threads, scheduled, watch, patience is None, self.dropout,
+            metric if callable(metric) else None,
+        )  # fmt: skip
         if checkpoint is None and checkpoint_every is None:
             return plan
         from fastmlp import checkpoints
 
         arguments = (
             epochs, size, method, shuffle, validation, patience, tol, schedule, max_time, average, dropout_schedule,
-            weight_decay_schedule,
+            weight_decay_schedule, metric,
         )  # fmt: skip
         written = checkpoints.of_net(self, whole, validated, checkpoint, checkpoint_every, arguments)
         return plan._replace(checkpoints=written)
+
+    def _criterion(self, metric: Any, run: Run) -> str:
+        """What `Run.criterion` is, of a metric of `fit`."""
+        if not callable(metric) and not (isinstance(metric, str) and metric == "accuracy"):
+            kind = ValueError if isinstance(metric, str) else TypeError
+            raise kind(f"metric is {metric!r}; expected 'accuracy', a callable taking (y, outputs), or None")
+        if run.validation is None:
+            raise ValueError(f"metric is {metric!r} without validation; expected validation, too, or None")
+        if callable(metric):
+            return "metric"
+        if not self._architecture.classifies:
+            raise ValueError(
+                f"metric is 'accuracy' with {self.sizes[-1]} {self.output} outputs; expected softmax or one sigmoid, "
+                "or a callable"
+            )
+        return "accuracy"
 
     def _train(self, plan: Plan, goes_on: bool = False) -> History:
         """Do what was planned, or the rest of it, with the optimizer's state as it is."""

@@ -502,14 +502,8 @@ class Network:
             return
         run.ended += 1
         run.stop = run.cut
-        if run.patience > 0:
-            if loss < run.best_loss - run.tol:
-                run.best_loss, run.waited = loss, 0
-                run.best[...] = self.parameters if run.averaged is None else run.averaged
-            else:
-                run.waited += 1
-            if run.waited >= run.patience and not run.stop:
-                run.stop = "patience"
+        if run.best is not None and run.criterion != "metric":
+            run.judge(-losses[2] if run.criterion == "accuracy" else loss, self.parameters)
 
     @contextmanager
     def _averaged(self, run: Any) -> Iterator[None]:

@@ -257,7 +257,7 @@ def made_history(said: Any, tensors: Tensors) -> History | None:
         expected = type(getattr(History(), name))
         if type(value) is not expected or (expected is list and not all(type(number) is float for number in value)):
             raise LoadError(f"{name} of its history is {str(value)[:100]}; expected a {expected.__name__}")
-    lengths = {len(history.validation_loss), len(history.validation_accuracy)} - {0}
+    lengths = {len(history.validation_loss), len(history.validation_accuracy), len(history.metric)} - {0}
     if lengths - {history.epochs}:
         raise LoadError(f"its history has {history.epochs} losses, and {sorted(lengths)} of the validation")
     return history

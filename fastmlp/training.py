@@ -9,6 +9,7 @@ them goes on with. The estimators make one epoch a call (`run_epoch`), for sciki
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -131,9 +132,12 @@ class Run:
         Whether to count the validation rows that are classified rightly.
     patience, tol
         As for `MLP.fit`; 0 for no patience.
+    criterion : str
+        What says which epoch is the best: "loss", the first of several; "accuracy", the last of several; or "metric",
+        which `Network.train` leaves to its caller, and which is as accuracy is.
     before, best : ndarray (n_parameters,) of the net's dtype, or None
         Parameters from before the epoch in work, in the core's own order, and of the best one, in that of
-        `MLP.parameters`; None without patience.
+        `MLP.parameters`; None where nobody asks for it.
     average : float
         How much of the average of the parameters is kept in a step, in (0, 1); or 0 for no average. It is the
         exponential moving one, in which the parameters after step s of t have the weight d^(t - s) (1 - d) /
@@ -155,7 +159,9 @@ class Run:
         What ended the epoch in work before its last step: "callback", "time" or "".
     stop : str
         Why there are no more epochs: "patience", "diverged", "time", "callback", or "" if there may be.
-    step, sums, best_loss, waited, diverged_loss
+    best_loss : float
+        The loss of the best epoch, or minus its accuracy or metric.
+    step, sums, waited, diverged_loss
         How far it is: see Epochs in src/epochs.pxd.
     """
 
@@ -168,6 +174,7 @@ class Run:
     wants_accuracy: bool = False
     patience: int = 0
     tol: float = 0.0
+    criterion: str = "loss"
     best: Array | None = None
     average: float = 0.0
     averaged: Array | None = None
@@ -185,6 +192,16 @@ class Run:
     best_loss: float = math.inf
     waited: int = 0
     diverged_loss: float = math.nan
+
+    def judge(self, loss: float, parameters: Array) -> None:
+        """Keep the parameters of an epoch with this loss, if it is the best one; end the run if it waits no more."""
+        assert self.best is not None
+        self.waited = 0 if loss < self.best_loss - self.tol else self.waited + 1
+        if self.waited == 0 or (self.criterion != "loss" and loss <= self.best_loss):
+            self.best_loss = loss
+            self.best[...] = parameters if self.averaged is None else self.averaged
+        if 0 < self.patience <= self.waited and not self.stop:
+            self.stop = "patience"
 
 
 def split_rows(rows: int, n_validation: int, seed: int) -> tuple[Array, Array]:
@@ -311,6 +328,28 @@ def scheduled_steps(
     return steps
 
 
+Metric = Callable[[Array, Array], float]  # of targets and outputs; greater is better
+
+
+def measure(network: Any, run: Run, metric: Metric, threads: int) -> float:
+    """A metric of the validation rows: of the average of the parameters, if the run makes one."""
+    assert run.validation is not None
+    x, targets, rows = run.validation
+    if rows is not None:
+        x, targets = x[rows], targets[rows]
+    own = network.parameters.copy()
+    try:
+        if run.averaged is not None:
+            network.parameters[...] = run.averaged
+        outputs = network.forward(x, None, threads, True)
+    finally:
+        network.parameters[...] = own
+    came = metric(targets, outputs)
+    if not isinstance(came, Real) or not math.isfinite(came):
+        raise ValueError(f"metric gave {came!r}; expected a finite number")
+    return float(came)
+
+
 class Plan(NamedTuple):
     """What a fit is to do, all of it checked.
 
@@ -331,6 +370,8 @@ class Plan(NamedTuple):
         Whether tol was given without patience, and so is what ends the fit.
     dropout : tuple of float
         The net's.
+    metric : callable, or None
+        What `Run.criterion` "metric" is.
     checkpoints : checkpoints.Checkpoints, or None
     """
 
@@ -344,16 +385,17 @@ class Plan(NamedTuple):
     callbacks: FitCallbacks
     only_tol: bool
     dropout: tuple[float, ...]
+    metric: Metric | None
     checkpoints: Any = None
 
 
 def train(network: Any, plan: Plan) -> None:
     """The epochs of `MLP.fit`, until `run` has a reason to stop; callbacks are told of them.
 
-    The net ends with its best parameters, where patience asks for them, else with their average, if there is one. An
-    exception leaves those of the last step.
+    The net ends with its best parameters, where patience or a metric asks for them, else with their average, if there
+    is one. An exception leaves those of the last step.
     """
-    data, rows, steps, run, epochs, threads, scheduled, callbacks, only_tol, dropout, checkpoints = plan
+    data, rows, steps, run, epochs, threads, scheduled, callbacks, only_tol, dropout, metric, checkpoints = plan
     history = callbacks.history
     samples = len(data[0] if rows is None else rows)
     steps_per_epoch = steps.per_epoch(samples)
@@ -361,7 +403,7 @@ def train(network: Any, plan: Plan) -> None:
     try:
         while history.epochs < epochs:
             if run.step == 0:
-                at_once = callbacks.epochs_at_once(epochs)
+                at_once = callbacks.epochs_at_once(epochs) if metric is None else 1
                 if checkpoints is not None:
                     if checkpoints.is_due(history.epochs):
                         checkpoints.write(history.epochs, (run, history))
@@ -375,6 +417,12 @@ def train(network: Any, plan: Plan) -> None:
             run.seconds = callbacks.deadline - perf_counter()
             network.train(*data, rows, steps, threads, run)
             if run.ended > 0:
+                if metric is not None:
+                    value = measure(network, run, metric, threads)
+                    run.judge(-value, network.parameters)
+                    history.metric.append(value)
+                elif run.criterion == "accuracy":
+                    history.metric.extend(run.losses[: run.ended, 2].tolist())
                 history.take(run.losses[: run.ended], run.validation is not None, run.wants_accuracy)
                 callbacks.show(samples)
                 if callbacks.ask(callbacks.calls) and run.stop != "diverged":

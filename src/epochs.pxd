@@ -77,9 +77,10 @@ cdef struct Epochs:
     Sums sums
     double batch_loss                       # the mean loss of the last batch, without penalty
     real* before                            # the packed parameters from before the epoch
-    double best_loss
+    double best_loss                        # or minus the best accuracy
+    bint by_accuracy                        # whether it decides which epoch is the best, the last of several
     Py_ssize_t waited                       # epochs since the best one
-    real* best                              # the parameters of the best epoch, by rows
+    real* best                              # the parameters of the best epoch, by rows; NULL: the core looks for none
     Losses* losses                          # of the epochs that this call ended
     Stop stop
     double diverged_loss
@@ -245,14 +246,15 @@ cdef inline int end_epoch(Net* net, OptimizerState* optimizer, Epochs* epochs, W
         return 0
     epochs.ended += 1
     epochs.stop = epochs.cut
-    if epochs.patience == 0:
+    if epochs.best == NULL:
         return 0
-    if loss < epochs.best_loss - epochs.tol:
-        epochs.best_loss, epochs.waited = loss, 0
+    if epochs.by_accuracy:
+        loss = -losses.accuracy
+    epochs.waited = 0 if loss < epochs.best_loss - epochs.tol else epochs.waited + 1
+    if epochs.waited == 0 or (epochs.by_accuracy and loss <= epochs.best_loss):
+        epochs.best_loss = loss
         unpack_all(net, epochs.best, epochs.average_now if averages else net.packed_parameters)
-    else:
-        epochs.waited += 1
-    if epochs.waited >= epochs.patience and epochs.stop == GOES_ON:
+    if epochs.patience > 0 and epochs.waited >= epochs.patience and epochs.stop == GOES_ON:
         epochs.stop = PATIENCE
     return 0
 
@@ -299,7 +301,8 @@ cdef inline int take_run(Epochs* epochs, run, training_rows) except -1:
     if run.validation is not None:
         epochs.validation_rows, epochs.wants_accuracy = run.validation_rows, run.wants_accuracy
     epochs.patience, epochs.tol = run.patience, run.tol
-    epochs.before, epochs.best = <real*> data(run.before), <real*> data(run.best)
+    epochs.before, epochs.by_accuracy = <real*> data(run.before), run.criterion == "accuracy"
+    epochs.best = NULL if run.criterion == "metric" else <real*> data(run.best)
     epochs.average, epochs.average_power = run.average, run.average_power
     if run.averaged is not None:
         epochs.averaged = <real*> data(run.averaged)

@@ -61,6 +61,8 @@ FITS = {
     "schedule with numbers": {"schedule": fastmlp.schedules.Cosine(0.2, floor=0.1)},
     "schedule of a whole number": {"schedule": fastmlp.schedules.CosLog(2)},
     "time": {"max_time": 1e6},
+    "accuracy": {"metric": "accuracy", "validation": 0.2, "average": 0.5},
+    "accuracy and patience": {"metric": "accuracy", "validation": 0.2, "patience": 28},
     "three schedules": {
         "schedule": "coslog4",
         "dropout_schedule": "flat_cosine",
@@ -113,7 +115,7 @@ def test_a_checkpoint_of_before_there_were_averages_has_none(tmp_path):
         net.fit(X, TWO, epochs=6, checkpoint=path, checkpoint_every=1, callbacks=killing(3))
     contents = read(path)
     fit = json.loads(contents.metadata["fastmlp.fit"])
-    for name in ("average", "dropout_schedule", "weight_decay_schedule"):
+    for name in ("average", "dropout_schedule", "weight_decay_schedule", "metric"):
         assert fit["arguments"].pop(name) is None
     write(path, Contents(contents.tensors, contents.metadata | {"fastmlp.fit": json.dumps(fit)}))
     assert bits(fastmlp.resume(path, X, TWO)) == bits(whole)
@@ -499,6 +501,7 @@ def test_what_a_checkpoint_cannot_hold_is_refused(tmp_path):
     for parameters, error, said in (
         ({"solver": "lbfgs"}, ValueError, "lbfgs"),
         ({"schedule": lambda t: 1 - t}, TypeError, "schedule is"),
+        ({"metric": lambda y, outputs: 1.0, "validation": 0.2}, TypeError, "metric is"),
         ({"eval_metric": lambda model, X, y: 1.0}, TypeError, "eval_metric is"),
         ({"random_state": np.random.RandomState(np.random.PCG64())}, TypeError, "random_state is"),
     ):
