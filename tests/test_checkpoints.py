@@ -498,10 +498,11 @@ def test_what_a_checkpoint_cannot_hold_is_refused(tmp_path):
     path = tmp_path / "run"
     with pytest.raises(TypeError, match="schedule is <function"):
         new_net().fit(X, TWO, schedule=lambda t: 1 - t, checkpoint=path)
+    with pytest.raises(TypeError, match="metric is <function"):
+        new_net().fit(X, TWO, validation=0.2, metric=lambda y, outputs: 1.0, checkpoint=path)
     for parameters, error, said in (
         ({"solver": "lbfgs"}, ValueError, "lbfgs"),
         ({"schedule": lambda t: 1 - t}, TypeError, "schedule is"),
-        ({"metric": lambda y, outputs: 1.0, "validation": 0.2}, TypeError, "metric is"),
         ({"eval_metric": lambda model, X, y: 1.0}, TypeError, "eval_metric is"),
         ({"random_state": np.random.RandomState(np.random.PCG64())}, TypeError, "random_state is"),
     ):

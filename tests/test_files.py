@@ -75,6 +75,7 @@ def test_without_training_the_weights_alone_are_kept(tmp_path):
         "history.loss",
         "history.validation_loss",
         "history.validation_accuracy",
+        "history.metric",
     }
     assert fastmlp.load(str(tmp_path / "small")).predict(X).tobytes() == net.predict(X).tobytes()
 
