@@ -254,8 +254,8 @@ class TabularParameters:
 
     n_members: Any = _row(
         8, _COUNT,
-        does="""Nets, each of which is trained on all rows but a fold of its own: a fifth of the rows, or 1 / n_members
-        of them where these are more than five. There are no more members than rows.""",
+        does="""Nets, each trained on all rows but a fold of its own: a fifth of the rows, or 1 / n_members of them where
+        these are more than five. There are no more members than rows.""",
     )  # fmt: skip
     _: KW_ONLY
     hidden_layer_sizes: Any = _row(
@@ -276,8 +276,13 @@ class TabularParameters:
     )  # fmt: skip
     max_one_hot: Any = _row(
         32, _integer(0),
-        does="""Categories of a column that have a column each; for those of a column with more, the mean of the target
-        stands, computed from other rows, and how often they occur.""",
+        does="""Categories of a column that have a column each; for those of a column with more, the mean of the
+        target stands, computed from other rows, and how often they occur.""",
+    )  # fmt: skip
+    n_bins: Any = _row(
+        8, _integer(0),
+        does="""Bins of a column of numbers, between quantiles: how far a number has gone through each stands beside
+        it. 0 for none; and there are none in tables of more than 64 columns.""",
     )  # fmt: skip
     random_state: Any = _row(
         None, _SEED, _GENERATOR, _NONE, type="int or RandomState",

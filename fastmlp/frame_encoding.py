@@ -20,6 +20,7 @@ from fastmlp.frames import Frame, listed, read
 
 MAX_ONE_HOT = 32  # categories with a column each; of more, statistics
 MAX_TARGETS = 10  # targets of such statistics: of more classes, the most frequent
+MOST_BINNED = 64  # columns of a frame of which numbers are binned; of more, there would be too many bins
 TASKS = ("classification", "regression")
 _BLOCK = 2**22  # numbers that are encoded at once
 _PIECES: dict[str, type[Piece]] = {"numbers": Numbers, "bins": Bins, "codes": Codes}
@@ -91,7 +92,8 @@ class FrameEncoder:
         seed : int
             Of the folds in which the means are made.
         bins : int
-            Bins of every column of numbers for piecewise linear columns beside it; 0 for none.
+            Bins of every column of numbers for piecewise linear columns beside it; 0 for none, and none in a frame of
+            more than 64 columns.
 
         Returns
         -------
@@ -102,6 +104,8 @@ class FrameEncoder:
         checks.integer("max_one_hot", max_one_hot, 0)
         checks.integer("bins", bins, 0)
         frame = read(X)
+        if len(frame.names) > MOST_BINNED:
+            bins = 0
         targets = _targets(y, task, frame, seed)
         pieces: list[Piece] = []
         written = [np.empty((frame.rows, 0), np.float32)]

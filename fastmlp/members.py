@@ -19,7 +19,7 @@ import numpy as np
 
 from fastmlp import builds
 from fastmlp.calibration import log_loss
-from fastmlp.formulas import Array
+from fastmlp.formulas import Array, OutputName
 from fastmlp.history import History
 from fastmlp.layout import layer_views
 from fastmlp.mlp import MLP
@@ -129,7 +129,7 @@ class _Member:
         """The net of the best epoch, with the factors of the inputs within its first weights."""
         self.network.parameters[...] = self.best
         (s, first, *weights), (_, *biases) = self.network.views(self.network.parameters)
-        output = "softmax" if self.network.sizes[-1] > 1 else "identity"
+        output: OutputName = "softmax" if self.network.sizes[-1] > 1 else "identity"
         return MLP.from_parameters(
             [s[0][:, None] * first, *weights], biases, activation=recipe.activation, output=output
         )
@@ -223,7 +223,12 @@ def _measured(table: Table, outputs: Array) -> tuple[float, float]:
 def _side_by_side(members: list[_Member], threads: int) -> Iterator[Callable[[Callable[[_Member, int], None]], None]]:
     """What does something with every member, on so many threads; where there are fewer members, each has several."""
     if threads == 1 or len(members) == 1:
-        yield lambda do: [do(member, threads) for member in members] and None
+
+        def one_by_one(do: Callable[[_Member, int], None]) -> None:
+            for member in members:
+                do(member, threads)
+
+        yield one_by_one
         return
     workers = min(threads, len(members))
     with ThreadPoolExecutor(workers) as pool:

@@ -1,13 +1,15 @@
-"""What goes with a table of a certain size: the nets of `TabularClassifier` and `TabularRegressor`, and their training.
+"""What goes with a table of a certain size: the nets of `TabularClassifier` and `TabularRegressor`, their training.
 
-The recipe is that of RealMLP-TD-S (Holzmueller et al. 2024, "Better by default"), with smaller nets, fewer epochs and
-more members in the same time, and what an ablation on the tables of bench/tables.py has kept of it: see
-docs/tables.md. Not here: who makes use of it (members.py).
+The recipe is that of RealMLP-TD-S (Holzmueller et al. 2024, "Better by default") with smaller nets, fewer epochs and
+more members, and with what measured best on tables of bench/tables.py: mish for all, biases at the full rate, smaller
+batches for fewer rows, bins of the numbers. Not here: who makes use of it (members.py).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from fastmlp.formulas import ActivationName
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Recipe:
     """
 
     hidden: tuple[int, ...]
-    activation: str
+    activation: ActivationName
     n_members: int
     epochs: int
     batch_size: int
@@ -56,7 +58,7 @@ def recipe_for(model: Any, rows: int, classifies: bool) -> Recipe:
         rate = 0.04 if classifies else 0.07
     return Recipe(
         hidden=tuple(int(n) for n in (given if isinstance(given, Iterable) else [given])),
-        activation="selu" if classifies else "mish",
+        activation="mish",
         n_members=min(int(model.n_members), rows),
         epochs=int(model.epochs),
         batch_size=int(batch_size),

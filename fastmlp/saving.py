@@ -264,7 +264,7 @@ def made_history(said: Any, tensors: Tensors) -> History | None:
 
 
 def made_net(said: Description, tensors: Tensors) -> MLP:
-    """The net that is described so. All of it is looked at before it is made, and its memory is that of the file once more."""
+    """The net that is described so, all of it looked at before; its memory is that of the file once more."""
     architecture = Architecture(**said["architecture"])
     for l, shapes in enumerate(layer_shapes(architecture.sizes, architecture.bias), 1):
         for letter, shape in zip("Wb" if architecture.bias else "W", shapes, strict=False):

@@ -64,7 +64,7 @@ class _Tabular(BaseEstimator, TabularParameters):
         rng = np.random.default_rng(given)
         task = "classification" if targets.ndim == 1 else "regression"
         encoder, encoded = FrameEncoder.learned(
-            X, y=y, task=task, max_one_hot=self.max_one_hot, seed=int(rng.integers(2**32))
+            X, y=y, task=task, max_one_hot=self.max_one_hot, bins=self.n_bins, seed=int(rng.integers(2**32))
         )
         rows = len(encoded)
         if rows < 2:
@@ -193,7 +193,9 @@ class TabularClassifier(ClassifierMixin, _Tabular):
     True
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, time_limit: float | None = None) -> "TabularClassifier":
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, time_limit: float | None = None
+    ) -> "TabularClassifier":
         """Train.
 
         Parameters
@@ -222,7 +224,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         y = _labels(y)
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
-            raise ValueError(f"y has one class, {classes[0]!r}; expected at least 2 classes")
+            raise ValueError(f"y has one class, {classes.tolist()[0]!r}; expected at least 2 classes")
         fit = self._trained(X, y, codes.astype(np.int64), len(classes), sample_weight, time_limit)
         outputs, labels = fit.result.outputs, fit.table.targets[: len(fit.result.outputs)]
         w = None if fit.table.sample_weight is None else fit.table.sample_weight[: len(labels)]
@@ -244,7 +246,8 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        return calibration.at_temperature(self._outputs(X), self.temperature_)
+        outputs = self._outputs(X)
+        return calibration.at_temperature(outputs, self.temperature_)
 
     def predict(self, X: Any) -> Array:
         """The most probable class labels.
@@ -304,7 +307,9 @@ class TabularRegressor(RegressorMixin, _Tabular):
     True
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, time_limit: float | None = None) -> "TabularRegressor":
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, time_limit: float | None = None
+    ) -> "TabularRegressor":
         """Train.
 
         Parameters
@@ -347,7 +352,9 @@ class TabularRegressor(RegressorMixin, _Tabular):
         -------
         ndarray of shape (n_samples,)
         """
-        return np.clip(self.y_mean_ + self.y_scale_ * self._outputs(X)[:, 0], *self.y_range_)
+        outputs = self._outputs(X)[:, 0]
+        predicted: Array = np.clip(self.y_mean_ + self.y_scale_ * outputs, *self.y_range_)
+        return predicted
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
         """Intervals that hold the target of so many further rows like those of training.
@@ -376,32 +383,50 @@ class TabularRegressor(RegressorMixin, _Tabular):
         if half == math.inf:
             most = len(self.errors_) / (len(self.errors_) + 1)
             raise ValueError(
-                f"coverage is {coverage}, and {len(self.errors_)} rows were held out, of which at most {most:.4g} can "
-                "be told"
+                f"coverage is {coverage}, and {len(self.errors_)} rows were held out, which tell of at most {most:.4g}"
             )
         centre = self.predict(X)
         return np.stack([centre - half, centre + half], axis=1)
 
 
-def _row_of(missing: Array) -> int:
-    return int(np.flatnonzero(missing)[0])
+def _one_a_row(y: Any) -> Array:
+    if y is None:
+        raise ValueError("y is None; it requires y to be passed, but the target y is None")
+    targets: Array = column_or_1d(y, warn=True)
+    if not len(targets):
+        raise ValueError("y has 0 rows (0 sample(s)); expected a target for each row of X")
+    return targets
+
+
+def _refuse(bad: Array, y: Array, what: str, expected: str) -> None:
+    """Name the first row of y that is bad."""
+    if bad.any():
+        at = int(bad.argmax())
+        raise ValueError(f"y[{at}] is {y[at]} (Input y contains {what}); expected {expected} in each row")
 
 
 def _labels(y: Any) -> Array:
     """Class labels (m,)."""
-    labels = column_or_1d(y, warn=True)
-    missing = np.array([estimator_data.is_missing(label) for label in labels.tolist()], bool)
-    if missing.any():
-        raise ValueError(f"y[{_row_of(missing)}] is missing (Input y contains NaN); expected a label in each row")
+    labels = _one_a_row(y)
+    if labels.dtype.kind == "f":
+        bad = ~np.isfinite(labels)
+    else:
+        bad = np.array([estimator_data.is_missing(label) for label in labels.tolist()], bool)
+    _refuse(bad, labels, "NaN or infinity", "a label")
     check_classification_targets(labels)
-    return np.asarray(labels)
+    return labels
 
 
 def _numbers(y: Any) -> Array:
     """Numbers (m,), float64."""
-    values = column_or_1d(estimator_data.numbers(y, False), warn=True).astype(np.float64)
-    bad = ~np.isfinite(values)
-    if bad.any():
-        at = _row_of(bad)
-        raise ValueError(f"y[{at}] is {values[at]} (Input y contains NaN or infinity); expected a number in each row")
-    return values
+    estimator_data.refuse_dates("y", y)
+    targets = _one_a_row(y)
+    if targets.dtype.kind == "O":
+        _refuse(
+            np.array([estimator_data.is_missing(one) for one in targets.tolist()], bool), targets, "NaN", "a number"
+        )
+    values = estimator_data.numbers(targets, False)
+    if values.dtype.kind == "c":
+        raise ValueError("Complex data not supported: y is complex; expected real numbers")
+    _refuse(~np.isfinite(values), values, "NaN or infinity", "a number")
+    return values.astype(np.float64)

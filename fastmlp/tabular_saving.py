@@ -13,11 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from fastmlp.estimator_parameters import check_parameters
 from fastmlp.files import LoadError
 from fastmlp.frame_encoding import FrameEncoder
-from fastmlp.saving import Description, Tensors, described_history, describe_net, made_history, made_net
+from fastmlp.saving import Description, Tensors, describe_net, described_history, made_history, made_net
 from fastmlp.tabular import TabularClassifier, TabularRegressor
 from fastmlp.values import decoded, encoded
 
-_LEARNED = {
+_LEARNED: dict[Any, tuple[str, ...]] = {
     TabularClassifier: ("classes_", "temperature_", "log_loss_", "best_epoch_", "feature_importances_"),
     TabularRegressor: ("y_mean_", "y_scale_", "y_range_", "errors_", "best_epoch_", "feature_importances_"),
 }
@@ -84,7 +84,9 @@ def _check(model: Any) -> None:
     n_in, classifies = len(model.encoder_.names_out), isinstance(model, TabularClassifier)
     outputs = len(model.classes_) if classifies else 1
     for k, net in enumerate(model.members_):
-        if (net.sizes[0], net.sizes[-1]) != (n_in, outputs) or net.output != ("softmax" if classifies else "identity"):
+        if (net.sizes[0], net.sizes[-1]) != (n_in, outputs) or net.output != (
+            "softmax" if classifies else "identity"
+        ):
             raise LoadError(
                 f"its member {k} is {net!r}; expected {n_in} inputs and {outputs} outputs, as its columns and classes"
             )

@@ -3,6 +3,7 @@
 import datetime
 import math
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastmlp
 from fastmlp import TabularClassifier, TabularRegressor, calibration, members
+from fastmlp.recipes import Recipe
 
 SMALL = {"n_members": 2, "hidden_layer_sizes": (16,), "epochs": 8, "random_state": 0}
 
@@ -38,7 +40,12 @@ def frame(rows=300, seed=0):
     return X, np.where(y > 0, "high", "low"), y
 
 
-@parametrize_with_checks([TabularClassifier(**SMALL), TabularRegressor(**SMALL)])
+def _cannot_hold(estimator):
+    reason = "folds and batches are drawn from rows, so that a row of weight 2 is not two rows"
+    return {"check_sample_weight_equivalence_on_dense_data": reason}
+
+
+@parametrize_with_checks([TabularClassifier(**SMALL), TabularRegressor(**SMALL)], expected_failed_checks=_cannot_hold)
 def test_scikit_learns_checks_pass(estimator, check):
     check(estimator)
 
@@ -58,8 +65,9 @@ def test_a_frame_of_all_kinds_with_holes_is_learned(kind):
 
 def test_a_frame_of_polars_gives_the_bits_of_that_of_pandas():
     X, labels, _ = frame()
+    colours = [colour if isinstance(colour, str) else None for colour in X["colour"]]
     same = pl.DataFrame({
-        "x": pl.Series(X["x"].tolist()).fill_nan(None), "colour": X["colour"].tolist(), "smokes": X["smokes"].tolist(),
+        "x": pl.Series(X["x"].tolist()).fill_nan(None), "colour": colours, "smokes": X["smokes"].tolist(),
         "size": pl.Series(X["size"].tolist()).cast(pl.Categorical), "day": pl.Series(X["day"].dt.date.tolist()),
         "constant": X["constant"].tolist(),
     })  # fmt: skip
@@ -102,7 +110,7 @@ def test_each_row_is_in_one_fold_and_each_class_in_all():
     labels = np.repeat([0, 1, 2], [60, 15, 5])
     order, starts = members.in_folds(labels, 5, rng)
     assert sorted(order.tolist()) == list(range(80))
-    for first, end in zip(starts, starts[1:], strict=False):
+    for first, end in pairwise(starts):
         assert np.bincount(labels[order[first:end]], minlength=3).tolist() == [12, 3, 1]
 
 
@@ -112,13 +120,30 @@ def test_there_are_no_more_folds_than_rows():
     assert starts.tolist() == [0, 1, 2, 3]
 
 
-def test_a_member_does_not_learn_from_its_fold():
-    """Labels that are noise: those that a member has learned from it knows, those of its fold it guesses."""
+def test_a_member_learns_from_all_rows_but_its_fold():
     rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((400, 30)), rng.integers(0, 2, 400)
-    model = TabularClassifier(n_members=5, hidden_layer_sizes=(64,), epochs=60, random_state=0).fit(X, y)
-    assert 0.4 < max(model.history_.validation_accuracy) < 0.62
-    assert model.score(X, y) > 0.8  # four of five members have seen each row
+    X, labels = rng.standard_normal((30, 3)).astype(np.float32), rng.integers(0, 2, 30)
+    order, starts = members.in_folds(labels, 5, rng)
+    table = members.Table(X[order], labels[order], None, starts, 2)
+    recipe = Recipe((4,), "mish", 5, 3, 8, 0.04)
+    for fold in range(5):
+        outputs = np.zeros((starts[fold + 1] - starts[fold], 2), np.float32)
+        member = members._Member(table, recipe, fold, rng, outputs)
+        held_out = list(range(starts[fold], starts[fold + 1]))
+        np.testing.assert_array_equal(member.held_out, table.X[held_out])
+        assert sorted([*member.rows.tolist(), *held_out]) == list(range(30))
+
+
+def test_the_answers_for_a_fold_are_those_of_its_member():
+    rng = np.random.default_rng(0)
+    X, labels = rng.standard_normal((60, 3)).astype(np.float32), rng.integers(0, 3, 60)
+    order, starts = members.in_folds(labels, 5, rng)
+    table = members.Table(X[order], labels[order], None, starts, 3)
+    result = members.trained(table, Recipe((8,), "mish", 3, 6, 8, 0.04), rng, 1, math.inf, False)
+    assert len(result.outputs) == starts[3]
+    for fold, net in enumerate(result.nets):
+        rows = slice(starts[fold], starts[fold + 1])
+        np.testing.assert_allclose(result.outputs[rows], net.predict(table.X[rows]), atol=1e-5)
 
 
 def test_the_nets_are_those_of_the_last_of_the_best_epochs():
@@ -260,7 +285,7 @@ def test_the_scale_of_y_does_not_matter():
     np.testing.assert_allclose(small.predict(X) * 2.0**10, large.predict(X) * 2.0**-20, rtol=1e-6)
 
 
-@pytest.mark.parametrize("labels", [[3, 5], [True, False], [0.5, 1.5], ["a", "b"]])
+@pytest.mark.parametrize("labels", [[3, 5], [True, False], [0.0, 2.0], ["a", "b"]])
 def test_labels_of_every_type_come_back(labels):
     X, y = np.arange(40.0)[:, None], np.array(labels)[np.arange(40) // 20]
     model = TabularClassifier(n_members=2, epochs=10, random_state=0).fit(X, y)
@@ -321,13 +346,13 @@ def _bad(change):
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    (lambda X, y: (X[[]], y), r"column"),
+    (lambda X, y: (X[[]], y), r"0 feature\(s\)"),
     (lambda X, y: (X[:1], y[:1]), r"one class|1 row"),
     (lambda X, y: (X[:0], y[:0]), r"0 sample|no rows|minimum of 1"),
     (lambda X, y: (X, np.repeat("a", 60)), r"y has one class, 'a'; expected at least 2 classes"),
-    (lambda X, y: (X, [None, *y[1:]]), r"y\[0\] is missing"),
-    (lambda X, y: (X, pd.Series([*y[:7], None, *y[8:]])), r"y\[7\] is missing"),
-    (lambda X, y: (X, [*range(30), math.nan, *range(29)]), r"y\[30\] is missing"),
+    (lambda X, y: (X, [None, *y[1:]]), r"y\[0\] is None"),
+    (lambda X, y: (X, pd.Series([*y[:7], None, *y[8:]])), r"y\[7\] is (None|nan)"),
+    (lambda X, y: (X, [*range(30), math.nan, *range(29)]), r"y\[30\] is nan"),
     (lambda X, y: (X, y[:50]), r"inconsistent|50"),
     (lambda X, y: (X.assign(x=np.inf), y), r"'x'.*inf"),
     (lambda X, y: (X.assign(size=[1, "a"] * 30), y), r"'size'"),
@@ -343,12 +368,12 @@ def test_bad_data_is_one_error_that_names_it(change, said):
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    (lambda X: X.drop(columns="x"), r"lacks 'x'"),
+    (lambda X: X.drop(columns="x"), r"lacks the column 'x'"),
     (lambda X: X.assign(more=1), r"'more'"),
     (lambda X: X.assign(x="red"), r"'x'.*numbers"),
     (lambda X: X.assign(colour=1.5), r"'colour'"),
     (lambda X: X.assign(day="2020-01-01"), r"'day'"),
-    (lambda X: X.to_numpy()[:, :3], r"features|column"),
+    (lambda X: X.iloc[:, :3], r"lacks the columns 'size', 'day', 'constant'"),
 ])  # fmt: skip
 def test_a_frame_that_does_not_fit_is_one_error_that_names_the_column(change, said):
     X, labels, _ = frame(60)
