@@ -254,8 +254,8 @@ class TabularParameters:
 
     n_members: Any = _row(
         8, _COUNT,
-        does="""Nets, each trained on all rows but a fold of its own: a fifth of the rows, or 1 / n_members of them where
-        these are more than five. There are no more members than rows.""",
+        does="""Nets, each trained on all rows but a fold of its own: a fifth of the rows, or 1 / n_members of them
+        where these are more than five. There are no more members than rows.""",
     )  # fmt: skip
     _: KW_ONLY
     hidden_layer_sizes: Any = _row(

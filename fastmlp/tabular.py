@@ -383,7 +383,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         if half == math.inf:
             most = len(self.errors_) / (len(self.errors_) + 1)
             raise ValueError(
-                f"coverage is {coverage}, and {len(self.errors_)} rows were held out, which tell of at most {most:.4g}"
+                f"coverage is {coverage}, and {len(self.errors_)} rows were held out, which tell of {most:.4g}"
             )
         centre = self.predict(X)
         return np.stack([centre - half, centre + half], axis=1)
