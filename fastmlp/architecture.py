@@ -18,7 +18,7 @@ AnyNetwork = TypeVar("AnyNetwork", bound=reference.Network)
 
 # The defaults of MLP; a test compares them with its signature.
 DEFAULTS: dict[str, Any] = {
-    "loss": None, "bias": True, "negative_slope": 0.01, "dropout": 0.0,
+    "loss": None, "bias": True, "negative_slope": 0.01, "dropout": 0.0, "input_scale": False,
     **{name: value for parameters in formulas.LOSS_PARAMETERS.values() for name, value in parameters.items()},
 }  # fmt: skip
 
@@ -45,7 +45,10 @@ class Architecture:
         Of each hidden layer.
     dtype : numpy.dtype
     label_smoothing : float
-        Of the cross entropies; 0 with every other loss. Last, for what older versions kept has none.
+        Of the cross entropies; 0 with every other loss.
+    input_scale : bool
+        Whether each input is multiplied by a factor that is trained. These two are last, and have defaults, for what
+        older versions kept has none of them.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class Architecture:
     dropout: tuple[float, ...]
     dtype: np.dtype[Any]
     label_smoothing: float = 0.0
+    input_scale: bool = False
 
     @classmethod
     def of(cls, sizes: Any, **given: Any) -> "Architecture":
@@ -99,6 +103,7 @@ class Architecture:
             having = [name for name, those in formulas.LOSS_PARAMETERS.items() if "label_smoothing" in those]
             raise ValueError(f"label_smoothing is {e} with loss {loss!r}; expected 0, or loss {' or '.join(having)}")
         final["dtype"] = dtype = as_dtype(self.dtype)
+        final["input_scale"] = checks.boolean("input_scale", self.input_scale)
         final["dropout"] = _dropout(self.dropout, n_hidden, dtype)
         for name, value in final.items():
             object.__setattr__(self, name, value)
@@ -119,13 +124,18 @@ class Architecture:
 
     def network(self, cls: type[AnyNetwork]) -> AnyNetwork:
         """A network of that class, compiled or reference, all parameters zero."""
+        loss = self.loss, *self.loss_parameters.values()
+        dropout = self.dropout if any(self.dropout) else ()
+        if not self.input_scale:
+            return cls(self.sizes, self.layer_activations, loss, self.bias, self.negative_slope, dropout)
         return cls(
-            self.sizes,
-            self.layer_activations,
-            (self.loss, *self.loss_parameters.values()),
+            (self.sizes[0], *self.sizes),
+            ("identity", *self.layer_activations),
+            loss,
             self.bias,
             self.negative_slope,
-            self.dropout if any(self.dropout) else (),
+            (0.0, *dropout) if dropout else (),
+            ("scale", *("dense",) * (len(self.sizes) - 1)),
         )
 
     def reference_twin(self) -> reference.Network:
@@ -149,7 +159,8 @@ class Architecture:
     def layers_in_words(self) -> str:
         """The sizes and activations, layer after layer."""
         layers = [f"{n} {name}" for n, name in zip(self.sizes[1:], self.layer_activations, strict=True)]
-        return " -> ".join([str(self.sizes[0]), *layers])
+        inputs = f"{self.sizes[0]} scaled" if self.input_scale else str(self.sizes[0])
+        return " -> ".join([inputs, *layers])
 
     def loss_in_words(self) -> str:
         """The loss and its parameter, if that does something: label_smoothing=0 does not."""

@@ -277,6 +277,11 @@ def _broken(text: str, first: str, later: str) -> list[str]:
 def explain(net: "MLP", x: Any, y: Any, optimizer: Any, notation: str) -> Explanation:
     """A step of net for one sample; see `MLP.explain`."""
     kind = NOTATIONS[checks.choice("notation", notation, NOTATIONS)]
+    if net.input_scale is not None:
+        raise ValueError(
+            "the net has an input_scale, of which no lecture script writes the step; expected one without, as of "
+            "from_parameters with input_scale[:, None] * weights[0]"
+        )
     if np.ndim(x) == 2:
         raise ValueError(f"X has shape {np.shape(x)}; expected one sample ({net.sizes[0]},): trace takes a batch")
     if optimizer is not None and not all(factor == 1 and moves for *_, factor, moves in net._network.groups):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -703,6 +703,8 @@ class NetGraph:
         For each layer b^l, (n_out,); empty for a net without biases.
     z, a : list of list of Value
         For each layer Z^l and A^l, (n_out,).
+    input_scale : list of Value
+        The factors s of the inputs, (n_in,); empty for a net without.
     """
 
     loss: Value
@@ -711,6 +713,7 @@ class NetGraph:
     biases: list[list[Value]]
     z: list[list[Value]]
     a: list[list[Value]]
+    input_scale: list[Value] = field(default_factory=list)
 
     def __repr__(self) -> str:
         sizes = "-".join(str(len(layer)) for layer in (self.inputs, *self.a))
@@ -775,6 +778,11 @@ def of_net(net: MLP, x: ArrayLike, y: ArrayLike) -> NetGraph:
     numbers, targets = _sample(net, x, y)
     separator = "," if max(net.sizes) > 9 else ""
     inputs = [Value(number, f"x_{i}") for i, number in enumerate(numbers, start=1)]
+    scaled, scale = inputs, []
+    if net.input_scale is not None:
+        factors = checks.finite("input_scale", net.input_scale, np.dtype(np.float64)).tolist()
+        scale = [Value(factor, f"s_{i}") for i, factor in enumerate(factors, start=1)]
+        scaled = [s * x for s, x in zip(scale, inputs, strict=True)]
     weights: list[list[list[Value]]] = []
     biases: list[list[Value]] = []
     zs: list[list[Value]] = []
@@ -790,7 +798,7 @@ def of_net(net: MLP, x: ArrayLike, y: ArrayLike) -> NetGraph:
         if net.bias:
             b = checks.finite(f"biases[{l - 1}]", net.biases[l - 1], np.dtype(np.float64)).tolist()
             biases.append([Value(number, f"b^{l}_{j}") for j, number in enumerate(b, start=1)])
-        below = activations[-1] if activations else inputs
+        below = activations[-1] if activations else scaled
         z = []
         for j, column in enumerate(zip(*weights[-1], strict=True)):
             products = [w * a for w, a in zip(column, below, strict=True)]
@@ -800,7 +808,7 @@ def of_net(net: MLP, x: ArrayLike, y: ArrayLike) -> NetGraph:
         zs.append(z)
         activations.append([_named(a, f"a^{l}_{j}") for j, a in enumerate(answers, start=1)])
     loss = _loss(net, activations[-1], targets)
-    return NetGraph(loss, inputs, weights, biases, zs, activations)
+    return NetGraph(loss, inputs, weights, biases, zs, activations, scale)
 
 
 def _named(value: Value, name: str) -> Value:

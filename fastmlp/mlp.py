@@ -136,6 +136,10 @@ class MLP(Carried):
         Of the hidden layers, one number for all or one for each, in [0, 1): the probability with which a step of
         `fit` leaves a unit out (Srivastava et al. 2014). The others are multiplied by 1 / (1 - dropout) there, and
         elsewhere all of them answer.
+    input_scale : bool
+        Whether each input is multiplied by a factor of its own before the first layer, at first 1, which is trained
+        like the weights, but without penalties and weight decay: X diag(s) W^1. What the net leaves for other
+        languages has diag(s) W^1 in one. See `MLP.input_scale` and `MLP.input_scale_rate`.
     dtype : {"float32", "float64"}
         Of parameters and results.
     init : str, optional
@@ -177,6 +181,7 @@ class MLP(Carried):
         quantile: float = 0.5,
         label_smoothing: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
+        input_scale: bool = False,
         dtype: builds.DType | np.dtype[Any] | type[np.floating[Any] | float] = "float32",
         init: InitializerName | None = None,
         seed: int | np.random.Generator | None = None,
@@ -185,11 +190,14 @@ class MLP(Carried):
             checks.choice("init", init, INITIALIZERS)
         architecture = Architecture.of(
             sizes, activations=activation, output=output, loss=loss, bias=bias, negative_slope=negative_slope,
-            huber_delta=huber_delta, quantile=quantile, label_smoothing=label_smoothing, dropout=dropout, dtype=dtype,
+            huber_delta=huber_delta, quantile=quantile, label_smoothing=label_smoothing, dropout=dropout,
+            input_scale=input_scale, dtype=dtype,
         )  # fmt: skip
         rng = self._start(architecture, seed)
         for W, name in zip(self.weights, architecture.layer_activations, strict=True):
             W[...] = INITIALIZERS[init or DEFAULTS.get(name, "glorot_uniform")](rng, *W.shape)
+        if architecture.input_scale:
+            self.input_scale = np.ones(self.sizes[0])
         self._seed = _draw_seed(rng)
 
     @classmethod
@@ -206,6 +214,7 @@ class MLP(Carried):
         quantile: float = 0.5,
         label_smoothing: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
+        input_scale: ArrayLike | None = None,
         dtype: builds.DType | np.dtype[Any] | type[np.floating[Any] | float] = "float32",
         seed: int | np.random.Generator | None = None,
     ) -> MLP:
@@ -217,6 +226,8 @@ class MLP(Carried):
             W^l of shape (n_in, n_out) for each layer. A script that writes z = W a, a row per neuron, gives W.T.
         biases : sequence of array_like, optional
             b^l of shape (n_out,) for each layer; None for a net without biases.
+        input_scale : array_like of shape (n_in,), optional
+            The factor of each input; None for a net without.
         activation, output, loss, negative_slope, huber_delta, quantile, label_smoothing, dropout, dtype, seed
             As for `MLP`.
 
@@ -246,10 +257,12 @@ class MLP(Carried):
         architecture = Architecture.of(
             [shapes[0][0], *(shape[1] for shape in shapes)], activations=activation, output=output, loss=loss,
             bias=biases is not None, negative_slope=negative_slope, huber_delta=huber_delta, quantile=quantile,
-            label_smoothing=label_smoothing, dropout=dropout, dtype=dtype,
+            label_smoothing=label_smoothing, dropout=dropout, input_scale=input_scale is not None, dtype=dtype,
         )  # fmt: skip
         net = cls.__new__(cls)
         net._seed = _draw_seed(net._start(architecture, seed))
+        if input_scale is not None:
+            net.input_scale = input_scale
         net._assign("weights", matrices)
         if biases is not None:
             vectors = checks.sequence("biases", biases)
@@ -412,6 +425,7 @@ class MLP(Carried):
     def parameters(self) -> Array:
         """The flat, live view (n_parameters,) of all parameters: W^1 by rows, b^1, W^2, ... Assigning copies in.
 
+        Those of a net with an input_scale begin with it.
         What `fit` computes is in it when a callback is called, and at the end.
         """
         return self._network.parameters[:]
@@ -422,7 +436,7 @@ class MLP(Carried):
 
     @property
     def n_parameters(self) -> int:
-        """Number of weights and biases."""
+        """Number of weights and biases, and of the factors of an input_scale."""
         return self._network.parameters.size
 
     @property
@@ -431,7 +445,7 @@ class MLP(Carried):
 
         What is written through a view is not checked; `fit`, `evaluate` and `gradient` refuse NaN and infinity.
         """
-        return _Views("weights", self._network.views(self._network.parameters)[0])
+        return _Views("weights", self._layer_views(self._network.parameters)[0])
 
     @weights.setter
     def weights(self, given: Sequence[ArrayLike]) -> None:
@@ -440,11 +454,29 @@ class MLP(Carried):
     @property
     def biases(self) -> list[Array]:
         """Live views of b^1..b^L, each (n_out,); empty without biases. Assigning copies values in."""
-        return _Views("biases", self._network.views(self._network.parameters)[1])
+        return _Views("biases", self._layer_views(self._network.parameters)[1])
 
     @biases.setter
     def biases(self, given: Sequence[ArrayLike]) -> None:
         self._assign("biases", given)
+
+    @property
+    def input_scale(self) -> Array | None:
+        """Live view (n_in,) of the factors of the inputs; None without. Assigning copies values in."""
+        return self.parameters[: self.sizes[0]] if self._architecture.input_scale else None
+
+    @input_scale.setter
+    def input_scale(self, given: ArrayLike) -> None:
+        view = self.input_scale
+        if view is None:
+            raise ValueError("the net has no input_scale to assign to; expected one made with input_scale=True")
+        view[...] = checks.shaped("input_scale", given, view.shape, self.dtype)
+
+    def _layer_views(self, flat: Array) -> tuple[list[Array], list[Array]]:
+        """Views (weights, biases) of the dense layers into an array that is laid out as `parameters`."""
+        weights, biases = self._network.views(flat)
+        first = int(self._architecture.input_scale)
+        return weights[first:], biases[first:]
 
     def _assign(self, name: str, given: Any) -> None:
         """Copy arrays into the views of that name: all of them, or none if one does not fit."""
@@ -643,7 +675,7 @@ class MLP(Carried):
         loss = of(x, targets, w, flat, inputs, get_num_threads())
         if not (math.isfinite(loss) and self._network.is_finite(flat) and self._network.is_finite(inputs)):
             self._warn_of_overflow("the loss or its gradient")
-        weights, biases = self._network.views(flat)
+        weights, biases = self._layer_views(flat)
         return Gradient(loss, weights, biases, inputs[0] if single else inputs, flat)
 
     # a look inside
@@ -1218,8 +1250,8 @@ class MLP(Carried):
         return self._activations(X, at, at + 1)[0]
 
     def _activations(self, X: ArrayLike, first: int, end: int) -> list[Array]:
-        x = self._inputs(X)
-        arrays = self._network.activations_of(x, first, end, get_num_threads())
+        x, below = self._inputs(X), int(self._architecture.input_scale)
+        arrays = self._network.activations_of(x, below + first, below + end, get_num_threads())
         if not all(map(self._network.is_finite, arrays)):
             self._check_parameters()
             self._warn_of_overflow("activations")
@@ -1280,7 +1312,7 @@ class MLP(Carried):
         A frozen layer is skipped on the way back, with all below it if these are frozen, too. `gradient` and `vjp`
         have its derivatives none the less. Not all layers can be frozen.
         """
-        return tuple(one for *_, one in self._network.groups[:: 1 + self.bias])
+        return tuple(one for *_, one in self._layer_groups()[:: 1 + self.bias])
 
     @trainable.setter
     def trainable(self, given: Sequence[bool]) -> None:
@@ -1295,7 +1327,7 @@ class MLP(Carried):
 
         Assign a list of pairs of numbers >= 0. AdamW's decay follows the rate.
         """
-        factors = [factor for *_, factor, _ in self._network.groups]
+        factors = [factor for *_, factor, _ in self._layer_groups()]
         return tuple(zip(factors[::2], factors[1::2], strict=True)) if self.bias else tuple((f, 1.0) for f in factors)
 
     @rate_factors.setter
@@ -1313,6 +1345,28 @@ class MLP(Carried):
             each.append((both[0], both[1]))
         self._set_groups(self.trainable, each)
 
+    @property
+    def input_scale_rate(self) -> float:
+        """What the learning rate of the input_scale is multiplied by; 1 at first, and for a net without.
+
+        Assign a number >= 0; 0 leaves the factors as they are.
+        """
+        return float(self._network.groups[0][3]) if self._architecture.input_scale else 1.0
+
+    @input_scale_rate.setter
+    def input_scale_rate(self, given: float) -> None:
+        factor = checks.number("input_scale_rate", given, least=0)
+        checks.rounded("input_scale_rate", factor, self.dtype)
+        if self._architecture.input_scale:
+            self._network.set_group(0, factor, True)
+        elif factor != 1:
+            raise ValueError(f"input_scale_rate is {given!r} for a net without an input_scale; expected 1")
+
+    def _layer_groups(self) -> tuple[tuple[Any, ...], ...]:
+        """The parameter groups of the dense layers: see `Network.groups`."""
+        groups: tuple[tuple[Any, ...], ...] = self._network.groups[int(self._architecture.input_scale) :]
+        return groups
+
     def _one_a_layer(self, name: str, given: Any) -> list[Any]:
         each, n = checks.sequence(name, given), len(self.sizes) - 1
         if len(each) != n:
@@ -1321,10 +1375,10 @@ class MLP(Carried):
 
     def _set_groups(self, trainable: Sequence[bool], rate_factors: Sequence[tuple[float, float]]) -> None:
         """Which layers steps move, and at what rates."""
-        groups = 1 + self.bias
+        groups, first = 1 + self.bias, int(self._architecture.input_scale)
         for layer, (moves, factors) in enumerate(zip(trainable, rate_factors, strict=True)):
             for group in range(groups):
-                self._network.set_group(groups * layer + group, factors[group], moves)
+                self._network.set_group(first + groups * layer + group, factors[group], moves)
 
     def _checked_optimizer(self, given: Any) -> Optimizer:
         """The optimizer of an argument."""
@@ -1443,11 +1497,16 @@ class MLP(Carried):
     def _forward(self) -> Forward:
         """What `predict` computes."""
         self._check_parameters()
-        what, weights = self._architecture, tuple(W.copy() for W in self.weights)
+        what, weights = self._architecture, [W.copy() for W in self.weights]
+        if self.input_scale is not None:
+            with np.errstate(over="ignore"):
+                weights[0] *= self.input_scale[:, None]
+            if not self._network.is_finite(weights[0]):
+                raise ValueError("input_scale times the weights of the first layer is beyond the range of the dtype")
         biases = tuple(b.copy() for b in self.biases) or tuple(np.zeros(n, self.dtype) for n in self.sizes[1:])
         several = what.output == "sigmoid" and self.sizes[-1] > 1
         return Forward(
-            weights, biases, what.layer_activations, what.negative_slope, self.dtype, several=several
+            tuple(weights), biases, what.layer_activations, what.negative_slope, self.dtype, several=several
         )  # fmt: skip
 
     def summary(self) -> str:
@@ -1460,6 +1519,8 @@ class MLP(Carried):
         line = "{:>5}  {:>9}  {:>9}  {:<11}  {:>12}".format
         rows = [line("layer", "inputs", "outputs", "activation", "parameters")]
         what = self._architecture
+        if what.input_scale:
+            rows.append(line("scale", f"{self.sizes[0]:,}", f"{self.sizes[0]:,}", "", f"{self.sizes[0]:,}"))
         layers = zip(pairwise(self.sizes), what.layer_activations, strict=True)
         for number, ((n_in, n_out), name) in enumerate(layers, start=1):
             rows.append(line(number, f"{n_in:,}", f"{n_out:,}", name, f"{(n_in + self.bias) * n_out:,}"))
@@ -1476,6 +1537,7 @@ class MLP(Carried):
         moments = None if self._optimizer is None else self._network.optimizer_state
         state |= {"parameters": self.parameters.copy(), "optimizer_state": moments}
         state |= {"trainable": self.trainable, "rate_factors": self.rate_factors}
+        state |= {"input_scale_rate": self.input_scale_rate}
         return self._architecture.state() | state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -1484,6 +1546,7 @@ class MLP(Carried):
             state.pop(key) for key in ("parameters", "optimizer_state", "_optimizer")
         )
         trainable, rate_factors = state.pop("trainable", None), state.pop("rate_factors", None)
+        input_scale_rate = state.pop("input_scale_rate", 1.0)
         self._architecture = Architecture.taken_from(state)
         if "_rng" in state:  # version 0.1.0 kept the generator
             state.pop("_process")
@@ -1496,6 +1559,7 @@ class MLP(Carried):
             self._network.optimizer_state = optimizer_state
         if trainable is not None:
             self._set_groups(trainable, rate_factors)
+        self.input_scale_rate = input_scale_rate
 
     def copy(self) -> MLP:
         """A net like this one, with parameters of its own, optimizer and random state included.
@@ -1512,4 +1576,5 @@ class MLP(Carried):
             other._optimizer = self._optimizer
             other._network.optimizer_state = self._network.optimizer_state
         other._set_groups(self.trainable, self.rate_factors)
+        other.input_scale_rate = self.input_scale_rate
         return other

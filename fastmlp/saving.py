@@ -205,12 +205,16 @@ def check_tensor(tensors: Tensors, name: str, shape: tuple[int, ...], dtype: np.
 def describe_net(net: MLP, training: bool, history: History | None) -> tuple[Description, Tensors]:
     """What a file says of a net, and its tensors."""
     architecture, state = net._architecture, net.__dict__
-    tensors = layer_tensors(*net._network.views(net.parameters.copy()))  # which another thread may be training
+    parameters = net.parameters.copy()  # which another thread may be training
+    tensors = layer_tensors(*net._layer_views(parameters))
+    if architecture.input_scale:
+        tensors["input_scale"] = parameters[: net.sizes[0]]
     said: Description = {
         "architecture": {f.name: getattr(architecture, f.name) for f in dataclasses.fields(Architecture)}
         | {"dtype": net.dtype.name},
         "trainable": net.trainable,
         "rate_factors": net.rate_factors,
+        "input_scale_rate": net.input_scale_rate,
         "history": None if history is None else described_history(history, tensors, "history"),
     }
     if training:
@@ -269,6 +273,8 @@ def made_net(said: Description, tensors: Tensors) -> MLP:
     for l, shapes in enumerate(layer_shapes(architecture.sizes, architecture.bias), 1):
         for letter, shape in zip("Wb" if architecture.bias else "W", shapes, strict=False):
             check_tensor(tensors, f"{letter}{l}", tuple(shape), architecture.dtype)
+    if architecture.input_scale:
+        check_tensor(tensors, "input_scale", architecture.sizes[:1], architecture.dtype)
     training = said.get("training")
     seed: Any = np.random.default_rng().integers(2**64, dtype=np.uint64)
     epochs: Any = 0
@@ -281,7 +287,10 @@ def made_net(said: Description, tensors: Tensors) -> MLP:
     net._build()
     for name, view in layer_tensors(net.weights, net.biases).items():
         view[...] = taken(tensors, name, view.shape, architecture.dtype)
+    if architecture.input_scale:
+        net.input_scale = taken(tensors, "input_scale", architecture.sizes[:1], architecture.dtype)
     net.trainable, net.rate_factors = said["trainable"], said["rate_factors"]
+    net.input_scale_rate = said.get("input_scale_rate", 1.0)  # older files have none
     net._history = made_history(said.get("history"), tensors)
     if training is not None and training["optimizer"] is not None:
         optimizer = net._checked_optimizer(made_optimizer(training["optimizer"]))

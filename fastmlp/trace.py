@@ -11,7 +11,6 @@ import numpy as np
 
 from fastmlp import checks, formulas, reference
 from fastmlp.formulas import Array
-from fastmlp.layout import layer_views
 from fastmlp.optimizers import Optimizer, OptimizerName, Steps
 from fastmlp.optimizers import optimizer as as_optimizer
 
@@ -121,8 +120,9 @@ def trace(net: "MLP", x: Any, y: Any, sample_weight: Any, optimizer: OptimizerNa
     loss = network.gradient(inputs, targets, weight, flat, gradient_inputs, seen=seen)
     if not (np.isfinite(loss) and np.isfinite(flat).all() and np.isfinite(gradient_inputs).all()):
         raise ValueError("the loss or its gradient is not finite; scaled inputs or smaller weights may help")
-    gradients = layer_views(flat, net.sizes, net.bias)
-    before = [array.copy() for views in (network.weights, network.biases) for array in views]
+    first = int(net.input_scale is not None)  # of the layers that are dense; its inputs are the scaled ones, then
+    gradients = [views[first:] for views in network.views(flat)]
+    before = [array.copy() for views in (network.weights, network.biases) for array in views[first:]]
     after: list[Array] = []
     if method is not None:
         checks.hyperparameters(method, network.dtype)
@@ -131,8 +131,10 @@ def trace(net: "MLP", x: Any, y: Any, sample_weight: Any, optimizer: OptimizerNa
         network.train(inputs, targets, weight, None, Steps(len(inputs), method))
         if not np.isfinite(network.parameters).all():
             raise ValueError(f"optimizer is {method!r}: its step gives parameters that are not finite")
-        after = [*network.weights, *network.biases]
+        after = [*network.weights[first:], *network.biases[first:]]
     n_layers, slope = len(net.sizes) - 1, net.negative_slope
+    for each in (seen.z, seen.a, seen.gradient_a, seen.delta):
+        del each[:first]
     layers = []
     for layer, name in enumerate(net._architecture.layer_activations):
         z, a = seen.z[layer], seen.a[layer + 1]

@@ -121,6 +121,20 @@ def test_a_checkpoint_of_before_there_were_averages_has_none(tmp_path):
     assert bits(fastmlp.resume(path, X, TWO)) == bits(whole)
 
 
+def test_a_net_with_an_input_scale_goes_on_to_the_same_bits(tmp_path):
+    whole, net = (fastmlp.MLP([5, 8, 1], output="sigmoid", input_scale=True, seed=1) for _ in range(2))
+    arguments = {"epochs": 9, "validation": 0.2, "metric": "accuracy", "average": 0.5}
+    for one in (whole, net):
+        one.input_scale_rate = 3.0
+    whole.fit(X, TWO, **arguments)
+    path = tmp_path / "run.safetensors"
+    with pytest.raises(Killed):
+        net.fit(X, TWO, checkpoint=path, checkpoint_every=1, callbacks=killing(5), **arguments)
+    resumed = fastmlp.resume(path, X, TWO)
+    assert bits(resumed) == bits(whole)
+    assert resumed.input_scale_rate == 3.0
+
+
 def test_a_checkpoint_changes_nothing_of_a_fit(tmp_path):
     whole, watched = new_net(), new_net()
     whole.fit(X, TWO, epochs=EPOCHS)

@@ -29,6 +29,7 @@ NETS = {
     "dropout": {"sizes": [3, 9, 2], "dropout": 0.3},
     "huber": {"sizes": [3, 5, 2], "loss": "huber", "huber_delta": 0.3},
     "quantile": {"sizes": [3, 5, 2], "loss": "quantile", "quantile": 0.9},
+    "input scale": {"sizes": [3, 5, 2], "input_scale": True},
     "label smoothing": {"sizes": [3, 5, 2], "output": "softmax", "label_smoothing": 0.1},
     "sigmoid": {"sizes": [3, 5, 2], "output": "sigmoid", "loss": "half_squared_error"},
 }

@@ -1,6 +1,6 @@
 """Kinds of layers and parameter groups: the core against the reference, and against what they are meant to do.
 
-`MLP` makes dense layers alone; the core and the reference are called here without it.
+`MLP` makes dense layers, and a scale before the first; the core and the reference are called here without it.
 """
 
 from functools import cache

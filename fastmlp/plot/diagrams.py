@@ -80,6 +80,11 @@ def network(
     >>> ax = plot.network(net, [0.05, 0.10], [1])
     """
     sizes = canvas.mlp(net).sizes
+    if net.input_scale is not None:
+        raise ValueError(
+            "net has an input_scale, which a diagram has no place for; expected one without, as of from_parameters "
+            "with input_scale[:, None] * weights[0]"
+        )
     if max(sizes) > MOST_NEURONS or len(sizes) > MOST_LAYERS:
         raise ValueError(
             f"net has layers of {', '.join(map(str, sizes))} neurons; a diagram shows at most {MOST_LAYERS} layers "

@@ -57,6 +57,8 @@ def first_layer(
     """
     canvas.mlp(net)._check_parameters()
     W = net.weights[0].astype(np.float64)  # (n_in, n_out)
+    if net.input_scale is not None:
+        W *= net.input_scale[:, None]
     n_in, n_out = W.shape
     if not isinstance(shape, (tuple, list)) or len(shape) != 2:
         raise TypeError(f"shape is {shape!r}; expected two integers, rows and columns of an image")
