@@ -9,7 +9,9 @@ The tables stand in tables_data.py, the peers in tables_peers.py, with default p
 them is fitted to each split of each table, in a process by itself, which is bound to one core and may take LIMIT
 seconds of CPU time. What it found is a line of JSON in a file of results; what is there already is not done again
 unless --again says so, so that a run may be ended and gone on with, and peers may be added. A fit that fails is a
-line, too, and the summary names it: CatBoost's on krkopt, whose 18 classes take longer than the limit.
+line, too, and the summary names it: CatBoost's on krkopt, whose 18 classes take longer than the limit. Lines of the
+peers that were measured on 2026-11-30, on an AMD EPYC with AVX-512 and two cores, other work beside them, stand in
+bench/results/tables-peers.jsonl, from a copy of which --results goes on.
 
 The summary compares every peer with LightGBM on the splits that both have: the geometric mean, over tables, of the
 ratio of errors, root mean square errors or log losses, each the mean of its splits. Its standard error is that over
