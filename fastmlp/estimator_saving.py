@@ -172,8 +172,8 @@ def _described_scaler(scaler: Any, tensors: Tensors, name: str) -> Description |
     return {"kind": kind, **values}
 
 
-def made_estimator(estimator: type, said: Description, tensors: Tensors) -> Any:
-    """The estimator that a file describes."""
+def with_parameters(estimator: type, said: Description, tensors: Tensors) -> Any:
+    """An estimator with the parameters that a file says, not fitted."""
     model = estimator()
     known = {row.name for row in fields(estimator)}
     for name, given in said["parameters"].items():
@@ -181,6 +181,12 @@ def made_estimator(estimator: type, said: Description, tensors: Tensors) -> Any:
             raise LoadError(f"it has the parameter {name!r}, which {estimator.__name__} has not")
         setattr(model, name, decoded(given, tensors))
     check_parameters(model)
+    return model
+
+
+def made_estimator(estimator: type, said: Description, tensors: Tensors) -> Any:
+    """The estimator that a file describes."""
+    model = with_parameters(estimator, said, tensors)
     for name, given in said["attributes"].items():
         if name not in _ATTRIBUTES:
             raise LoadError(f"it has the attribute {name!r}, which {estimator.__name__} has not")

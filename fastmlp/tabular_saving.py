@@ -4,13 +4,12 @@ A member is described as a net alone is (saving.py), its tensors named "0.W1" an
 through values.py. What comes back is looked at: a file can put nothing into an estimator that training could not.
 """
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from fastmlp.estimator_parameters import check_parameters
+from fastmlp.estimator_saving import with_parameters
 from fastmlp.files import LoadError
 from fastmlp.frame_encoding import FrameEncoder
 from fastmlp.saving import Description, Tensors, describe_net, described_history, made_history, made_net
@@ -55,13 +54,7 @@ def describe_estimator(model: Any, training: bool) -> tuple[Description, Tensors
 
 def made_estimator(estimator: type, said: Description, tensors: Tensors) -> Any:
     """The estimator that a file describes."""
-    model = estimator()
-    known = {row.name for row in fields(estimator)}
-    for name, given in said["parameters"].items():
-        if name not in known:
-            raise LoadError(f"it has the parameter {name!r}, which {estimator.__name__} has not")
-        setattr(model, name, decoded(given, tensors))
-    check_parameters(model)
+    model = with_parameters(estimator, said, tensors)
     model.encoder_ = FrameEncoder.restored(decoded(said["encoder"], tensors))
     model.n_features_in_ = model.encoder_.n_features_in
     if model.encoder_.named:
