@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Real
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastmlp import builds, checks, estimator_data, formulas
 from fastmlp.architecture import DEFAULTS, Architecture
 from fastmlp.carried import Carried
-from fastmlp.estimator_parameters import ACTIVATIONS, LOSSES, Parameters, check_parameters
+from fastmlp.estimator_parameters import ACTIVATIONS, LOSSES, Parameters, check_parameters, hidden_sizes
 from fastmlp.estimator_scaling import Scaling, Standard, fitted, new_scaler, scaled, scaling
 from fastmlp.estimator_training import Divergence, Task, Validation, fit_by_batches, fit_by_lbfgs
 from fastmlp.formulas import Array
@@ -223,18 +223,7 @@ class CompiledMLP(Carried, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _hidden(self) -> list[int]:
         """Sizes of the hidden layers: hidden_layer_sizes, or n_layers of `width`."""
         given = self.hidden_layer_sizes
-        sizes = list(given) if isinstance(given, Iterable) else [given]
-        for size in sizes:
-            if type(size) is int:
-                continue
-            whole = isinstance(size, Integral) or (isinstance(size, Real) and float(size).is_integer())
-            if isinstance(size, (bool, np.bool_)) or not whole:
-                raise TypeError(f"hidden_layer_sizes is {given!r} with {size!r} in it; expected whole numbers > 0")
-        if any(size <= 0 for size in sizes):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        if any(size > checks.MOST for size in sizes):
-            raise ValueError(f"hidden_layer_sizes is {given!r}; expected at most {checks.MOST} neurons in a layer")
-        sizes = [int(size) for size in sizes]
+        sizes = hidden_sizes(given)
         if self.n_layers is None and self.width is None:
             return sizes
         if sizes != [100]:

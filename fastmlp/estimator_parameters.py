@@ -4,7 +4,7 @@ A row is a field of a dataclass, so that the constructor, its signature, the che
 class all come from it. What a parameter does not accept is said in scikit-learn's words.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cache
 from math import inf, isfinite
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from fastmlp import formulas
+from fastmlp import checks, formulas
 from fastmlp.schedules import SCHEDULES
 
 # scikit-learn's names where they differ from fastmlp's.
@@ -320,6 +320,22 @@ def check_parameters(estimator: Any) -> None:
                 "instead."
             )
     estimator._checked = values
+
+
+def hidden_sizes(given: Any) -> list[int]:
+    """Neurons of each hidden layer, as the parameter hidden_layer_sizes has them."""
+    sizes = list(given) if isinstance(given, Iterable) else [given]
+    for size in sizes:
+        if type(size) is int:
+            continue
+        whole = isinstance(size, Integral) or (isinstance(size, Real) and float(size).is_integer())
+        if isinstance(size, (bool, np.bool_)) or not whole:
+            raise TypeError(f"hidden_layer_sizes is {given!r} with {size!r} in it; expected whole numbers > 0")
+    if any(size <= 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    if any(size > checks.MOST for size in sizes):
+        raise ValueError(f"hidden_layer_sizes is {given!r}; expected at most {checks.MOST} neurons in a layer")
+    return [int(size) for size in sizes]
 
 
 Class = TypeVar("Class", bound=type)

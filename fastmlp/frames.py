@@ -158,7 +158,7 @@ def _pandas_column(name: str, series: Any) -> Column:
         return durations(name, np.asarray(series, "timedelta64[us]"))
     try:
         codes, items = series.factorize()
-    except (TypeError, NotImplementedError):  # lists and the like
+    except (TypeError, NotImplementedError):  # of lists, sets and dicts, which pandas cannot hash
         codes, items = factorized(name, series.tolist())
     return column_of_objects(name, codes, items)
 

@@ -16,12 +16,14 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from fastmlp import builds
 from fastmlp.calibration import log_loss
 from fastmlp.formulas import Array, OutputName
 from fastmlp.history import History
 from fastmlp.layout import layer_views
+from fastmlp.messages import warn
 from fastmlp.mlp import MLP
 from fastmlp.optimizers import Adam, Steps
 from fastmlp.progress import progress as as_progress
@@ -32,6 +34,8 @@ from fastmlp.training import Run
 LEAST_FOLDS = 5  # of fewer, a member would learn from much less than there is
 
 _SCHEDULE = CosLog()
+# A mean loss that no table has: targets are standardised, and being sure of a wrong class costs some tens.
+_DIVERGED = 1e6
 
 
 class Table(NamedTuple):
@@ -168,6 +172,11 @@ def trained(
     """Train the members of a recipe until its epochs are made, or until the clock shows `deadline`.
 
     The members are the same bits for any number of threads, unless the clock ends them.
+
+    Raises
+    ------
+    ValueError
+        If training diverges before an epoch is done.
     """
     began = perf_counter()
     outputs = np.zeros((table.starts[recipe.n_members], table.n_out), np.float32)
@@ -182,6 +191,11 @@ def trained(
             each(partial(_Member.train, table=table, recipe=recipe, epoch=history.epochs, epochs=epochs))
             losses = np.mean([member.run.losses for member in members], axis=0)
             losses[0, 1:] = _measured(table, outputs)
+            diverged = [member.run.diverged_loss for member in members if member.run.stop == "diverged"]
+            worst = max([*diverged, *losses[0, :2]], key=lambda loss: math.inf if math.isnan(loss) else loss)
+            if diverged or not worst < _DIVERGED:
+                _take_divergence(history, worst, best_epoch, recipe)
+                break
             history.take(losses, True, table.classifies)
             score = 1 - losses[0, 2] if table.classifies else losses[0, 1]
             if score <= best:  # of equal epochs the last
@@ -201,12 +215,22 @@ def trained(
                 break
     if line is not None:
         line.close()
-    if epochs < recipe.epochs:
+    if epochs < recipe.epochs and history.stop_reason == "epochs":
         history.stop_reason = "time"
     nets = [member.as_net(recipe) for member in members]
     for member in members:
         member.answer(threads)
     return Members(nets, outputs, history, best_epoch)
+
+
+def _take_divergence(history: History, loss: float, best_epoch: int, recipe: Recipe) -> None:
+    """End at the best epoch with a warning; an error where there is none."""
+    said = f"training diverged at epoch {history.epochs + 1} (loss {loss:.3g}):"
+    rate = f"learning_rate is {recipe.learning_rate:g}"
+    if not best_epoch:
+        raise ValueError(f"{said} {rate}; expected less")
+    history.stop_reason = "diverged"
+    warn(f"{said} the nets are those of epoch {best_epoch}. {rate}, which may be too large", ConvergenceWarning)
 
 
 def _measured(table: Table, outputs: Array) -> tuple[float, float]:

@@ -5,10 +5,10 @@ more members, and with what measured best on tables of bench/tables.py: mish for
 batches for fewer rows, bins of the numbers. Not here: who makes use of it (members.py).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fastmlp.estimator_parameters import hidden_sizes
 from fastmlp.formulas import ActivationName
 
 
@@ -50,14 +50,13 @@ _LARGEST_BATCH = 256
 
 def recipe_for(model: Any, rows: int, classifies: bool) -> Recipe:
     """The recipe of an estimator with TabularParameters, for a table of so many rows."""
-    given = model.hidden_layer_sizes
     batch_size, rate = model.batch_size, model.learning_rate
     if batch_size == "auto":
         batch_size = next((size for most, size in _BATCH_SIZES.items() if rows <= most), _LARGEST_BATCH)
     if rate == "auto":
         rate = 0.04 if classifies else 0.07
     return Recipe(
-        hidden=tuple(int(n) for n in (given if isinstance(given, Iterable) else [given])),
+        hidden=tuple(hidden_sizes(model.hidden_layer_sizes)),
         activation="mish",
         n_members=min(int(model.n_members), rows),
         epochs=int(model.epochs),

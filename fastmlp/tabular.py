@@ -71,10 +71,18 @@ class _Tabular(BaseEstimator, TabularParameters):
             raise ValueError("X has 1 row (n_samples = 1); expected at least 2, of which one can be held out")
         if not encoded.shape[1]:
             raise ValueError("no column of X varies, so that there is nothing to learn from; expected one that does")
-        w = estimator_data.sample_weights("sample_weight", sample_weight, rows)
-        recipe = recipe_for(self, rows, targets.ndim == 1)
-        order, starts = in_folds(targets, max(recipe.n_members, LEAST_FOLDS), rng)
-        weights = None if w is None else estimator_data.weights_in_range(w)[order].astype(np.float32)
+        weights = estimator_data.sample_weights("sample_weight", sample_weight, rows)
+        weighty = np.arange(rows)
+        if weights is not None:
+            weights = estimator_data.weights_in_range(weights).astype(np.float32)
+            weighty = np.flatnonzero(weights)
+            if len(weighty) < 2:
+                raise ValueError("sample_weight is above 0 in 1 row; expected at least 2, as one is held out")
+        recipe = recipe_for(self, len(weighty), targets.ndim == 1)
+        order, starts = in_folds(targets[weighty], max(recipe.n_members, LEAST_FOLDS), rng)
+        order = weighty[order]
+        if weights is not None:
+            weights = weights[order]
         table = Table(encoded[order], targets[order], weights, starts, n_out)
         del encoded
         result = trained(table, recipe, rng, threads, began + limit, self.progress)
@@ -205,7 +213,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         y : array-like of shape (n_samples,)
             Class labels; none may be missing.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of the samples, >= 0.
+            Weights of the samples, >= 0; rows of weight 0 are in no fold.
         time_limit : float, optional
             Seconds, > 0, into which the epochs are made to fit: fewer, with a schedule for so many. One is made at
             least.

@@ -13,7 +13,7 @@ from scipy.optimize import brute
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
@@ -277,6 +277,50 @@ def test_rows_without_weight_teach_nothing():
     assert "other" in model.classes_
     assert "other" not in model.predict(X)
     assert TabularClassifier(n_members=2, epochs=16, random_state=0).fit(X, more).predict(X).tolist().count("other")
+
+
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+def test_rows_without_weight_are_in_no_fold(kind):
+    X, labels, numbers = frame(60)
+    y = labels if kind is TabularClassifier else numbers
+    weighty = np.flatnonzero(np.arange(60) % 12 == 0)  # five rows: a fold of the 60 may have none of them
+    weights = np.zeros(60)
+    weights[weighty] = 1 + np.arange(5)
+    model = kind(**SMALL).fit(X, y, sample_weight=weights)
+    assert np.isfinite([model.history_.loss, model.history_.validation_loss]).all()
+    assert np.isfinite(model.feature_importances_).all()
+    weights[weighty[1:]] = 0
+    with pytest.raises(ValueError, match="sample_weight is above 0 in 1 row"):
+        model.fit(X, y, sample_weight=weights)
+
+
+def test_a_fit_that_diverges_at_once_is_refused():
+    X, _, numbers = frame(60)
+    with pytest.raises(ValueError, match=r"diverged at epoch 1 .*: learning_rate is 1e\+30; expected less"):
+        TabularRegressor(**SMALL, learning_rate=1e30).fit(X, numbers)
+
+
+@pytest.mark.parametrize(("kind", "rate"), [(TabularClassifier, 1e30), (TabularRegressor, 1e3)])
+def test_a_fit_that_diverges_later_ends_with_its_best_epoch(kind, rate):
+    X, labels, numbers = frame(60)
+    # An epoch is one step, and its loss that of the parameters from before the step.
+    model = kind(**SMALL, batch_size=60, learning_rate=rate)
+    with pytest.warns(ConvergenceWarning, match=r"diverged at epoch 2 .* the nets are those of epoch 1\."):
+        model.fit(X, labels if kind is TabularClassifier else numbers)
+    assert model.history_.stop_reason == "diverged"
+    assert model.best_epoch_ == model.history_.epochs == 1
+    answers = model.predict_proba(X) if kind is TabularClassifier else model.predict(X)
+    assert np.isfinite(answers).all()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "error"),
+    [((0,), ValueError), ((1.5,), TypeError), (("a",), TypeError), ((True,), TypeError), ((2**31,), ValueError)],
+)
+def test_hidden_layers_of_no_size_are_refused(sizes, error):
+    X, labels, _ = frame(60)
+    with pytest.raises(error, match="hidden_layer_sizes"):
+        TabularClassifier(hidden_layer_sizes=sizes).fit(X, labels)
 
 
 def test_the_scale_of_y_does_not_matter():
