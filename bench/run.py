@@ -249,13 +249,16 @@ def import_seconds():
     return median(float(run.stdout) for run in runs)
 
 
+def processor():
+    return cpuinfo.get_cpu_info().get("brand_raw", platform.machine())
+
+
 def circumstances(command):
     """What the numbers depend on."""
-    cpu = cpuinfo.get_cpu_info().get("brand_raw", platform.machine())
     blas = ", ".join(f"{pool['internal_api']} {pool['version']}" for pool in threadpool_info())
     return "\n".join(
         [
-            f"- {cpu}, {os.cpu_count()} cores, {platform.system()}",
+            f"- {processor()}, {os.cpu_count()} cores, {platform.system()}",
             f"- fastmlp {fastmlp.__version__}, build {builds.current()} of {', '.join(builds.available())}",
             f"- NumPy {np.__version__} with {blas}, Python {platform.python_version()}",
             f"- {datetime.now(UTC):%Y-%m-%d}, `{command}`",

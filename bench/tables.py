@@ -41,6 +41,7 @@ SPLITS = 3
 LIMIT = 900  # CPU seconds
 PATIENCE = 4  # times the limit, by the clock on the wall
 REFERENCE = "LightGBM"
+TIMES = "fit_cpu", "predict_us"
 # Forked from a process that has imported what all of them need, and nothing of what they are compared by.
 PROCESSES = multiprocessing.get_context("forkserver")
 QUICK = {"tables": ["german credit", "insurance"], "peers": ["fastmlp", "LightGBM", "random forest"]}
@@ -87,13 +88,13 @@ def told(row):
 
 def collect(tables, splits, peers, path, again):
     """Fit what is missing: peer after peer, all tables once before a table is taken again."""
-    rows = kept(path) if path else {}
+    rows, processor = kept(path) if path else {}, run.processor()
     for peer in peers:
         for split in range(splits):
             for table in tables:
                 if (table, split, peer) in rows and not again:
                     continue
-                row = fitted(table, split, peer)
+                row = fitted(table, split, peer) | {"processor": processor}
                 rows[identity(row)] = row
                 print(f"{peer:13} {split} {table:13} {told(row)}", flush=True)
                 if path:
@@ -124,6 +125,8 @@ class Found:
         """(the peer's mean, the reference's) of the splits that both have; None without any."""
         ours, theirs = self.rows[table, peer], self.rows[table, REFERENCE]
         both = [split for split in ours if measure in ours[split] and measure in theirs.get(split, ())]
+        if measure in TIMES:  # of one processor
+            both = [split for split in both if ours[split]["processor"] == theirs[split]["processor"]]
         if not both:
             return None
         half = 0.5 / fmean(ours[split]["test_rows"] for split in both) / len(both) if measure == "error" else 0
@@ -155,7 +158,7 @@ def summary(found):
     for peer in found.peers:
         both, losses = found.ratios(peer, ["error", "rmse"]), found.ratios(peer, ["log_loss"])
         quality = (found.ratios(peer, [measure]) for measure in ("error", "rmse"))
-        times = (found.ratios(peer, [measure]) for measure in ("fit_cpu", "predict_us"))
+        times = (found.ratios(peer, [measure]) for measure in TIMES)
         means = [f"{math.exp(fmean(map(math.log, ratios))):.2f}" if ratios else "-" for ratios in times]
         cells = [mean_ratio(both), ahead(both), *map(mean_ratio, quality), mean_ratio(losses), ahead(losses), *means]
         lines.append((peer, *cells))
