@@ -1,10 +1,10 @@
 """Nets for one table, trained side by side, each on all rows but its fold, and stopped together.
 
 The rows stand fold by fold. Member k does not learn from fold k and answers for it after each epoch: these answers
-decide which epoch was the best of all members together, and are what calibration and intervals are made of. A net's
-parameters follow Jacot et al. 2018 in what they begin with and how fast they move, which under Adam is a factor of
-the learning rate (Holzmueller et al. 2024, RealMLP). Not here: how a table becomes numbers (frame_encoding.py), and
-which recipe goes with its size (recipes.py).
+decide which epoch was the best of all members together, and whether a further cycle of the schedule is worth its
+time; calibration and intervals are made of them. A net's parameters follow Jacot et al. 2018 in what they begin with
+and how fast they move, which under Adam is a factor of the learning rate (Holzmueller et al. 2024, RealMLP). Not
+here: how a table becomes numbers (frame_encoding.py), and which recipe goes with its size (recipes.py).
 """
 
 import math
@@ -171,7 +171,8 @@ def trained(
 ) -> Members:
     """Train the members of a recipe until its epochs are made, or until the clock shows `deadline`.
 
-    The members are the same bits for any number of threads, unless the clock ends them.
+    They end earlier after a cycle of the schedule without an epoch as good as the best before it. The members are
+    the same bits for any number of threads, unless the clock ends them.
 
     Raises
     ------
@@ -186,6 +187,7 @@ def trained(
     ]
     samples = sum(len(member.rows) for member in members)
     history, line, epochs, best, best_epoch = History(), None, recipe.epochs, math.inf, 0
+    cycles, began_after = _ends_of_cycles(epochs), 0
     with _side_by_side(members, threads) as each:
         while history.epochs < epochs:
             each(partial(_Member.train, table=table, recipe=recipe, epoch=history.epochs, epochs=epochs))
@@ -206,6 +208,7 @@ def trained(
             if history.epochs == 1:
                 if deadline < math.inf:  # a schedule that fits into the time is better than one that is cut off
                     epochs = min(epochs, max(1, int((deadline - began) / (now - began))))
+                    cycles = _ends_of_cycles(epochs)
                 line = as_progress(progress, epochs)
             history.seconds = now - began
             if line is not None:
@@ -213,6 +216,13 @@ def trained(
             if now > deadline and history.epochs < epochs:
                 history.stop_reason = "time"
                 break
+            if history.epochs in cycles and history.epochs < epochs:
+                if (
+                    best_epoch <= began_after
+                ):  # a longer cycle is not better than the one before: nor would the next be
+                    history.stop_reason = "patience"
+                    break
+                began_after = history.epochs
     if line is not None:
         line.close()
     if epochs < recipe.epochs and history.stop_reason == "epochs":
@@ -221,6 +231,12 @@ def trained(
     for member in members:
         member.answer(threads)
     return Members(nets, outputs, history, best_epoch)
+
+
+def _ends_of_cycles(epochs: int) -> set[int]:
+    """The epochs after which a cycle of the schedule is over."""
+    of_last = 2**_SCHEDULE.cycles - 1
+    return {round(epochs * (2**k - 1) / of_last) for k in range(1, _SCHEDULE.cycles + 1)}
 
 
 def _take_divergence(history: History, loss: float, best_epoch: int, recipe: Recipe) -> None:

@@ -165,6 +165,23 @@ def test_a_regression_ends_with_the_epoch_of_the_least_error():
     assert np.mean(standardised) / 2 == pytest.approx(losses[model.best_epoch_ - 1], rel=1e-5)
 
 
+def test_a_cycle_of_the_schedule_that_brings_nothing_is_the_last():
+    """The four cycles of 15 epochs end after 1, 3, 7 and 15."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 8))
+    noise = rng.standard_normal(200)
+    model = TabularRegressor(n_members=2, epochs=15, random_state=0).fit(X, noise)
+    assert model.history_.stop_reason == "patience"
+    losses = model.history_.validation_loss
+    assert len(losses) in (3, 7)
+    began_after = {3: 1, 7: 3}[len(losses)]
+    assert min(losses[began_after:]) > min(losses[:began_after])
+    taught = TabularRegressor(n_members=2, epochs=15, random_state=0).fit(X, X[:, 0])
+    assert taught.history_.stop_reason == "epochs"
+    assert taught.history_.epochs == 15
+    assert taught.best_epoch_ > 7
+
+
 def test_a_time_limit_makes_fewer_epochs():
     X, labels, _ = frame()
     model = TabularClassifier(n_members=1, random_state=0).fit(X, labels, time_limit=1e-6)
