@@ -3,6 +3,7 @@
     make tables                              all that is missing; the peers alone take two hours of one core
     make tables ARGS="--tables ames,star --peers LightGBM,fastmlp --splits 5"
     make tables ARGS="--splits 0"            the summary of what is there
+    make tables ARGS="--large"               a table of 100,000 rows, by those who are named below
     make tables QUICK=1                      two small tables, one split, and nothing is kept
 
 The tables stand in tables_data.py, the peers in tables_peers.py, with default parameters all of them. Here each of
@@ -32,7 +33,7 @@ from statistics import fmean, stdev
 import data
 import fastmlp
 import run
-from tables_data import TABLES
+from tables_data import LARGE, TABLES
 from tables_peers import PEERS, THREADS, serve
 
 RESULT = run.HERE / "results" / "tables.md"
@@ -44,6 +45,7 @@ REFERENCE = "LightGBM"
 TIMES = "fit_cpu", "predict_us"
 # Forked from a process that has imported what all of them need, and nothing of what they are compared by.
 PROCESSES = multiprocessing.get_context("forkserver")
+OF_LARGE = ["fastmlp", "LightGBM", "random forest", "sklearn MLP"]
 QUICK = {"tables": ["german credit", "insurance"], "peers": ["fastmlp", "LightGBM", "random forest"]}
 
 # a fit
@@ -53,9 +55,10 @@ def fitted(table, split, peer):
     """A row of results, or one that says what went wrong."""
     ours, theirs = PROCESSES.Pipe(duplex=False)
     question = table, split, peer
-    process = PROCESSES.Process(
-        target=serve, args=(theirs, max(os.sched_getaffinity(0)), LIMIT, *question), daemon=True
-    )
+    cores = os.sched_getaffinity(0)
+    if table in TABLES:
+        cores = {max(cores)}
+    process = PROCESSES.Process(target=serve, args=(theirs, cores, LIMIT, *question), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -185,6 +188,18 @@ def spread(values, digits):
     return f"{mean:.{places}f}" + (f" ± {stdev(values):.{places}f}" if len(values) > 1 else "")
 
 
+def large(found):
+    """A line a peer for each of the large tables, of its first split."""
+    lines = [("table", "peer", "error %", "log loss", "seconds", "CPU seconds", "memory MiB", "µs a row")]
+    for table in LARGE:
+        for peer in found.peers:
+            if row := found.rows[table, peer].get(0):
+                measures = 100 * row["error"], row["log_loss"]
+                times = row["fit_wall"], row["fit_cpu"], row["fit_mib"], row["predict_us"]
+                lines.append((table, peer, *(f"{x:.4g}" for x in measures), *(f"{x:,.1f}" for x in times)))
+    return run.markdown(lines, 2)
+
+
 def what_there_is(tables):
     lines = [("table", "target", "source", "licence", "classes", "rows", "columns", "categories", "holes %")]
     for name in tables:
@@ -253,6 +268,13 @@ Geometric means over all tables with their standard errors; below 1 is better th
 
 {each(found, found.tables, "predict_us", digits=1)}
 
+## A large table
+
+Four fifths of its rows are for training. fastmlp has all cores, as it has by default, the others one thread. The
+memory is what a fit takes besides what the process had before it.
+
+{large(found)}
+
 ## Fits that failed
 
 {failures or "None."}
@@ -293,11 +315,14 @@ def main():
         help=f"of each table (default: {SPLITS}); with 0 nothing is fitted, and the summary written anew",
     )
     parser.add_argument("--results", type=Path, default=LINES, help="a line of JSON a fit (default: %(default)s)")
+    parser.add_argument("--large", action="store_true", help=f"{', '.join(LARGE)}, by {', '.join(OF_LARGE)}")
     parser.add_argument("--again", action="store_true", help="fit what is in the results already, too")
     options = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
         del os.environ[name]  # which may name a slower kernel than the processor has
-    os.environ |= THREADS | {"PYTHONPATH": os.pathsep.join([str(run.HERE), os.environ.get("PYTHONPATH", "")])}
+    os.environ |= ({} if options.large else THREADS) | {
+        "PYTHONPATH": os.pathsep.join([str(run.HERE), os.environ.get("PYTHONPATH", "")])
+    }
     PROCESSES.set_forkserver_preload(["__main__", "tables_peers"])
     peers = QUICK["peers"] if options.quick else options.peers
     if "fastmlp" in peers and not hasattr(fastmlp, "TabularClassifier"):
@@ -310,6 +335,8 @@ def main():
             sys.exit(f"{len(found.failed)} fits failed")
         return
     options.results.parent.mkdir(exist_ok=True)
+    if options.large:
+        options.tables, options.splits, peers = list(LARGE), 1, [peer for peer in OF_LARGE if peer in peers]
     rows = collect(options.tables, options.splits, peers, options.results, options.again)
     RESULT.write_text(report(Found(rows), "make tables"))
     print(f"written to {os.path.relpath(RESULT)}")

@@ -15,6 +15,7 @@ import resource
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import NamedTuple
 
@@ -179,12 +180,14 @@ def quality(model, X, y, classes, predicted):
 
 def measure(table, seed, peer):
     """One fit on one split: a row of results."""
-    classes = tables_data.TABLES[table].classes
+    classes = tables_data.described_by(table).classes
     X_train, X_test, y_train, y_test = tables_data.split(table, seed)
     model = PEERS[peer].make(classes, seed)  # imports what it needs
+    before = memory("VmRSS", anew=True)
     cpu, wall = cpu_seconds(), perf_counter()
     model.fit(X_train, y_train)
     cpu, wall = cpu_seconds() - cpu, perf_counter() - wall
+    taken = memory("VmHWM") - before
     predict = model.predict_proba if classes else model.predict
     predicted = predict(X_test)
     began = process_time()
@@ -196,10 +199,19 @@ def measure(table, seed, peer):
         "test_rows": len(X_test),
         "fit_cpu": cpu,
         "fit_wall": wall,
+        "fit_mib": taken / 2**20,
         "predict_us": 1e6 * predicting / len(X_test),
         "version": version_of(PEERS[peer].package),
     }
     return {name: value if isinstance(value, str | int) else float(f"{value:.6g}") for name, value in row.items()}
+
+
+def memory(of, anew=False):
+    """Bytes that this process has (VmRSS), or has had at most (VmHWM); from now on, if it is to be counted anew."""
+    if anew:
+        Path("/proc/self/clear_refs").write_text("5")
+    lines = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return 1024 * int(lines[of].split()[0])
 
 
 def version_of(package):
@@ -207,9 +219,9 @@ def version_of(package):
     return importlib.import_module("fastmlp").__version__ if package == "fastmlp" else version(package)
 
 
-def serve(pipe, core, limit, *question):
-    """Answer (table, seed, peer) in a process that may use a core, and so many seconds of it."""
-    os.sched_setaffinity(0, {core})
+def serve(pipe, cores, limit, *question):
+    """Answer (table, seed, peer) in a process that may use these cores, and so many seconds of them."""
+    os.sched_setaffinity(0, cores)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     warnings.simplefilter("ignore")
     try:
