@@ -4,6 +4,7 @@
     make tables ARGS="--tables ames,star --peers LightGBM,fastmlp --splits 5"
     make tables ARGS="--splits 0"            the summary of what is there
     make tables ARGS="--large"               a table of 100,000 rows, by those who are named below
+    make tables ARGS="--pieces --splits 1"   what each piece of fastmlp's recipe brings; see tables_pieces.py
     make tables QUICK=1                      two small tables, one split, and nothing is kept
 
 The tables stand in tables_data.py, the peers in tables_peers.py, with default parameters all of them. Here each of
@@ -34,7 +35,8 @@ import data
 import fastmlp
 import run
 from tables_data import LARGE, TABLES
-from tables_peers import PEERS, THREADS, serve
+from tables_peers import PEERS, THREADS, named_peer, serve
+from tables_pieces import PIECES
 
 RESULT = run.HERE / "results" / "tables.md"
 LINES = data.CACHE / "tables.jsonl"
@@ -118,15 +120,17 @@ class Found:
             if "failed" not in row:
                 self.rows[table, peer][split] = row
         self.failed = [row for row in rows.values() if "failed" in row]
-        self.peers = [peer for peer in PEERS if any(key[1] == peer for key in self.rows)]
+        there = {peer for _, peer in self.rows}
+        self.peers = [peer for peer in PEERS if peer in there]
+        self.pieces = [piece for piece in PIECES if piece in there]
         self.tables = [table for table in TABLES if any(key[0] == table for key in self.rows)]
 
     def values(self, table, peer, measure):
         return [row[measure] for row in self.rows[table, peer].values() if measure in row]
 
-    def pair(self, table, peer, measure):
+    def pair(self, table, peer, measure, reference):
         """(the peer's mean, the reference's) of the splits that both have; None without any."""
-        ours, theirs = self.rows[table, peer], self.rows[table, REFERENCE]
+        ours, theirs = self.rows[table, peer], self.rows[table, reference]
         both = [split for split in ours if measure in ours[split] and measure in theirs.get(split, ())]
         if measure in TIMES:  # of one processor
             both = [split for split in both if ours[split]["processor"] == theirs[split]["processor"]]
@@ -135,9 +139,9 @@ class Found:
         half = 0.5 / fmean(ours[split]["test_rows"] for split in both) / len(both) if measure == "error" else 0
         return tuple(fmean(side[split][measure] for split in both) + half for side in (ours, theirs))
 
-    def ratios(self, peer, measures):
+    def ratios(self, peer, measures, reference=REFERENCE):
         """The peer over the reference, a ratio a table."""
-        pairs = (self.pair(table, peer, measure) for table in self.tables for measure in measures)
+        pairs = (self.pair(table, peer, measure, reference) for table in self.tables for measure in measures)
         return [ours / theirs for ours, theirs in filter(None, pairs)]
 
 
@@ -166,6 +170,18 @@ def summary(found):
         cells = [mean_ratio(both), ahead(both), *map(mean_ratio, quality), mean_ratio(losses), ahead(losses), *means]
         lines.append((peer, *cells))
     return run.markdown(lines, 1)
+
+
+def of_pieces(found):
+    """A line a piece: what it changes without it, or with it where the recipe does without it."""
+    lines = [("", "of", "error or RMSE", "ahead", "log loss", "ahead", "CPU of fit")]
+    for name in found.pieces:
+        of = PIECES[name].of
+        quality = found.ratios(name, ["error", "rmse"], of), found.ratios(name, ["log_loss"], of)
+        cpu = found.ratios(name, ["fit_cpu"], of)
+        cells = [cell for ratios in quality for cell in (mean_ratio(ratios), ahead(ratios))]
+        lines.append((name, of, *cells, f"{math.exp(fmean(map(math.log, cpu))):.2f}" if cpu else "-"))
+    return run.markdown(lines, 2)
 
 
 def each(found, tables, measure, factor=1.0, digits=None):
@@ -219,7 +235,7 @@ def report(found, command):
     counts = [len(splits) for splits in found.rows.values() if splits]
     splits = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{max(counts)}"
     versions = {
-        f"{PEERS[peer].package} {row['version']}"
+        f"{named_peer(peer).package} {row['version']}"
         for (_, peer), splits in found.rows.items()
         for row in splits.values()
     }
@@ -239,6 +255,14 @@ runs.
 Geometric means over all tables with their standard errors; below 1 is better than LightGBM. "Ahead" counts tables.
 
 {summary(found)}
+
+## What each piece brings
+
+The recipe of fastmlp with one piece changed, over the whole recipe, on the same splits: above 1 the piece brings
+something. Then RealMLP-TD-S with a piece more that fastmlp does without, over RealMLP-TD-S: below 1 it would bring
+something. [bench/tables_pieces.py](../tables_pieces.py) has them.
+
+{of_pieces(found)}
 
 ## Error of classification, percent
 
@@ -307,7 +331,9 @@ def main():
     parser = argparse.ArgumentParser(description="Compare fastmlp with its peers on real tables.")
     parser.add_argument("--quick", action="store_true", help="two small tables, one split, and nothing is kept")
     parser.add_argument("--tables", type=listed(TABLES), default=list(TABLES), help="names with commas between")
-    parser.add_argument("--peers", type=listed(PEERS), default=list(PEERS), help="names with commas between")
+    parser.add_argument(
+        "--peers", type=listed([*PEERS, *PIECES]), default=list(PEERS), help="names with commas between"
+    )
     parser.add_argument(
         "--splits",
         type=int,
@@ -316,6 +342,7 @@ def main():
     )
     parser.add_argument("--results", type=Path, default=LINES, help="a line of JSON a fit (default: %(default)s)")
     parser.add_argument("--large", action="store_true", help=f"{', '.join(LARGE)}, by {', '.join(OF_LARGE)}")
+    parser.add_argument("--pieces", action="store_true", help=f"in place of peers: {', '.join(PIECES)}")
     parser.add_argument("--again", action="store_true", help="fit what is in the results already, too")
     options = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
@@ -324,7 +351,7 @@ def main():
         "PYTHONPATH": os.pathsep.join([str(run.HERE), os.environ.get("PYTHONPATH", "")])
     }
     PROCESSES.set_forkserver_preload(["__main__", "tables_peers"])
-    peers = QUICK["peers"] if options.quick else options.peers
+    peers = QUICK["peers"] if options.quick else list(PIECES) if options.pieces else options.peers
     if "fastmlp" in peers and not hasattr(fastmlp, "TabularClassifier"):
         print(f"fastmlp {fastmlp.__version__} has no TabularClassifier, and is left out")
         peers = [peer for peer in peers if peer != "fastmlp"]

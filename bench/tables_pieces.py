@@ -1,0 +1,126 @@
+"""The pieces of fastmlp's recipe for tables, one left out at a time, and pieces that it does without.
+
+A row of PIECES is a peer of its own, and says of which other one it is a variant, with which it is compared on the
+same splits. Those of fastmlp are TabularClassifier and TabularRegressor with one piece changed; what is no parameter
+of theirs is changed in the modules that it stands in, since a fit has a process of its own. Those of RealMLP-TD-S
+have a piece more: pieces that bins, a fixed map, have made needless here, or that were not worth their time.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+import tables_peers
+
+# fastmlp
+
+
+def with_recipe(**changed):
+    """Recipes that are changed so."""
+    from fastmlp import tabular
+
+    recipe_for = tabular.recipe_for
+    tabular.recipe_for = lambda *arguments: replace(recipe_for(*arguments), **changed)
+
+
+def without_schedule():
+    from fastmlp import members
+
+    class Constant:
+        cycles = members._SCHEDULE.cycles  # of which one without a better epoch still ends the fit
+
+        def __call__(self, progress):
+            return np.ones_like(progress)
+
+    members._SCHEDULE = Constant()
+
+
+def without_ntk():
+    """Weights that begin as before, but all move at one rate, a tenth of learning_rate, as their biases do."""
+    from fastmlp import members
+
+    network_of = members._network
+
+    def network(table, recipe, rng):
+        made = network_of(table, recipe, rng)
+        for l in range(len(recipe.hidden) + 1):
+            made.set_group(1 + 2 * l, 0.1)
+            made.set_group(2 + 2 * l, 0.1)
+        return made
+
+    members._network = network
+
+
+def with_standard_scaling():
+    from fastmlp import frame_pieces
+
+    def scales(x):
+        mean, deviation = np.nanmean(x, axis=1), np.nanstd(x, axis=1)
+        return mean, np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0.0)
+
+    def scaled(x, c, factor):
+        return np.nan_to_num((x - c) * factor)
+
+    frame_pieces.robust_scales, frame_pieces.scaled = scales, scaled
+
+
+def to_the_last_epoch():
+    """All epochs, whatever the held-out rows say; these decide which epoch is the best."""
+    from fastmlp import members
+
+    members._ends_of_cycles = lambda epochs: set()
+
+
+def ours(change=None, **parameters):
+    def make(classes, seed):
+        if change is not None:
+            change()
+        return tables_peers.fastmlp(classes, seed).set_params(**parameters)
+
+    return make
+
+
+# RealMLP-TD-S
+
+
+def theirs(**parameters):
+    def make(classes, seed):
+        pipeline = tables_peers.real_mlp(classes, seed)
+        pipeline[-1].set_params(**parameters)
+        return pipeline
+
+    return make
+
+
+class Piece(NamedTuple):
+    name: str
+    of: str  # the peer with which it is compared
+    package: str
+    make: Callable  # of (classes, seed)
+
+
+FASTMLP, REAL_MLP = "fastmlp", "RealMLP-TD-S"
+PERIODIC = {"num_emb_type": "pbld", "plr_sigma": 0.1, "plr_hidden_1": 16, "plr_hidden_2": 4, "plr_lr_factor": 0.1}
+PIECES = {
+    piece.name: piece
+    for piece in (
+        Piece("one net", FASTMLP, "fastmlp", ours(n_members=1)),
+        Piece("four nets", FASTMLP, "fastmlp", ours(n_members=4)),
+        Piece("no bins", FASTMLP, "fastmlp", ours(n_bins=0)),
+        Piece("relu for mish", FASTMLP, "fastmlp", ours(lambda: with_recipe(activation="relu"))),
+        Piece("selu for mish", FASTMLP, "fastmlp", ours(lambda: with_recipe(activation="selu"))),
+        Piece("no input scale", FASTMLP, "fastmlp", ours(lambda: with_recipe(scale_rate=0.0))),
+        Piece("no rates of NTK", FASTMLP, "fastmlp", ours(without_ntk)),
+        Piece("constant rate", FASTMLP, "fastmlp", ours(without_schedule)),
+        Piece("no label smoothing", FASTMLP, "fastmlp", ours(lambda: with_recipe(label_smoothing=0.0))),
+        Piece("beta_2 of 0.999", FASTMLP, "fastmlp", ours(lambda: with_recipe(beta_2=0.999))),
+        Piece("standard scaling", FASTMLP, "fastmlp", ours(with_standard_scaling)),
+        Piece("batches of 256", FASTMLP, "fastmlp", ours(batch_size=256)),
+        Piece("all epochs", FASTMLP, "fastmlp", ours(to_the_last_epoch)),
+        Piece("one-hot for all", FASTMLP, "fastmlp", ours(max_one_hot=1_000_000)),
+        Piece("periodic embeddings", REAL_MLP, "pytabkit", theirs(**PERIODIC)),
+        Piece("parametric activation", REAL_MLP, "pytabkit", theirs(use_parametric_act=True, act_lr_factor=0.1)),
+    )
+}
