@@ -15,7 +15,7 @@ from fastmlp.formulas import Array
 
 LEAST_PROBABILITY = 1e-15  # whose logarithm is taken of one that is less, as by scikit-learn
 _COLDEST, _HOTTEST = 0.05, 20.0
-_PERMUTED = 2_000_000  # rows that are answered for the importances, at most, all columns together
+_PERMUTED = 200_000  # rows that are answered for the importances, at most, all columns together
 
 
 def at_temperature(probabilities: Array, temperature: float) -> Array:
