@@ -282,7 +282,8 @@ class TabularParameters:
     n_bins: Any = _row(
         8, _integer(0),
         does="""Bins of a column of numbers, between quantiles: how far a number has gone through each stands beside
-        it. 0 for none; and there are none in tables of more than 64 columns.""",
+        it. There are fewer where the nets would read more than 128 columns, and none where that were fewer than 3;
+        0 for none.""",
     )  # fmt: skip
     random_state: Any = _row(
         None, _SEED, _GENERATOR, _NONE, type="int or RandomState",

@@ -20,7 +20,8 @@ from fastmlp.frames import Frame, listed, read
 
 MAX_ONE_HOT = 32  # categories with a column each; of more, statistics
 MAX_TARGETS = 10  # targets of such statistics: of more classes, the most frequent
-MOST_BINNED = 64  # columns of a frame of which numbers are binned; of more, there would be too many bins
+MOST_WITH_BINS = 128  # columns of a matrix, together with those of bins: of more, these cost more than they bring
+LEAST_BINS = 3  # of a column; of fewer, none
 TASKS = ("classification", "regression")
 _BLOCK = 2**22  # numbers that are encoded at once
 _PIECES: dict[str, type[Piece]] = {"numbers": Numbers, "bins": Bins, "codes": Codes}
@@ -92,8 +93,8 @@ class FrameEncoder:
         seed : int
             Of the folds in which the means are made.
         bins : int
-            Bins of every column of numbers for piecewise linear columns beside it; 0 for none, and none in a frame of
-            more than 64 columns.
+            Bins of every column of numbers, for piecewise linear columns beside it: so many, or as many as there may
+            be if the matrix is to have no more than 128 columns, or none if that were fewer than 3.
 
         Returns
         -------
@@ -104,16 +105,23 @@ class FrameEncoder:
         checks.integer("max_one_hot", max_one_hot, 0)
         checks.integer("bins", bins, 0)
         frame = read(X)
-        if len(frame.names) > MOST_BINNED:
-            bins = 0
         targets = _targets(y, task, frame, seed)
         pieces: list[Piece] = []
         written = [np.empty((frame.rows, 0), np.float32)]
         for places, columns in _runs(frame):
-            for piece, encoded in _learned(places, columns, max_one_hot, targets, bins):
-                if encoded.shape[1]:
-                    pieces.append(piece)
-                    written.append(encoded)
+            piece, encoded = _learned(places, columns, max_one_hot, targets)
+            if encoded.shape[1]:
+                pieces.append(piece)
+                written.append(encoded)
+        kept = [piece for piece in pieces if isinstance(piece, Numbers) and piece.kind == "number"]
+        numbers = [j for piece in kept for j in piece.columns]
+        room = (MOST_WITH_BINS - sum(encoded.shape[1] for encoded in written)) // max(1, len(numbers))
+        bins = min(bins, room if room >= LEAST_BINS else 0)
+        for j in numbers if bins > 0 else ():
+            binned, encoded = Bins.learned(j, frame.column(j).values, bins)
+            if encoded.shape[1]:
+                pieces.append(binned)
+                written.append(encoded)
         return cls(frame.names, frame.named, pieces), np.hstack(written)
 
     def encode(self, X: Any, of: str = "FrameEncoder") -> Array:
@@ -208,20 +216,11 @@ def _runs(frame: Frame) -> Iterator[tuple[list[int], list[Column]]]:
         yield places, columns
 
 
-def _learned(
-    places: list[int], columns: list[Column], max_one_hot: int, targets: Targets, bins: int
-) -> Iterator[tuple[Piece, Array]]:
-    """The pieces of a run of columns, and what each writes of them."""
+def _learned(places: list[int], columns: list[Column], max_one_hot: int, targets: Targets) -> tuple[Piece, Array]:
+    """The piece of a run of columns, and what it writes of them."""
     if columns[0].kind in ("category", "boolean"):
-        yield Codes.learned(places[0], columns[0], max_one_hot, targets)
-        return
-    numbers, encoded = Numbers.learned(places, columns)
-    yield numbers, encoded
-    if bins and columns[0].kind == "number":
-        varied = set(numbers.columns)
-        for j, column in zip(places, columns, strict=True):
-            if j in varied:
-                yield Bins.learned(j, column.values, bins)
+        return Codes.learned(places[0], columns[0], max_one_hot, targets)
+    return Numbers.learned(places, columns)
 
 
 def _targets(y: Any, task: str | None, frame: Frame, seed: int) -> Targets:

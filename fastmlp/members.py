@@ -171,8 +171,8 @@ def trained(
 ) -> Members:
     """Train the members of a recipe until its epochs are made, or until the clock shows `deadline`.
 
-    They end earlier after a cycle of the schedule without an epoch as good as the best before it. The members are
-    the same bits for any number of threads, unless the clock ends them.
+    They end earlier after a cycle of the schedule in which neither score nor loss of the held-out rows was as good as
+    before it. The members are the same bits for any number of threads, unless the clock ends them.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def trained(
     ]
     samples = sum(len(member.rows) for member in members)
     history, line, epochs, best, best_epoch = History(), None, recipe.epochs, math.inf, 0
-    cycles, began_after = _ends_of_cycles(epochs), 0
+    cycles, began_after, least_loss, last_better = _ends_of_cycles(epochs), 0, math.inf, 0
     with _side_by_side(members, threads) as each:
         while history.epochs < epochs:
             each(partial(_Member.train, table=table, recipe=recipe, epoch=history.epochs, epochs=epochs))
@@ -200,6 +200,9 @@ def trained(
                 break
             history.take(losses, True, table.classifies)
             score = 1 - losses[0, 2] if table.classifies else losses[0, 1]
+            if score <= best or losses[0, 1] <= least_loss:
+                last_better = history.epochs
+            least_loss = min(least_loss, losses[0, 1])
             if score <= best:  # of equal epochs the last
                 best, best_epoch = score, history.epochs
                 for member in members:
@@ -217,9 +220,7 @@ def trained(
                 history.stop_reason = "time"
                 break
             if history.epochs in cycles and history.epochs < epochs:
-                if (
-                    best_epoch <= began_after
-                ):  # a longer cycle is not better than the one before: nor would the next be
+                if last_better <= began_after:  # a longer cycle was no better: nor would a still longer one be
                     history.stop_reason = "patience"
                     break
                 began_after = history.epochs

@@ -407,6 +407,15 @@ def test_equal_quantiles_are_one_edge():
     assert encoder.names_out == ["x0", "x0_bin1"]  # edges 1 and 3
 
 
+@pytest.mark.parametrize(("columns", "bins"), [(14, 8), (15, 7), (32, 3), (33, 0)])
+def test_bins_are_as_many_as_there_is_room_for(columns, bins):
+    X = np.random.default_rng(0).standard_normal((100, columns))
+    encoder, matrix = learned(X, bins=8)
+    assert matrix.shape == (100, columns * (1 + bins))
+    assert sum(name.startswith("x0_bin") for name in encoder.names_out) == bins
+    assert np.array_equal(encoder.encode(X), matrix)
+
+
 # Frames
 
 

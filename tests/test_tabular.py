@@ -182,6 +182,26 @@ def test_a_cycle_of_the_schedule_that_brings_nothing_is_the_last():
     assert taught.best_epoch_ > 7
 
 
+@pytest.mark.parametrize(
+    ("loss", "right", "epochs"),
+    [
+        ([5, 6, 6, 6, 6, 6, 6], [9, 8, 8, 9, 9, 9, 9], 3),  # neither
+        ([5, 6, 6, 6, 6, 6, 6], [9, 8, 9, 8, 8, 8, 8], 7),  # as many right in the second cycle
+        ([5, 6, 4, 5, 5, 5, 5], [9, 8, 8, 8, 8, 8, 8], 7),  # a lower loss in it
+        ([5, 6, 4, 5, 5, 5, 3], [9, 8, 8, 8, 8, 8, 8], 15),
+    ],
+)
+def test_what_counts_as_better_in_a_cycle_is_score_or_loss(monkeypatch, loss, right, epochs):
+    """Fifteen epochs have cycles that end after 1, 3, 7 and 15."""
+    told = zip([*loss, *[9] * 8], [*right, *[0] * 8], strict=True)
+    monkeypatch.setattr(members, "_measured", lambda table, outputs: [part / 10 for part in next(told)])
+    X, labels, _ = frame(60)
+    model = TabularClassifier(**(SMALL | {"epochs": 15})).fit(X, labels)
+    assert model.history_.epochs == epochs
+    made = right[:epochs]
+    assert model.best_epoch_ == max(i for i, one in enumerate(made, 1) if one == max(made))
+
+
 def test_a_time_limit_makes_fewer_epochs():
     X, labels, _ = frame()
     model = TabularClassifier(n_members=1, random_state=0).fit(X, labels, time_limit=1e-6)
