@@ -102,6 +102,11 @@ class Piece(NamedTuple):
 
 
 FASTMLP, REAL_MLP = "fastmlp", "RealMLP-TD-S"
+EMBEDDED = {
+    "max_one_hot_cat_size": 9,
+    "embedding_size": 8,
+    "tfms": ["one_hot", "median_center", "robust_scale", "smooth_clip", "embedding"],
+}
 PERIODIC = {"num_emb_type": "pbld", "plr_sigma": 0.1, "plr_hidden_1": 16, "plr_hidden_2": 4, "plr_lr_factor": 0.1}
 PIECES = {
     piece.name: piece
@@ -121,6 +126,7 @@ PIECES = {
         Piece("all epochs", FASTMLP, "fastmlp", ours(to_the_last_epoch)),
         Piece("one-hot for all", FASTMLP, "fastmlp", ours(max_one_hot=1_000_000)),
         Piece("periodic embeddings", REAL_MLP, "pytabkit", theirs(**PERIODIC)),
+        Piece("embeddings of categories", REAL_MLP, "pytabkit", theirs(**EMBEDDED)),
         Piece("parametric activation", REAL_MLP, "pytabkit", theirs(use_parametric_act=True, act_lr_factor=0.1)),
     )
 }

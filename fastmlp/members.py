@@ -161,6 +161,38 @@ def _network(table: Table, recipe: Recipe, rng: np.random.Generator) -> Any:
     return network
 
 
+def _ends_of_cycles(epochs: int) -> set[int]:
+    """The epochs after which a cycle of the schedule is over."""
+    of_last = 2**_SCHEDULE.cycles - 1
+    return {round(epochs * (2**k - 1) / of_last) for k in range(1, _SCHEDULE.cycles + 1)}
+
+
+class _Judge:
+    """Which epoch is the best, and when a cycle of the schedule has brought nothing."""
+
+    def __init__(self, epochs: int) -> None:
+        self.ends, self.best_epoch = _ends_of_cycles(epochs), 0
+        self._best = self._least_loss = math.inf
+        self._last_better = self._began_after = 0
+
+    def is_best(self, epoch: int, score: float, loss: float) -> bool:
+        """Whether an epoch has the least score so far, or one as small, so that it is the last of the best."""
+        if score <= self._best or loss <= self._least_loss:
+            self._last_better = epoch
+        self._least_loss = min(self._least_loss, loss)
+        if score > self._best:
+            return False
+        self._best, self.best_epoch = score, epoch
+        return True
+
+    def ends_in_vain(self, epoch: int) -> bool:
+        """Whether a cycle ends here that brought nothing better: nor would the next, which is longer."""
+        if epoch not in self.ends:
+            return False
+        began_after, self._began_after = self._began_after, epoch
+        return self._last_better <= began_after
+
+
 def trained(
     table: Table,
     recipe: Recipe,
@@ -186,8 +218,7 @@ def trained(
         for k, generator in enumerate(rng.spawn(recipe.n_members))
     ]
     samples = sum(len(member.rows) for member in members)
-    history, line, epochs, best, best_epoch = History(), None, recipe.epochs, math.inf, 0
-    cycles, began_after, least_loss, last_better = _ends_of_cycles(epochs), 0, math.inf, 0
+    history, line, epochs, judge = History(), None, recipe.epochs, _Judge(recipe.epochs)
     with _side_by_side(members, threads) as each:
         while history.epochs < epochs:
             each(partial(_Member.train, table=table, recipe=recipe, epoch=history.epochs, epochs=epochs))
@@ -196,22 +227,17 @@ def trained(
             diverged = [member.run.diverged_loss for member in members if member.run.stop == "diverged"]
             worst = max([*diverged, *losses[0, :2]], key=lambda loss: math.inf if math.isnan(loss) else loss)
             if diverged or not worst < _DIVERGED:
-                _take_divergence(history, worst, best_epoch, recipe)
+                _take_divergence(history, worst, judge.best_epoch, recipe)
                 break
             history.take(losses, True, table.classifies)
-            score = 1 - losses[0, 2] if table.classifies else losses[0, 1]
-            if score <= best or losses[0, 1] <= least_loss:
-                last_better = history.epochs
-            least_loss = min(least_loss, losses[0, 1])
-            if score <= best:  # of equal epochs the last
-                best, best_epoch = score, history.epochs
+            if judge.is_best(history.epochs, 1 - losses[0, 2] if table.classifies else losses[0, 1], losses[0, 1]):
                 for member in members:
                     np.copyto(member.best, member.network.parameters)
             now = perf_counter()
             if history.epochs == 1:
                 if deadline < math.inf:  # a schedule that fits into the time is better than one that is cut off
                     epochs = min(epochs, max(1, int((deadline - began) / (now - began))))
-                    cycles = _ends_of_cycles(epochs)
+                    judge.ends = _ends_of_cycles(epochs)
                 line = as_progress(progress, epochs)
             history.seconds = now - began
             if line is not None:
@@ -219,11 +245,9 @@ def trained(
             if now > deadline and history.epochs < epochs:
                 history.stop_reason = "time"
                 break
-            if history.epochs in cycles and history.epochs < epochs:
-                if last_better <= began_after:  # a longer cycle was no better: nor would a still longer one be
-                    history.stop_reason = "patience"
-                    break
-                began_after = history.epochs
+            if history.epochs < epochs and judge.ends_in_vain(history.epochs):
+                history.stop_reason = "patience"
+                break
     if line is not None:
         line.close()
     if epochs < recipe.epochs and history.stop_reason == "epochs":
@@ -231,13 +255,7 @@ def trained(
     nets = [member.as_net(recipe) for member in members]
     for member in members:
         member.answer(threads)
-    return Members(nets, outputs, history, best_epoch)
-
-
-def _ends_of_cycles(epochs: int) -> set[int]:
-    """The epochs after which a cycle of the schedule is over."""
-    of_last = 2**_SCHEDULE.cycles - 1
-    return {round(epochs * (2**k - 1) / of_last) for k in range(1, _SCHEDULE.cycles + 1)}
+    return Members(nets, outputs, history, judge.best_epoch)
 
 
 def _take_divergence(history: History, loss: float, best_epoch: int, recipe: Recipe) -> None:
