@@ -263,8 +263,11 @@ class TabularParameters:
         does="Neurons of each hidden layer of a net.",
     )  # fmt: skip
     epochs: Any = _row(
-        64, _COUNT, does="Passes over the rows; the nets are those of the epoch that was best on held-out rows."
-    )
+        "auto", _names("auto"), _COUNT, type='int or "auto"',
+        does="""Passes over the rows; the nets are those of the epoch that was best on held-out rows. Training ends
+        after 3/15 or 7/15 of them where the last cycle of the schedule brought nothing there. "auto" is 64 up to
+        32,768 rows, 32 up to 131,072, and 16 for more.""",
+    )  # fmt: skip
     batch_size: Any = _row(
         "auto", _names("auto"), _COUNT, type='int or "auto"',
         does='Samples of a step; "auto" is 64 up to 1,024 rows, 128 up to 8,192, and 256 for more.',

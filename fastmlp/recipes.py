@@ -5,6 +5,7 @@ more members, and with what measured best on tables of bench/tables.py: mish for
 batches for fewer rows, bins of the numbers. Not here: who makes use of it (members.py).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,23 +44,26 @@ class Recipe:
     beta_2: float = 0.95
 
 
-# Samples of a step, by the rows up to which it is taken: small nets of few rows need many steps more than quiet ones.
-_BATCH_SIZES = {1_024: 64, 8_192: 128}
-_LARGEST_BATCH = 256
+# Samples of a step, and passes over the rows, by the rows up to which they are taken: few rows need many steps more
+# than quiet ones, and very many rows have made enough of them in fewer passes.
+_BATCH_SIZES = {1_024: 64, 8_192: 128, math.inf: 256}
+_EPOCHS = {32_768: 64, 131_072: 32, math.inf: 16}
 
 
 def recipe_for(model: Any, rows: int, classifies: bool) -> Recipe:
     """The recipe of an estimator with TabularParameters, for a table of so many rows."""
-    batch_size, rate = model.batch_size, model.learning_rate
+    batch_size, epochs, rate = model.batch_size, model.epochs, model.learning_rate
     if batch_size == "auto":
-        batch_size = next((size for most, size in _BATCH_SIZES.items() if rows <= most), _LARGEST_BATCH)
+        batch_size = next(size for most, size in _BATCH_SIZES.items() if rows <= most)
+    if epochs == "auto":
+        epochs = next(passes for most, passes in _EPOCHS.items() if rows <= most)
     if rate == "auto":
         rate = 0.04 if classifies else 0.07
     return Recipe(
         hidden=tuple(hidden_sizes(model.hidden_layer_sizes)),
         activation="mish",
         n_members=min(int(model.n_members), rows),
-        epochs=int(model.epochs),
+        epochs=int(epochs),
         batch_size=int(batch_size),
         learning_rate=float(rate),
     )

@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastmlp
 from fastmlp import TabularClassifier, TabularRegressor, calibration, members
-from fastmlp.recipes import Recipe
+from fastmlp.recipes import Recipe, recipe_for
 
 SMALL = {"n_members": 2, "hidden_layer_sizes": (16,), "epochs": 8, "random_state": 0}
 
@@ -200,6 +200,17 @@ def test_what_counts_as_better_in_a_cycle_is_score_or_loss(monkeypatch, loss, ri
     assert model.history_.epochs == epochs
     made = right[:epochs]
     assert model.best_epoch_ == max(i for i, one in enumerate(made, 1) if one == max(made))
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "epochs"),
+    [(2, 64, 64), (1_024, 64, 64), (1_025, 128, 64), (8_193, 256, 64), (32_769, 256, 32), (131_073, 256, 16)],
+)
+def test_rows_decide_on_batches_and_epochs(rows, batch_size, epochs):
+    recipe = recipe_for(TabularClassifier(), rows, True)
+    assert (recipe.batch_size, recipe.epochs) == (batch_size, epochs)
+    recipe = recipe_for(TabularClassifier(batch_size=7, epochs=9), rows, True)
+    assert (recipe.batch_size, recipe.epochs) == (7, 9)
 
 
 def test_a_time_limit_makes_fewer_epochs():
