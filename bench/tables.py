@@ -27,7 +27,7 @@ import math
 import multiprocessing
 import os
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -73,15 +73,9 @@ def fitted(table, split, peer):
     return {"table": table, "split": split, "peer": peer} | answer
 
 
-def identity(row):
-    return row["table"], row["split"], row["peer"]
-
-
 def kept(path):
-    """{(table, split, peer): row}; of several lines the last one counts."""
-    if not path.exists():
-        return {}
-    return {identity(row): row for row in map(json.loads, path.read_text().splitlines())}
+    """The rows of a file; of several for the same fit the last one counts, and for its times that of a processor."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def told(row):
@@ -93,14 +87,15 @@ def told(row):
 
 def collect(tables, splits, peers, path, again):
     """Fit what is missing: peer after peer, all tables once before a table is taken again."""
-    rows, processor = kept(path) if path else {}, run.processor()
+    rows, processor = kept(path) if path else [], run.processor()
+    done = set() if again else {(row["table"], row["split"], row["peer"]) for row in rows}
     for peer in peers:
         for split in range(splits):
             for table in tables:
-                if (table, split, peer) in rows and not again:
+                if (table, split, peer) in done:
                     continue
                 row = fitted(table, split, peer) | {"processor": processor}
-                rows[identity(row)] = row
+                rows.append(row)
                 print(f"{peer:13} {split} {table:13} {told(row)}", flush=True)
                 if path:
                     with path.open("a") as file:
@@ -115,11 +110,13 @@ class Found:
     """All rows, to be asked by table and peer."""
 
     def __init__(self, rows):
-        self.rows = defaultdict(dict)
-        for (table, split, peer), row in rows.items():
+        self.rows, self.times = defaultdict(dict), defaultdict(dict)
+        for row in rows:
             if "failed" not in row:
-                self.rows[table, peer][split] = row
-        self.failed = [row for row in rows.values() if "failed" in row]
+                self.rows[row["table"], row["peer"]][row["split"]] = row
+                self.times[row["table"], row["peer"]][row["split"], row["processor"]] = row
+        self.failed = [row for row in rows if row["split"] not in self.rows[row["table"], row["peer"]]]
+        self.processors = Counter(row["processor"] for row in rows)
         there = {peer for _, peer in self.rows}
         self.peers = [peer for peer in PEERS if peer in there]
         self.pieces = [piece for piece in PIECES if piece in there]
@@ -130,10 +127,9 @@ class Found:
 
     def pair(self, table, peer, measure, reference):
         """(the peer's mean, the reference's) of the splits that both have; None without any."""
-        ours, theirs = self.rows[table, peer], self.rows[table, reference]
+        rows = self.times if measure in TIMES else self.rows  # times of one processor
+        ours, theirs = rows[table, peer], rows[table, reference]
         both = [split for split in ours if measure in ours[split] and measure in theirs.get(split, ())]
-        if measure in TIMES:  # of one processor
-            both = [split for split in both if ours[split]["processor"] == theirs[split]["processor"]]
         if not both:
             return None
         half = 0.5 / fmean(ours[split]["test_rows"] for split in both) / len(both) if measure == "error" else 0
@@ -155,6 +151,11 @@ def mean_ratio(ratios):
     return f"{mean:.3f}{error}"
 
 
+def plain_mean(ratios):
+    """The geometric mean alone, of times."""
+    return f"{math.exp(fmean(map(math.log, ratios))):.2f}" if ratios else "-"
+
+
 def ahead(ratios):
     return f"{sum(ratio < 1 for ratio in ratios)} of {len(ratios)}"
 
@@ -166,9 +167,20 @@ def summary(found):
         both, losses = found.ratios(peer, ["error", "rmse"]), found.ratios(peer, ["log_loss"])
         quality = (found.ratios(peer, [measure]) for measure in ("error", "rmse"))
         times = (found.ratios(peer, [measure]) for measure in TIMES)
-        means = [f"{math.exp(fmean(map(math.log, ratios))):.2f}" if ratios else "-" for ratios in times]
-        cells = [mean_ratio(both), ahead(both), *map(mean_ratio, quality), mean_ratio(losses), ahead(losses), *means]
-        lines.append((peer, *cells))
+        cells = [mean_ratio(both), ahead(both), *map(mean_ratio, quality), mean_ratio(losses), ahead(losses)]
+        lines.append((peer, *cells, *map(plain_mean, times)))
+    return run.markdown(lines, 1)
+
+
+def of_fastmlp(found):
+    """A line a peer: fastmlp over it."""
+    lines = [("fastmlp over", "error or RMSE", "ahead", "log loss", "ahead", "CPU of fit", "time of prediction")]
+    for peer in found.peers:
+        quality = (found.ratios("fastmlp", measures, peer) for measures in (["error", "rmse"], ["log_loss"]))
+        times = (found.ratios("fastmlp", [measure], peer) for measure in TIMES)
+        cells = [cell for ratios in quality for cell in (mean_ratio(ratios), ahead(ratios))]
+        if peer != "fastmlp":
+            lines.append((peer, *cells, *map(plain_mean, times)))
     return run.markdown(lines, 1)
 
 
@@ -180,7 +192,7 @@ def of_pieces(found):
         quality = found.ratios(name, ["error", "rmse"], of), found.ratios(name, ["log_loss"], of)
         cpu = found.ratios(name, ["fit_cpu"], of)
         cells = [cell for ratios in quality for cell in (mean_ratio(ratios), ahead(ratios))]
-        lines.append((name, of, *cells, f"{math.exp(fmean(map(math.log, cpu))):.2f}" if cpu else "-"))
+        lines.append((name, of, *cells, plain_mean(cpu)))
     return run.markdown(lines, 2)
 
 
@@ -256,6 +268,8 @@ Geometric means over all tables with their standard errors; below 1 is better th
 
 {summary(found)}
 
+{of_fastmlp(found)}
+
 ## What each piece brings
 
 The recipe of fastmlp with one piece changed, over the whole recipe, on the same splits: above 1 the piece brings
@@ -311,6 +325,8 @@ Where it says "drawn", so many rows were drawn at random from more, for everyone
 {what_there_is(found.tables)}
 
 {run.circumstances(command)}
+- fits {", ".join(f"{fits} on {processor}" for processor, fits in found.processors.items())}; ratios of times are of
+  fits on one of them, and the seconds are of the last that a fit was made on
 - {", ".join(sorted(versions))}
 """
 
