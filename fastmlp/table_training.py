@@ -45,15 +45,24 @@ def fit(model: Any, X: Array, y: Array, classes: Array | None, seed: int) -> Non
 
 
 def split(rows: Array, share: float, labels: Array | None, seed: int) -> tuple[Array, Array]:
-    """Two parts of the rows, the second of this share; of each class in proportion, where there are enough of it."""
+    """Two parts of the rows, the second of this share; of each class in proportion, where there are enough of it.
+
+    There is no class of which the first has none.
+    """
     from sklearn.model_selection import train_test_split
 
-    second = int(np.ceil(share * len(rows)))
+    second, strata = int(np.ceil(share * len(rows))), labels
     if labels is not None:
         counts = np.unique(labels, return_counts=True)[1]
         if counts.min() < 2 or len(counts) > min(second, len(rows) - second):
-            labels = None
-    first, other = train_test_split(rows, test_size=second, random_state=seed, stratify=labels)
+            strata = None
+    first, other = train_test_split(rows, test_size=second, random_state=seed, stratify=strata)
+    if labels is not None:
+        for label in np.setdiff1d(labels[other], labels[first]):  # which changes places with one of a large class
+            classes, counts = np.unique(labels[first], return_counts=True)
+            here = (labels[first] == classes[counts.argmax()]).argmax()
+            there = (labels[other] == label).argmax()
+            first[here], other[there] = other[there], first[here]
     return first, other
 
 

@@ -302,6 +302,15 @@ def test_few_rows_are_trained_with_to_the_last_one(tmp_path, capsys):
     assert fastmlp.load(tmp_path / "m").classes_.tolist() == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_no_class_is_held_out_alone(seed):
+    labels = np.array(list("aaaaaabcde"))
+    kept, held_out = table_training.split(np.arange(10), 0.2, labels, seed)
+    assert sorted([*kept, *held_out]) == list(range(10))
+    assert len(held_out) == 2
+    assert set(labels[kept]) == set("abcde")
+
+
 def test_row_numbers_are_left_out_or_spoken_of(tmp_path, capsys):
     path = tmp_path / "t.csv"
     mixed().to_csv(path)
