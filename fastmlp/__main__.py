@@ -1,6 +1,6 @@
 """The command line, ``fastmlp`` or ``python -m fastmlp``: what its words mean.
 
-Tables are learned from by ``train``, and nets that did so used by ``predict``, ``evaluate``, ``export`` and ``info``;
+``train`` learns from a table and writes a file, which ``predict``, ``evaluate``, ``export`` and ``info`` use;
 ``demo``, ``explain`` and ``plot`` show what a net does. Not here: what the commands do (table_commands.py, demo.py).
 """
 
@@ -164,7 +164,7 @@ def _add_table_commands(commands: Any) -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name != "train":
-            parser.add_argument("model", metavar="MODEL", help="a file of a net, such as train writes")
+            parser.add_argument("model", metavar="MODEL", help="a file, such as train writes")
         return parser
 
     def add_table(parser: argparse.ArgumentParser) -> None:
@@ -178,24 +178,32 @@ def _add_table_commands(commands: Any) -> None:
         "train",
         "learn to predict a column of a table from the others",
         "houses.csv --target price --out price.safetensors\n"
-        "flowers.csv.gz --target species --hidden 128,64 --ignore id,date --out flowers.safetensors",
-        " Text becomes a column of 0 and 1 for each\nword, numbers are scaled. A fifth of the rows is held out, and "
-        "tells how good the net is.",
+        "flowers.csv.gz --target species --ignore id,date --out flowers.safetensors\n"
+        "houses.csv --target price --hidden 128,64 --out net.safetensors",
+        " An ensemble of nets takes\nnumbers, words and empty cells as they are; with --hidden, one net is trained, "
+        "which\nexport writes for other programs, and no cell may be empty. A fifth of the rows is\nheld out, and "
+        "tells how good it is.",
     )
     add_table(train)
     train.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
-    train.add_argument("--out", required=True, metavar="FILE", help="where the net goes: a safetensors file")
+    train.add_argument("--out", required=True, metavar="FILE", help="where it goes: a safetensors file")
     train.add_argument(
         "--task", choices=("classification", "regression"), help="classes or numbers (default: by what the target is)"
     )
     train.add_argument(
         "--hidden",
         type=_sizes,
-        default=(64, 64),
         metavar="N[,N]",
-        help="neurons of hidden layers (default: 64,64)",
+        help="train one net, with so many neurons in its hidden layers (default: an ensemble, TabularClassifier or "
+        "TabularRegressor)",
     )
-    train.add_argument("--epochs", default=200, type=_at_least(1), metavar="N", help="at most (default: 200)")
+    train.add_argument(
+        "--epochs",
+        type=_at_least(1),
+        metavar="N",
+        help="passes over the rows, at most (default: as many as TabularClassifier and TabularRegressor make; 200 "
+        "for one net)",
+    )
     train.add_argument(
         "--seed", default=0, type=_at_least(0, 2**32 - 1), metavar="N", help="of all that is drawn (default: 0)"
     )
@@ -220,19 +228,20 @@ def _add_table_commands(commands: Any) -> None:
     predict.add_argument("--proba", action="store_true", help="add the probability of each class")
 
     evaluate = add(
-        "evaluate", "measure how good a net is on a table that has the target", "price.safetensors new.csv"
+        "evaluate", "measure how good a model is on a table that has the target", "price.safetensors new.csv"
     )
     add_table(evaluate)
 
     export = add(
         "export",
         "write a net for other programs, and print its inputs in their order",
-        "price.safetensors --to onnx --out price.onnx\nprice.safetensors --to c --out price.h",
+        "net.safetensors --to onnx --out net.onnx\nnet.safetensors --to c --out net.h",
+        " It is one net,\nas train --hidden makes it; an ensemble is many.",
     )
     export.add_argument("--to", required=True, choices=EXPORTS, help="ONNX, C, or a state_dict of PyTorch")
     export.add_argument("--out", required=True, metavar="FILE", help="where it goes")
     export.add_argument("--name", metavar="NAME", help="of the function of C (default: as the file is called)")
-    add("info", "print what is known of a net: layers, columns, training", "price.safetensors")
+    add("info", "print what is known of a model: layers, columns, training", "price.safetensors")
 
 
 def _add_example(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
-"""What the commands of the shell do with tables and with the nets that learned from them.
+"""What the commands of the shell do with tables and with the ensembles and nets that learned from them.
 
-A file of a net that was trained here has a description of its table beside the net (`table_columns.Description`), so
+A file that was trained here has a description of its table beside the model (`table_descriptions.Description`), so
 that it is used on other tables by the names of their columns. What is asked for goes to standard output, notes go to
 standard error. Not here: what the words on a command line mean (__main__.py).
 """
@@ -13,7 +13,6 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,14 +22,15 @@ from fastmlp import __version__
 from fastmlp import table_files as files
 from fastmlp.c_templates import OF_A_HEADER, TAKEN
 from fastmlp.files import LoadError, replace_file
+from fastmlp.formulas import Array
 from fastmlp.messages import not_installed, note
-from fastmlp.mlp import MLP
 from fastmlp.saving import FIT_KEY, metadata_table, named, opened, save
-from fastmlp.table_columns import KINDS, Feature, check_header, encoded, feature, ignoring
+from fastmlp.table_columns import KINDS, Feature, check_header, feature, ignoring
 from fastmlp.table_descriptions import Description, description
+from fastmlp.table_models import epochs_and_loss, inputs, is_ensemble, of_training, print_model, record
 from fastmlp.table_scores import scored, written
 from fastmlp.table_targets import target, target_like
-from fastmlp.table_training import baseline, fit, new_model, split
+from fastmlp.table_training import baseline, fit, make_keepable, new_model, split
 from fastmlp.tables import Table, TableError, counted, listed, shown
 
 _KEY = "fastmlp.table"  # of the metadata
@@ -46,10 +46,13 @@ class Format(NamedTuple):
 
 
 def train(
-    source: str, out: str, target_name: str, task: str | None, hidden: Sequence[int], epochs: int, seed: int,
-    ignored: Sequence[str], csv_format: Format,
+    source: str, out: str, target_name: str, task: str | None, hidden: Sequence[int] | None, epochs: int | None,
+    seed: int, ignored: Sequence[str], csv_format: Format,
 ) -> None:  # fmt: skip
-    """Learn to tell a column of a table by the others; write the net, and say how good it is."""
+    """Learn to tell a column of a table by the others; write what has learned, and say how good it is.
+
+    That is one net, if its `hidden` layers are given, and an ensemble otherwise; without `epochs`, as many as it has.
+    """
     _check_writable(out, table=source)
     table = files.read(source, *csv_format)
     if table.rows < _LEAST_ROWS:
@@ -62,27 +65,34 @@ def train(
     names = [name for name in table.columns if name not in {target_name, *left_out}]
     if not names:
         raise table.problem(f"has no column besides {target_name!r} to learn from")
-    features = tuple(feature(table, name) for name in names)
-    X = encoded(table, features)
+    features = tuple(feature(table, name, may_miss=hidden is None) for name in names)
+    model = new_model(goal.task, table.rows, hidden, epochs, seed)
+    X, y, is_classification = inputs(model, table, features), goal.values, goal.task == "classification"
+    kept, held_out = split(np.arange(table.rows), _HELD_OUT, y if is_classification else None, seed)
+    if is_ensemble(model) and not _varies(X[kept]):
+        raise table.problem("each column has one value in all rows to train with, so that there is nothing to learn")
     _note_row_numbers(table, names)
     _say_notes(table)
     print(f"{table.source}: {counted(table.rows, 'row')}")
-    print(f"inputs    {X.shape[1]} from {counted(len(names), 'column')}: {_by_kind(features)}")
+    if is_ensemble(model):
+        print(f"columns   {len(names):,}: {_by_kind(features)}")
+        _print_empty(table, features)
+    else:
+        print(f"inputs    {X.shape[1]:,} from {counted(len(names), 'column')}: {_by_kind(features)}")
     print(f"task      {goal.task}, {goal.reason}", flush=True)
 
-    y, is_classification = goal.values, goal.task == "classification"
-    model = new_model(goal.task, table.rows, hidden, epochs, seed)
-    kept, held_out = split(np.arange(table.rows), _HELD_OUT, y if is_classification else None, seed)
     fit(model, X[kept], y[kept], np.unique(y) if is_classification else None, seed)
     answer = baseline(y[kept], is_classification)
     scores, report = scored(model, X[held_out], y[held_out], answer)
     said = Description(
-        target_name, goal.task, features, answer, len(kept), len(held_out), seed, model.n_iter_, float(model.loss_),
-        scores, __version__,
+        target_name, goal.task, features, answer, len(kept), len(held_out), seed, *epochs_and_loss(model), scores,
+        __version__,
     )  # fmt: skip
+    if is_ensemble(model):
+        make_keepable(model, names)
     save(model, out, False, {_KEY: said.as_json()})
     others = f"{len(held_out):,} others are held out (seed {seed})"
-    print(f"training  {counted(model.n_iter_, 'epoch')} on {counted(len(kept), 'row')}; {others}")
+    print(f"training  {of_training(model, len(kept))}; {others}")
     print(report)
     print(f"written   {out}")
 
@@ -106,7 +116,7 @@ def predict(model_file: str, source: str, out: str, probabilities: bool, csv_for
     if probabilities and said.task != "classification":
         raise TableError(f"{model_file} predicts numbers; --proba is for classes")
     table = files.read(source, *csv_format)
-    X = encoded(table, said.features)
+    X = inputs(model, table, said.features)
     columns = [(said.target, model.predict(X).tolist())]
     if probabilities:
         names = [f"P({label})" for label in model.classes_]
@@ -132,7 +142,7 @@ def evaluate(model_file: str, source: str, csv_format: Format) -> None:
     """Print how good a net is on a table that has the target."""
     model, said = _loaded(model_file)
     table = files.read(source, *csv_format)
-    X = encoded(table, said.features)
+    X = inputs(model, table, said.features)
     y = target_like(table, said.target, model.classes_ if said.task == "classification" else None)
     report = scored(model, X, y, said.baseline)[1]
     _say_notes(table)
@@ -149,6 +159,11 @@ def export(model_file: str, to: str, out: str, name: str | None = None) -> None:
         raise TableError(f"--name {name} is for --to c, whose function it names; expected none with --to {to}")
     _check_writable(out, net=model_file)
     model, _, said = _opened(model_file)
+    if is_ensemble(model):
+        raise TableError(
+            f"{model_file} holds an ensemble of {counted(len(model.members_), 'net')}, and a file for another "
+            "program holds one; train with --hidden, such as --hidden 128,64, to have one net to export"
+        )
     if said is not None:
         model.feature_names_in_ = np.array(said.inputs, object)  # which go along, where there is a place for them
     forward = model._forward()
@@ -197,19 +212,8 @@ def _print_numbered(names: Sequence[str]) -> None:
 def info(model_file: str) -> None:
     """Print what a file says of its net."""
     model, metadata, said = _opened(model_file)
-    forward = model._forward()
-    sizes = [len(forward.weights[0]), *map(len, forward.biases)]
-    numbers = sum(W.size + b.size for W, b in zip(forward.weights, forward.biases, strict=True))
     print(f"{model_file}: {type(model).__name__}")
-    for l, ((n_in, n_out), activation) in enumerate(zip(pairwise(sizes), forward.activations, strict=True), 1):
-        print(f"layer {l:<3} {n_in:,} → {n_out:,}  {activation}")
-    print(f"weights   {numbers:,} of {forward.dtype}, {numbers * forward.dtype.itemsize:,} bytes")
-    print(f"loss      {model.loss}")
-    for what, scaling in (("inputs", forward.of_inputs), ("outputs", forward.of_outputs)):
-        if scaling is not None:
-            print(f"scaled    {what}: {type(scaling).__name__.lower()}")
-    if forward.classes is not None:
-        print(f"classes   {listed(map(str, forward.classes))}")
+    print_model(model)
     checkpoint = metadata_table(metadata, FIT_KEY)
     is_over = checkpoint is None or checkpoint.get("over") is True
     if not is_over:
@@ -218,32 +222,18 @@ def info(model_file: str) -> None:
         print(f"fit       has diverged: {shown(str(checkpoint['failure']))}")
     if said is None:
         print("columns   not known: it was not trained by fastmlp train")
-        print(f"trained   {_record(model, is_over)}")
+        print(f"trained   {record(model, is_over)}")
         return
     print(f"predicts  {said.target!r}, a {said.task}")
     for one in said.features:
-        print(f"column    {one.name!r}: {one.kind}{' of ' * bool(one.categories)}{listed(one.categories)}")
+        of = f" of {listed(one.categories)}" if one.categories else ""
+        print(f"column    {one.name!r}: {one.kind}{of}{', some of it empty' * one.holes}")
     made = f"{counted(said.epochs, 'epoch')}, {counted(said.rows, 'row')}, last loss {written(said.loss)}"
     print(f"trained   by fastmlp {said.version}: {made}")
     scores = ", ".join(f"{name} {written(number)}" for name, number in said.score.items())
     print(f"held out  {counted(said.held_out, 'row')}, seed {said.seed}: {scores}")
     baseline = written(said.baseline) if isinstance(said.baseline, float) else repr(said.baseline)
     print(f"baseline  always answering {baseline}")
-
-
-def _record(model: Any, is_over: bool) -> str:
-    """What a net or an estimator knows of its last fit, in words."""
-    if isinstance(model, MLP):
-        history = model.history
-        if history is None:
-            return "not by fit, or not at all"
-        losses = {"last loss": history.loss, "last validation loss": history.validation_loss}
-        ended = f", ended by {history.stop_reason!r}" if is_over else ""
-        facts = [f"{counted(history.epochs, 'epoch')} in {history.seconds:.3g} s{ended}"]
-    else:
-        losses = {"last loss": model.loss_curve_, "last validation loss": model.validation_curve_}
-        facts = [counted(model.n_iter_, "epoch")]
-    return ", ".join([*facts, *(f"{name} {written(curve[-1])}" for name, curve in losses.items() if curve)])
 
 
 # Columns
@@ -258,6 +248,21 @@ def _by_kind(features: Sequence[Feature]) -> str:
         if names:
             parts.append(f"{kind} {listed(names, 8)}")
     return "; ".join(parts)
+
+
+def _print_empty(table: Table, features: Sequence[Feature]) -> None:
+    """Print how many cells of each column are empty, if any are."""
+    names = [one.name for one in features if one.holes]
+    if names:
+        counts = [f"{name} ({np.count_nonzero(table.column(name).empty()):,})" for name in names]
+        print(f"empty     {listed(counts, 8)}")
+
+
+def _varies(X: Array) -> bool:
+    """Whether there is a column with two values; NaN is NaN."""
+    first = X[0]
+    same = (first == X) | ((first != first) & (X != X))
+    return not same.all()
 
 
 def _note_row_numbers(table: Table, names: list[str]) -> None:
@@ -278,6 +283,7 @@ def _loaded(model_file: str) -> tuple[Any, Description]:
             f"{model_file}: it says nothing of the columns of a table, as fastmlp train would have; use it from "
             "Python, by fastmlp.load"
         )
+    model.__dict__.pop("feature_names_in_", None)  # the columns are given by their places, as they were in training
     return model, said
 
 
@@ -290,11 +296,12 @@ def _opened(model_file: str) -> tuple[Any, dict[str, str], Description | None]:
             return model, metadata, None
         said = description(table)
         classes = getattr(model, "classes_", None)
-        inputs = getattr(model, "n_features_in_", -1)
-        if inputs != len(said.inputs) or (classes is not None) != (said.task == "classification"):
+        has: Any = model.encoder_.names_in if is_ensemble(model) else getattr(model, "n_features_in_", 0)
+        says: Any = [one.name for one in said.features] if is_ensemble(model) else len(said.inputs)
+        if has != says or (classes is not None) != (said.task == "classification"):
             raise LoadError(
-                f"its net of {counted(inputs, 'input')}, of class {type(model).__name__}, does not go with what it "
-                f"says of its table, a {said.task} of {counted(len(said.inputs), 'input')}; it is damaged"
+                f"its {type(model).__name__}, whose inputs are {str(has)[:200]}, does not go with what it says of "
+                f"its table, a {said.task} by {str(says)[:200]}; it is damaged"
             )
         if classes is not None and said.baseline not in classes.tolist():
             raise LoadError(

@@ -24,8 +24,9 @@ def scored(model: Any, X: Array, y: Array, baseline: Any) -> tuple[dict[str, flo
 
     Parameters
     ----------
-    model : MLPClassifier or MLPRegressor
-    X : ndarray of shape (rows, inputs)
+    model : an estimator
+    X : ndarray of shape (rows, inputs) or (rows, columns)
+        What `table_models.inputs` makes of the rows.
     y : ndarray of shape (rows,)
     baseline : str or int
         The most frequent label of training. Numbers are compared with their own mean, as R² does.

@@ -57,7 +57,7 @@ def target(table: Table, name: str, task: str | None) -> Target:
             raise table.problem("is empty in every row; expected the target", name)
         if task is None:
             refuse_slips(table, name, "pass --task classification if each text is a class")
-        check_there(table, name, texts == "", ONE_BY_ONE)
+        check_there(table, name, ONE_BY_ONE)
     if task is None:
         task, reason = _task(table, name)
     else:

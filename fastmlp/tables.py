@@ -35,6 +35,14 @@ class Column(NamedTuple):
         each = ["" if n != n else str(int(n)) if n.is_integer() else repr(n) for n in self.numbers.tolist()]
         return np.array(each, TEXT)
 
+    def empty(self) -> Array:
+        """Which cells have nothing, (rows,)."""
+        if self.texts is not None:
+            without: Array = self.texts == ""
+            return without
+        assert self.numbers is not None
+        return np.isnan(self.numbers)
+
 
 @dataclass
 class Table:
@@ -69,9 +77,9 @@ class Table:
         """An error that says where it is."""
         return problem(self.source, what, column, None if row is None else int(self.places[row]), self.unit)
 
-    def note(self, what: str) -> None:
+    def note(self, what: str, column: str = "", row: Any = None) -> None:
         """Say something aside, later."""
-        self.notes.append(f"{self.source}: {what}")
+        self.notes.append(str(self.problem(what, column, row)))
 
     def column(self, name: str, role: str = "column", used: Collection[str] = ()) -> Column:
         """A column by name; for one that is not there an error that suggests another, which is not used itself."""

@@ -13,6 +13,8 @@ import signal
 import stat
 import subprocess
 import sys
+import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +52,16 @@ def mixed(rows=240, seed=0):
     return pd.DataFrame({"age": age, "color": color, "smoker": smoker, "price": price})
 
 
+def with_holes(frame):
+    """Such a table with empty cells in each column, of every seventh row or so."""
+    frame = frame.astype({"age": float, "smoker": object})
+    for first, column in enumerate(("age", "color", "smoker")):
+        frame.loc[first :: 7 + first, column] = None
+    return frame
+
+
 def inputs_of_mixed(frame):
-    """The inputs that a net gets, by hand: numbers, a column for each color in alphabetical order, 0 and 1."""
+    """The inputs that one net gets, by hand: numbers, a column for each color in alphabetical order, 0 and 1."""
     colors = [frame["color"] == color for color in ("deep, blue", "grün", "red")]
     return np.column_stack([frame["age"], *colors, frame["smoker"]]).astype(float)
 
@@ -83,11 +93,25 @@ def predictions(text):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A net that learned the price, the table that it learned from, and another table."""
+    """An ensemble that learned the price, the table that it learned from, and another table."""
     folder = tmp_path_factory.mktemp("trained")
     table, model = written(folder, "mixed.csv", mixed()), str(folder / "price.safetensors")
     main(["train", table, "--target", "price", "--out", model])
     return model, table, written(folder, "new.csv", mixed(50, 1))
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory, trained):
+    """The same of one net."""
+    model = str(tmp_path_factory.mktemp("net") / "price.safetensors")
+    main(["train", trained[1], "--target", "price", "--out", model, "--hidden", "64,64"])
+    return model, *trained[1:]
+
+
+@pytest.fixture(params=["trained", "net"])
+def either(request):
+    """The one, and the other."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +125,12 @@ def classifier(tmp_path_factory):
 # What the commands do
 
 
+@pytest.mark.parametrize("hidden", [[], ["--hidden", "64,64"]], ids=["ensemble", "net"])
 @pytest.mark.parametrize("name", list(BUNDLED))
-def test_real_data_are_learned_and_the_score_is_that_of_rows_the_net_has_not_seen(name, tmp_path, capsys):
+def test_real_data_are_learned_and_the_score_is_that_of_rows_the_model_has_not_seen(name, hidden, tmp_path, capsys):
     frame, (_, task, least) = bundled(name), BUNDLED[name]
     table, model = written(tmp_path, f"{name}.csv", frame), tmp_path / "model"
-    main(["train", table, "--target", "target", "--out", str(model)])
+    main(["train", table, "--target", "target", "--out", str(model), *hidden])
     said = capsys.readouterr().out
     assert f"task      {task}, as 'target' holds" in said
     kept = json.loads(read(model).metadata["fastmlp.table"])
@@ -120,9 +145,10 @@ def test_real_data_are_learned_and_the_score_is_that_of_rows_the_net_has_not_see
         np.arange(len(frame)), test_size=kept["held_out"], random_state=0, stratify=strata
     )
     assert kept["held_out"] == np.ceil(0.2 * len(frame))
-    net = fastmlp.load(model)
-    X = frame.drop(columns="target").to_numpy(float)
-    assert net.score(X[held_out], y[held_out]) == pytest.approx(score, abs=1e-12)
+    X = frame.drop(columns="target").iloc[held_out]
+    loaded = fastmlp.load(model)
+    assert isinstance(loaded, fastmlp.MLPClassifier | fastmlp.MLPRegressor) == bool(hidden)
+    assert loaded.score(X.to_numpy(float) if hidden else X, y[held_out]) == pytest.approx(score, abs=1e-12)
     baseline = y[rows].mode()[0] if task == "classification" else pytest.approx(y[rows].mean())
     if task == "classification":
         counts = y[rows].value_counts()
@@ -136,33 +162,78 @@ def test_real_data_are_learned_and_the_score_is_that_of_rows_the_net_has_not_see
 
 
 @pytest.mark.parametrize("name", ["mixed.csv", "mixed.csv.gz", "mixed.parquet"])
-def test_each_kind_of_file_gives_the_same_net_and_the_same_predictions(name, tmp_path, trained, capsys):
+def test_each_kind_of_file_gives_the_same_model_and_the_same_predictions(name, tmp_path, either, capsys):
     table, model = written(tmp_path, name, mixed()), tmp_path / "model"
-    main(["train", table, "--target", "price", "--out", str(model)])
-    assert model.read_bytes() == Path(trained[0]).read_bytes()  # and the same command the same file
+    is_net = isinstance(fastmlp.load(either[0]), fastmlp.MLPRegressor)
+    main(["train", table, "--target", "price", "--out", str(model), *(["--hidden", "64,64"] if is_net else [])])
+    assert model.read_bytes() == Path(either[0]).read_bytes()  # and the same command the same file
     frame = mixed(50, 1)
-    main(["predict", trained[0], written(tmp_path, name, frame), "--out", str(tmp_path / "out.csv")])
-    by_hand = fastmlp.load(trained[0]).predict(inputs_of_mixed(frame))
+    main(["predict", either[0], written(tmp_path, name, frame), "--out", str(tmp_path / "out.csv")])
+    by_hand = fastmlp.load(model).predict(inputs_of_mixed(frame) if is_net else frame.drop(columns="price"))
     assert np.array_equal(pd.read_csv(tmp_path / "out.csv")["price"], by_hand)
     assert "'price' is what is predicted; it is not looked at" in capsys.readouterr().err
 
 
-def test_the_net_is_the_one_that_the_python_api_makes_of_the_same_rows(tmp_path, trained):
+@pytest.mark.parametrize("name", ["holes.csv", "holes.parquet"])
+def test_the_ensemble_is_the_one_that_the_python_api_makes_of_the_same_frame(name, tmp_path, capsys):
+    frame, model = with_holes(mixed()), tmp_path / "m"
+    main(["train", written(tmp_path, name, frame), "--target", "price", "--out", str(model), "--epochs", "7"])
+    said, err = capsys.readouterr()
+    assert "columns   3: number age; boolean smoker; category color (3)\nempty     age (35), color (30)" in said
+    assert err == ""
+    kept, _ = table_training.split(np.arange(len(frame)), 0.2, None, 0)
+    X = frame.drop(columns="price")
+    expected = fastmlp.TabularRegressor(epochs=7, random_state=0).fit(X.iloc[kept], frame["price"].iloc[kept])
+    sizes = "-".join(map(str, expected.hidden_layer_sizes))
+    epochs = f"best epoch {expected.best_epoch_} of {expected.history_.epochs}"
+    assert f"nets of {sizes}, {epochs}, on 192 rows; 48 others are held out (seed 0)" in said
+    loaded = fastmlp.load(model)
+    assert loaded.get_params() == expected.get_params()
+    assert loaded.feature_names_in_.tolist() == list(X)
+    assert np.array_equal(loaded.feature_importances_, expected.feature_importances_)
+    new = with_holes(mixed(50, 1))[["smoker", "price", "age", "color"]]
+    main(["predict", str(model), written(tmp_path, name, new), "--out", str(tmp_path / "out.csv")])
+    assert np.array_equal(pd.read_csv(tmp_path / "out.csv")["price"], expected.predict(new[list(X)]))
+    assert np.array_equal(loaded.predict(new.drop(columns="price")), expected.predict(new[list(X)]))
+
+
+WITHOUT_FRAMES = """
+import sys
+from fastmlp.__main__ import main
+
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("pandas", "polars"):
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Without())
+main(["train", {table!r}, "--target", "price", "--out", {model!r}, "--epochs", "1"])
+main(["predict", {model!r}, {table!r}])
+"""
+
+
+def test_an_ensemble_is_trained_and_used_where_there_is_no_library_of_frames(tmp_path):
+    table, model = written(tmp_path, "t.csv", with_holes(mixed(40))), str(tmp_path / "m")
+    done = python("-c", WITHOUT_FRAMES.format(table=table, model=model))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_net_is_the_one_that_the_python_api_makes_of_the_same_rows(net):
     frame = mixed()
     kept, _ = table_training.split(np.arange(len(frame)), 0.2, None, 0)
     rest, watched = table_training.split(np.arange(len(kept)), 0.15, None, 0)
     X, y = inputs_of_mixed(frame)[kept], frame["price"].to_numpy()[kept]
-    net = fastmlp.MLPRegressor(
+    expected = fastmlp.MLPRegressor(
         hidden_layer_sizes=(64, 64), scale="standard", batch_size=9, early_stopping=True, n_iter_no_change=20,
         random_state=0,
     )  # fmt: skip
-    net.fit(X[rest], y[rest], eval_set=(X[watched], y[watched]))
+    expected.fit(X[rest], y[rest], eval_set=(X[watched], y[watched]))
     new = inputs_of_mixed(mixed(50, 1))
-    assert np.array_equal(net.predict(new), fastmlp.load(trained[0]).predict(new))
+    assert np.array_equal(expected.predict(new), fastmlp.load(net[0]).predict(new))
 
 
-def test_columns_are_found_by_name_and_others_are_named_and_not_used(tmp_path, trained, capsys):
-    model, _, new = trained
+def test_columns_are_found_by_name_and_others_are_named_and_not_used(tmp_path, either, capsys):
+    model, _, new = either
     main(["predict", model, new])
     expected = capsys.readouterr().out
     frame = mixed(50, 1)[["smoker", "color", "age"]]
@@ -179,28 +250,29 @@ def test_classes_come_with_their_probabilities(classifier, capsys):
     model, table = classifier
     main(["predict", model, table, "--proba"])
     rows = predictions(capsys.readouterr().out)
-    net, X = fastmlp.load(model), bundled("iris").drop(columns="target").to_numpy()
-    assert [row["target"] for row in rows] == net.predict(X).tolist()
-    by_hand = net.predict_proba(X)
+    loaded, X = fastmlp.load(model), bundled("iris").drop(columns="target")
+    assert [row["target"] for row in rows] == loaded.predict(X).tolist()
+    by_hand = loaded.predict_proba(X)
+    assert loaded.temperature_ != 1  # at which they are
     for at, label in enumerate(("setosa", "versicolor", "virginica")):
         assert [float(row[f"P({label})"]) for row in rows] == by_hand[:, at].tolist()
     main(["predict", model, table])
-    assert capsys.readouterr().out.splitlines() == ["target", *net.predict(X)]
+    assert capsys.readouterr().out.splitlines() == ["target", *loaded.predict(X)]
 
 
 def test_evaluate_says_the_scores_of_scikit_learn(trained, classifier, capsys):
     from sklearn import metrics
 
     main(["evaluate", *classifier])
-    net, frame = fastmlp.load(classifier[0]), bundled("iris")
-    X, y = frame.drop(columns="target").to_numpy(), frame["target"]
+    loaded, frame = fastmlp.load(classifier[0]), bundled("iris")
+    X, y = frame.drop(columns="target"), frame["target"]
     out = capsys.readouterr().out
-    loss = metrics.log_loss(y, net.predict_proba(X))
-    assert f"accuracy {net.score(X, y):.4g}, log loss {loss:.4g} on 150 rows" in out
+    loss = metrics.log_loss(y, loaded.predict_proba(X))
+    assert f"accuracy {loaded.score(X, y):.4g}, log loss {loss:.4g} on 150 rows" in out
     assert "has 0.3333; log loss " in out
     main(["evaluate", trained[0], trained[2]])
     frame = mixed(50, 1)
-    y, predicted = frame["price"], fastmlp.load(trained[0]).predict(inputs_of_mixed(frame))
+    y, predicted = frame["price"], fastmlp.load(trained[0]).predict(frame.drop(columns="price"))
     numbers = [
         metrics.r2_score(y, predicted), metrics.root_mean_squared_error(y, predicted),
         metrics.mean_absolute_error(y, predicted),
@@ -230,7 +302,7 @@ def test_a_number_of_few_values_is_a_class_and_the_task_can_be_given(tmp_path, c
     assert "it learned" in capsys.readouterr().out
     main(["train", table, "--target", "grade", "--out", model, "--task", "regression"])
     assert "regression, as --task says" in capsys.readouterr().out
-    assert isinstance(fastmlp.load(model), fastmlp.MLPRegressor)
+    assert isinstance(fastmlp.load(model), fastmlp.TabularRegressor)
     main(["train", table, "--target", "smoker", "--out", model])
     assert fastmlp.load(model).classes_.tolist() == ["false", "true"]
 
@@ -271,15 +343,19 @@ def test_options_act(tmp_path, capsys):
     frame.to_csv(path, sep=";", encoding="cp1252", index=False)
     words = ["--target", "price", "--separator", ";", "--encoding", "cp1252", "--ignore", "name,age"]
     models = []
-    for more in ([], ["--seed", "1"], ["--epochs", "3"], ["--hidden", "5,4"]):
-        models.append(str(tmp_path / f"m{len(models)}"))
-        main(["train", str(path), *words, "--out", models[-1], *more])
-    first, seeded, short, small = map(fastmlp.load, models)
-    assert not np.array_equal(first.coefs_[0], seeded.coefs_[0])
-    assert short.n_iter_ == 3 < first.n_iter_
-    assert "note: it was still learning after the last epoch; more --epochs may help" in capsys.readouterr().err
-    assert [len(b) for b in small.intercepts_] == [5, 4, 1]
-    assert first.n_features_in_ == 4
+    for more in ([], ["--seed", "1"], ["--epochs", "3"]):
+        for hidden in ([], ["--hidden", "5,4"]):
+            models.append(str(tmp_path / f"m{len(models)}"))
+            main(["train", str(path), *words, "--out", models[-1], *more, *hidden])
+    first, net, seeded, seeded_net, short, short_net = map(fastmlp.load, models)
+    assert not np.array_equal(first.members_[0].parameters, seeded.members_[0].parameters)
+    assert not np.array_equal(net.coefs_[0], seeded_net.coefs_[0])
+    assert short.history_.epochs == 3 < first.history_.epochs
+    assert short_net.n_iter_ == 3 < net.n_iter_
+    notes = capsys.readouterr().err
+    assert notes == "fastmlp: note: it was still learning after the last epoch; more --epochs may help\n"
+    assert [len(b) for b in net.intercepts_] == [5, 4, 1]
+    assert (first.n_features_in_, net.n_features_in_) == (2, 4)
     main(["predict", models[0], str(path), "--separator", ";", "--encoding", "cp1252"])
     assert len(predictions(capsys.readouterr().out)) == 240
     main(["train", str(path), *words, "--out", models[0], "--separator", ";"])
@@ -292,12 +368,13 @@ def test_a_column_is_left_out_by_its_whole_name_or_with_others(words, tmp_path, 
     words = ["train", written(tmp_path, "t.csv", frame), *words, "--out", str(tmp_path / "m"), "--epochs", "1"]
     main([*words, "--target", "price"])
     left = 7 - 1 - 2 - ("c, -b" in words)
-    assert f"from {left} columns" in capsys.readouterr().out
+    assert f"columns   {left}: " in capsys.readouterr().out
 
 
-def test_few_rows_are_trained_with_to_the_last_one(tmp_path, capsys):
+@pytest.mark.parametrize("hidden", [[], ["--hidden", "4"]], ids=["ensemble", "net"])
+def test_few_rows_are_trained_with_to_the_last_one(hidden, tmp_path, capsys):
     frame = pd.DataFrame({"x": np.arange(12.0) ** 2, "y": list("aaaaaabbbbbc")})
-    main(["train", written(tmp_path, "t.csv", frame), "--target", "y", "--out", str(tmp_path / "m")])
+    main(["train", written(tmp_path, "t.csv", frame), "--target", "y", "--out", str(tmp_path / "m"), *hidden])
     assert "9 rows; 3 others" in capsys.readouterr().out
     assert fastmlp.load(tmp_path / "m").classes_.tolist() == ["a", "b", "c"]
 
@@ -311,13 +388,57 @@ def test_no_class_is_held_out_alone(seed):
     assert set(labels[kept]) == set("abcde")
 
 
+def test_ten_rows_are_enough_whatever_they_hold(tmp_path, capsys):
+    for cells in (list("aaaaaabcde"), list("aaaaaaaaab"), np.arange(10) * 1.5):
+        frame = pd.DataFrame({"x": [*range(9), None], "word": [None, "w"] * 5, "y": cells})
+        table, model = written(tmp_path, "t.csv", frame), str(tmp_path / "m")
+        main(["train", table, "--target", "y", "--out", model, "--epochs", "3"])
+        assert "on 8 rows; 2 others are held out" in capsys.readouterr().out
+        for words in (["predict", model, table], ["evaluate", model, table], ["info", model]):
+            main(words)
+        assert len(set(capsys.readouterr().out.splitlines())) > 10
+
+
+def test_columns_that_do_not_vary_are_nothing_to_learn_from(tmp_path, capsys):
+    frame = pd.DataFrame({"x": [1.0] * 20, "word": "w", "y": np.arange(20.0)})
+    table, words = written(tmp_path, "t.csv", frame), ["--target", "y", "--out", str(tmp_path / "m")]
+    expected = "t.csv: each column has one value in all rows to train with, so that there is nothing to learn"
+    assert refused(capsys, "train", table, *words).endswith(expected)
+    _, held_out = table_training.split(np.arange(20), 0.2, None, 0)
+    frame.loc[held_out[0], "x"] = None
+    table = written(tmp_path, "t.csv", frame[["x", "y"]])
+    assert refused(capsys, "train", table, *words).endswith(expected)
+
+
+def test_a_training_shows_on_a_terminal_how_far_it_is_and_its_file_does_not(tmp_path, capsys, monkeypatch):
+    frame, model = mixed(40), str(tmp_path / "m")
+    words = ["train", written(tmp_path, "t.csv", frame), "--target", "price", "--out", model, "--epochs", "3"]
+    main(words)
+    assert "epoch" not in capsys.readouterr().err
+    monkeypatch.setattr(table_training, "_has_terminal", lambda: True)
+    main(words)
+    assert "epoch 3/3  loss " in capsys.readouterr().err
+    assert fastmlp.load(model).progress is False
+
+
+def test_what_an_ensemble_warns_of_is_a_note(capsys):
+    from sklearn.exceptions import ConvergenceWarning
+
+    class Ensemble(fastmlp.TabularRegressor):
+        def fit(self, X, y):
+            warnings.warn("training diverged at epoch 3", ConvergenceWarning, stacklevel=1)
+
+    table_training.fit(Ensemble(), np.zeros((3, 1)), np.zeros(3), None, 0)
+    assert capsys.readouterr().err == "fastmlp: note: training diverged at epoch 3\n"
+
+
 def test_row_numbers_are_left_out_or_spoken_of(tmp_path, capsys):
     path = tmp_path / "t.csv"
     mixed().to_csv(path)
     main(["train", str(path), "--target", "price", "--out", str(tmp_path / "m")])
     out, err = capsys.readouterr()
     assert "column 1 holds the row numbers or labels that pandas writes; it is left out" in err
-    assert "5 from 3 columns: number age; boolean smoker; category color (3)" in out
+    assert "columns   3: number age; boolean smoker; category color (3)" in out
     mixed().to_csv(path, index_label="Id")
     main(["train", str(path), "--target", "price", "--out", str(tmp_path / "m")])
     assert (
@@ -377,12 +498,14 @@ def test_parquet_is_used_as_people_have_it(tmp_path, trained, capsys):
     odd.to_parquet(path)
     words = ["train", str(path), "--target", "price", "--out", str(tmp_path / "m"), "--epochs", "1"]
     main([*words, "--ignore", "a", "--ignore", "b"])
-    assert "5 from 3 columns" in capsys.readouterr().out
+    assert "columns   3: " in capsys.readouterr().out
+    main([*words, "--ignore", "a,b", "--hidden", "4"])
+    assert "inputs    5 from 3 columns: " in capsys.readouterr().out
     numbered = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)))
     numbered.to_parquet(path)
     for table in (path, written(tmp_path, "t.csv", numbered)):
         main(["train", str(table), "--target", "2", "--out", str(tmp_path / "m"), "--epochs", "1"])
-        assert "2 from 2 columns: number 0, 1" in capsys.readouterr().out
+        assert "columns   2: number 0, 1" in capsys.readouterr().out
     twice = pyarrow.table([pyarrow.array(range(20))] * 3, names=["a", "a", "price"])
     pyarrow.parquet.write_table(twice, path)
     assert "column 'a': is the name of columns 1 and 2" in refused(capsys, *words)
@@ -390,14 +513,20 @@ def test_parquet_is_used_as_people_have_it(tmp_path, trained, capsys):
 
 def test_an_empty_line_of_a_table_of_one_column_is_an_empty_cell(tmp_path, capsys):
     frame = pd.DataFrame({"x": np.arange(60.0), "y": np.arange(60.0)})
-    main(["train", written(tmp_path, "t.csv", frame), "--target", "y", "--out", str(tmp_path / "m")])
+    table, model, net = written(tmp_path, "t.csv", frame), str(tmp_path / "m"), str(tmp_path / "net")
+    main(["train", table, "--target", "y", "--out", model, "--epochs", "1"])
+    main(["train", table, "--target", "y", "--out", net, "--epochs", "1", "--hidden", "4"])
     path = tmp_path / "one.csv"
     path.write_text("x\n1\n2\n\n\n")
     capsys.readouterr()
-    main(["predict", str(tmp_path / "m"), str(path)])
+    main(["predict", model, str(path)])
     assert len(capsys.readouterr().out.splitlines()) == 3
     path.write_text("x\n1\n\n2\n")
-    assert "one.csv, line 3, column 'x': is empty" in refused(capsys, "predict", tmp_path / "m", path)
+    main(["predict", model, str(path)])
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 4
+    assert "one.csv, line 3, column 'x': is empty, and none was in training" in err
+    assert "one.csv, line 3, column 'x': is empty" in refused(capsys, "predict", net, path)
 
 
 # Pipes, and what is left where a command is stopped
@@ -528,9 +657,22 @@ def lines(header="age,color,price", at=None, row=None, rows=ROWS):
 
 # content, further words of the command, what the line says
 BAD_TABLES = {
-    "empty cell": (lines(at=17, row=",red,3"), [], ["t.csv, line 17, column 'age': is empty;", "--ignore age"]),
-    "empty text": (lines(at=4, row="1,,3"), [], ["t.csv, line 4, column 'color': is empty;"]),
-    "three empty": (lines(rows=[*ROWS, *[",red,1"] * 3]), [], ["line 22, column 'age'", "as are 2 other cells"]),
+    "empty cell": (
+        lines(at=17, row=",red,3"), ["--hidden", "4"],
+        ["t.csv, line 17, column 'age': is empty;", "--ignore age", "; without --hidden, cells may be empty"],
+    ),
+    "empty text": (lines(at=4, row="1,,3"), ["--hidden", "4"], ["t.csv, line 4, column 'color': is empty;"]),
+    "three empty": (
+        lines(rows=[*ROWS, *[",red,1"] * 3]), ["--hidden", "4"], ["line 22, column 'age'", "as are 2 other cells"],
+    ),
+    "words for an empty cell": (
+        lines(at=9, row="NA,red,1"), [], ["'NA' is no number, as 19 others", "correct it, leave the cell empty, or"],
+    ),
+    "nothing but a number": (lines(at=5, row="nan,red,1"), [], ["'nan' is no number; leave the cell empty, or"]),
+    "a word that is there once": (
+        lines("name,price", rows=[f"{f'N{i}' if i < 6 else ''},{i}" for i in range(20)]), [],
+        ["'name': has 6 different texts in 6 rows, such as 'N0'"],
+    ),
     "empty target": (lines(at=5, row="1,red,"), [], ["line 5, column 'price': is empty; fill it or take"]),
     "empty column": (lines(rows=[",red,1", ",blue,2"] * 9), [], ["'age': is empty in every row", "--ignore age"]),
     "nan": (lines(at=5, row="nan,red,1"), [], ["line 5, column 'age': 'nan' is no number"]),
@@ -609,7 +751,7 @@ BAD_TABLES = {
     "a name with a comma and a dash": (
         lines('"-a,x",price', rows=[f"N{i},{i}" for i in range(20)]), [], ["column '-a,x'", "--ignore=-a,x"],
     ),
-    "a name of several lines": (lines('"a\nb\x1b",price', rows=["x,1", ",2"] * 9), [], ["'a\\nb\\x1b': is empty"]),
+    "a name of several lines": (lines('"a\nb\x1b",price', rows=[",1", ",2"] * 9), [], ["'a\\nb\\x1b': is empty"]),
     "bytes for an encoding": (lines(), ["--encoding", "hex"], ["--encoding 'hex' is not known"]),
 }  # fmt: skip
 
@@ -689,7 +831,11 @@ def test_parquet_is_refused_by_row_and_column(tmp_path, capsys, monkeypatch):
         bad = frame.astype({"age": float})
         bad.loc[3, column] = value
         path = written(tmp_path, "t.parquet", bad)
-        assert words in refused(capsys, "train", path, "--target", "price", "--out", tmp_path / "m")
+        line = refused(capsys, "train", path, "--target", "price", "--out", tmp_path / "m", "--hidden", "4")
+        assert words in line
+    path = written(tmp_path, "t.parquet", frame.assign(age=np.nan))
+    line = refused(capsys, "train", path, "--target", "price", "--out", tmp_path / "m")
+    assert "column 'age': is empty in every row" in line
     path = written(tmp_path, "t.parquet", frame.assign(day=pd.Timestamp("2024-05-06")))
     assert "column 'day': holds dates" in refused(capsys, "train", path, "--target", "price", "--out", tmp_path / "m")
     path = written(tmp_path, "t.parquet", frame.assign(a=[[1, 2]] * len(frame)))
@@ -714,12 +860,9 @@ BAD_PREDICTIONS = {
     "a missing column": ("color,smoker\nred,True\n", "new.csv: there is no column 'age'"),
     "two": ("smoker,x\nTrue,1\n", "there are no columns 'age', 'color', which the net was trained with"),
     "another name": ("Age,color,smoker\n3,red,True\n", "no column 'age'; did you mean 'Age'?"),
-    "an unknown text": ("age,color,smoker\n3,red,True\n3,pink,True\n", "line 3, column 'color': 'pink' is not known"),
     "no boolean": ("age,color,smoker\n3,red,True\n3,red,maybe\n", "line 3, column 'smoker': 'maybe' is not known"),
     "numbers for booleans": ("age,color,smoker\n3,red,1\n", "line 2, column 'smoker': '1' is not known"),
     "text for a number": ("age,color,smoker\n3,red,True\nold,red,True\n", "line 3, column 'age': 'old' is no number"),
-    "an empty number": ("age,color,smoker\n3,red,True\n,red,True\n", "line 3, column 'age': is empty"),
-    "an empty text": ("age,color,smoker\n3,,True\n", "line 2, column 'color': is empty"),
     "an infinite one": ("age,color,smoker\ninf,red,True\n", "line 2, column 'age': 'inf' is infinite"),
     "no names of the net": (
         "ages,color,smokers\n3,red,1\n",
@@ -736,16 +879,69 @@ BAD_PREDICTIONS = {
 
 
 @pytest.mark.parametrize("case", list(BAD_PREDICTIONS))
-def test_a_row_that_cannot_be_predicted_is_named_and_nothing_is_written(case, tmp_path, trained, capsys):
+def test_a_row_that_cannot_be_predicted_is_named_and_nothing_is_written(case, tmp_path, either, capsys):
     content, words = BAD_PREDICTIONS[case]
     path, out = tmp_path / "new.csv", tmp_path / "out.csv"
     path.write_text(content)
     out.write_text("old")
-    assert words in refused(capsys, "predict", trained[0], path, "--out", out)
+    assert words in refused(capsys, "predict", either[0], path, "--out", out)
     assert out.read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["new.csv", "out.csv"]
-    assert words in refused(capsys, "predict", trained[0], path)
+    assert words in refused(capsys, "predict", either[0], path)
     assert capsys.readouterr().out == ""
+
+
+# rows, what one net says of them, what an ensemble does, which predicts them
+STRANGE_ROWS = {
+    "an unknown text": (
+        ["3,red,True", "3,pink,True", "3,pink,"],
+        "line 3, column 'color': 'pink' is not known from training; known are 'deep, blue', 'grün', 'red': correct",
+        "line 3, column 'color': 'pink' is not known from training, nor is one other cell of it; predicted without",
+    ),
+    "an empty number": (
+        ["3,red,True", ",red,True"], "line 3, column 'age': is empty; fill it or take out the row",
+        "line 3, column 'age': is empty, and none was in training; predicted without",
+    ),
+    "no number": (
+        [",red,True"] * 3, "line 2, column 'age': is empty, as are 2 other cells of it; fill it",
+        "line 2, column 'age': is empty, as are 2 other cells of it, and none was in training; predicted without",
+    ),
+    "an empty text": (
+        ["3,,True"], "line 2, column 'color': is empty; fill it",
+        "line 2, column 'color': is empty, and none was in training; predicted without",
+    ),
+    "an empty truth value": (
+        ["3,red,True", "3,red,"], "line 3, column 'smoker': is empty; fill it",
+        "line 3, column 'smoker': is empty, and none was in training; predicted without",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", list(STRANGE_ROWS))
+def test_what_was_not_there_in_training_is_refused_by_a_net_and_noted_by_an_ensemble(
+    case, tmp_path, trained, net, capsys
+):
+    rows, of_net, of_ensemble = STRANGE_ROWS[case]
+    path = tmp_path / "new.csv"
+    path.write_text(lines("age,color,smoker", rows=rows))
+    assert of_net in refused(capsys, "predict", net[0], path)
+    main(["predict", trained[0], str(path)])
+    out, err = capsys.readouterr()
+    assert f"fastmlp: note: {path}, {of_ensemble} it\n" in err
+    by_hand = fastmlp.load(trained[0]).predict(pd.read_csv(path).astype({"smoker": object}))
+    assert [float(row["price"]) for row in predictions(out)] == by_hand.tolist()
+    assert np.isfinite(by_hand).all()
+
+
+def test_cells_that_were_empty_in_training_may_be_so_again(tmp_path, capsys):
+    table, model = written(tmp_path, "t.csv", with_holes(mixed())), str(tmp_path / "m")
+    main(["train", table, "--target", "price", "--out", model, "--epochs", "2"])
+    capsys.readouterr()
+    path = tmp_path / "new.csv"
+    path.write_text("age,color,smoker\n,red,true\n30,,\n")
+    main(["predict", model, str(path)])
+    out, err = capsys.readouterr()
+    assert (len(predictions(out)), err) == (2, "")
 
 
 def test_evaluate_wants_a_target_that_is_known(tmp_path, trained, classifier, capsys):
@@ -841,13 +1037,14 @@ def test_a_file_that_is_no_net_is_refused_in_one_line(tmp_path, trained, capsys)
             assert f"{path}" in refused(capsys, *words)
 
 
+COLUMN = {"name": "a", "kind": "category", "categories": ["b", "c"], "holes": False}
 CHANGES = {
     "no JSON": (lambda said: "{", "cannot be read"),
     "no table": (lambda said: "[]", "is no table"),
-    "format 0": (lambda said: said | {"format": 0}, "is of format 0, and not 1; it is damaged"),
+    "format 0": (lambda said: said | {"format": 0}, "is of format 0, and not 1 to 2; it is damaged"),
     "baseline of classes": (lambda said: said | {"baseline": "red"}, "the baseline of its table is 'red'"),
     "infinite baseline": (lambda said: json.dumps(said | {"baseline": 7.25}).replace("7.25", "1e999"), "baseline"),
-    "a later format": (lambda said: said | {"format": 2}, "use a later fastmlp"),
+    "a later format": (lambda said: said | {"format": 3}, "use a later fastmlp"),
     "one key more": (lambda said: said | {"color": 1}, "expected"),
     "one key less": (lambda said: {k: v for k, v in said.items() if k != "seed"}, "expected"),
     "target": (lambda said: said | {"target": 1}, "target of its table is 1"),
@@ -862,24 +1059,66 @@ CHANGES = {
     "columns": (lambda said: said | {"features": []}, "columns of its table"),
     "one column less": (lambda said: said | {"features": said["features"][1:]}, "does not go with"),
     "a column": (lambda said: said | {"features": [1]}, "is described by 1"),
-    "kind": (lambda said: said | {"features": [{"name": "a", "kind": "x", "categories": []}]}, "of kind 'x'"),
-    "categories": (lambda said: said | {"features": [{"name": "a", "kind": "category", "categories": ["b", "b"]}]},
-                   "it is damaged"),
-    "no categories": (lambda said: said | {"features": [{"name": "a", "kind": "category", "categories": []}]},
-                      "it is damaged"),
+    "kind": (lambda said: said | {"features": [COLUMN | {"kind": "x"}]}, "of kind 'x'"),
+    "categories": (lambda said: said | {"features": [COLUMN | {"categories": ["b", "b"]}]}, "it is damaged"),
+    "no categories": (lambda said: said | {"features": [COLUMN | {"categories": []}]}, "it is damaged"),
+    "holes": (lambda said: said | {"features": [COLUMN | {"holes": 1}]}, "it is damaged"),
+    "no holes": (lambda said: said | {"features": [{k: v for k, v in COLUMN.items() if k != "holes"}]},
+                 "expected name, kind, categories and holes"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", list(CHANGES))
-def test_what_a_file_says_of_its_table_is_believed_only_after_a_look(case, tmp_path, trained, capsys):
+def test_what_a_file_says_of_its_table_is_believed_only_after_a_look(case, tmp_path, either, capsys):
     change, words = CHANGES[case]
-    path, contents = tmp_path / "changed", read(trained[0])
+    path, contents = tmp_path / "changed", read(either[0])
     changed = change(json.loads(contents.metadata["fastmlp.table"]))
     text = changed if isinstance(changed, str) else json.dumps(changed)
     write(path, Contents(contents.tensors, contents.metadata | {"fastmlp.table": text}))
-    line = refused(capsys, "predict", path, trained[2])
+    line = refused(capsys, "predict", path, either[2])
     assert line.startswith(f"fastmlp: error: {path}: ")
     assert words in line
+
+
+def changed_description(path, model, change):
+    """A file whose description of its table is another one."""
+    contents = read(model)
+    said = change(json.loads(contents.metadata["fastmlp.table"]))
+    write(path, Contents(contents.tensors, contents.metadata | {"fastmlp.table": json.dumps(said)}))
+    return str(path)
+
+
+def test_an_ensemble_goes_with_the_columns_of_its_table_in_their_order(tmp_path, trained, capsys):
+    def exchange(said):
+        return said | {"features": said["features"][::-1]}
+
+    def rename(said):
+        return said | {"features": [said["features"][0] | {"name": "size"}, *said["features"][1:]]}
+
+    for change in (exchange, rename):
+        path = changed_description(tmp_path / "changed", trained[0], change)
+        line = refused(capsys, "predict", path, trained[2])
+        assert "its TabularRegressor, whose inputs are ['age', 'color', 'smoker'], does not go with" in line
+
+    def another_kind(said):
+        return said | {"features": [*said["features"][:2], said["features"][2] | {"kind": "number"}]}
+
+    path = changed_description(tmp_path / "changed", trained[0], another_kind)
+    numbers = written(tmp_path, "t.csv", mixed(20, 2).assign(smoker=7))
+    assert "expected truth values, as in training" in refused(capsys, "predict", path, numbers)
+
+
+def test_files_of_the_first_format_are_read(tmp_path, net, capsys):
+    def first_format(said):
+        features = [{key: one[key] for key in ("name", "kind", "categories")} for one in said["features"]]
+        return said | {"format": 1, "features": features}
+
+    path = changed_description(tmp_path / "first", net[0], first_format)
+    for command in (["predict"], ["evaluate"]):
+        main([*command, net[0], net[2]])
+        expected = capsys.readouterr()
+        main([*command, path, net[2]])
+        assert capsys.readouterr() == expected
 
 
 def test_a_baseline_is_one_of_the_classes_for_whoever_reads_it(tmp_path, classifier, capsys):
@@ -945,8 +1184,51 @@ def test_a_net_of_a_rare_class_is_judged_by_its_probabilities():
 # Nets of other origin, info and export
 
 
-def test_info_says_what_a_net_is(tmp_path, trained, classifier, capsys):
+def test_info_says_what_an_ensemble_is(trained, classifier, capsys):
     main(["info", trained[0]])
+    out, loaded = capsys.readouterr().out, fastmlp.load(trained[0])
+    n, sizes = len(loaded.members_), loaded.members_[0].sizes
+    weights = n * sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+    by_importance = sorted(zip(loaded.feature_importances_, ("age", "color", "smoker"), strict=True), reverse=True)
+    for words in (
+        "TabularRegressor", f"{n}, each {' → '.join(map(str, sizes))}  mish",
+        f"{weights:,} of float32, {4 * weights:,} bytes",
+        f"inputs    {len(loaded.get_feature_names_out())} numbers made of 3 columns",
+        f"kept      best epoch {loaded.best_epoch_} of {loaded.history_.epochs}",
+        "important " + ", ".join(f"{name} {grown:.4g}" for grown, name in by_importance),
+        "predicts  'price', a regression", "'color': category of deep, blue, grün, red\n", "'smoker': boolean\n",
+        "'age': number\n", f"by fastmlp {fastmlp.__version__}: {loaded.history_.epochs} epochs, 192 rows, last loss ",
+        "held out  48 rows, seed 0: R² 0.9", "always answering",
+    ):  # fmt: skip
+        assert words in out
+    main(["info", classifier[0]])
+    out, loaded = capsys.readouterr().out, fastmlp.load(classifier[0])
+    assert "classes   setosa, versicolor, virginica" in out
+    assert f"calibrated by the temperature {loaded.temperature_:.4g}" in out
+
+
+def test_info_names_columns_with_empty_cells_and_knows_ensembles_of_other_origin(tmp_path, trained, capsys):
+    frame, model = with_holes(mixed()).assign(noise=0.0), str(tmp_path / "m")
+    main(["train", written(tmp_path, "t.csv", frame), "--target", "price", "--out", model, "--epochs", "1"])
+    main(["info", model])
+    out = capsys.readouterr().out
+    assert "column    'age': number, some of it empty\n" in out
+    assert "column    'color': category of deep, blue, grün, red, some of it empty\n" in out
+    assert "column    'noise': number\n" in out
+    assert "noise" not in out[out.index("important") : out.index("predicts")]  # which brings nothing
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    fastmlp.TabularClassifier(2, epochs=3, random_state=0).fit(X, X[:, 0] > 0).save(model)
+    main(["info", model])
+    out = capsys.readouterr().out
+    assert "columns   not known: it was not trained by fastmlp train" in out
+    assert "classes   False, True" in out
+    assert "trained   3 epochs in " in out
+    assert "says nothing of the columns of a table" in refused(capsys, "predict", model, trained[2])
+    assert "an ensemble of 2 nets" in refused(capsys, "export", model, "--to", "c", "--out", tmp_path / "x.h")
+
+
+def test_info_says_what_a_net_is(tmp_path, net, capsys):
+    main(["info", net[0]])
     out = capsys.readouterr().out
     for words in (
         "MLPRegressor", "5 → 64  relu", "64 → 1  identity", "4,609 of float64, 36,872 bytes", "squared_error",
@@ -955,8 +1237,17 @@ def test_info_says_what_a_net_is(tmp_path, trained, classifier, capsys):
         f"by fastmlp {fastmlp.__version__}", "192 rows", "held out  48 rows, seed 0: R² 0.9", "always answering",
     ):  # fmt: skip
         assert words in out
-    main(["info", classifier[0]])
-    assert "classes   setosa, versicolor, virginica" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("to", ["onnx", "c", "torch"])
+def test_an_ensemble_is_not_exported(to, tmp_path, trained, capsys):
+    line = refused(capsys, "export", trained[0], "--to", to, "--out", tmp_path / "out")
+    n = len(fastmlp.load(trained[0]).members_)
+    assert line == (
+        f"fastmlp: error: {trained[0]} holds an ensemble of {n} nets, and a file for another program holds one; "
+        "train with --hidden, such as --hidden 128,64, to have one net to export"
+    )
+    assert os.listdir(tmp_path) == []
 
 
 def nets_of_other_origin(folder):
@@ -997,14 +1288,14 @@ def test_info_says_that_a_training_is_not_over(tmp_path, capsys):
 
 @pytest.mark.parametrize("kind", ["regression", "classification"])
 @pytest.mark.parametrize("to", ["onnx", "c", "torch"])
-def test_what_is_exported_computes_what_predict_does(to, kind, tmp_path, trained, capsys):
-    model, frame = trained[0], mixed(50, 1)
+def test_what_is_exported_computes_what_predict_does(to, kind, tmp_path, net, capsys):
+    model, frame = net[0], mixed(50, 1)
     if kind == "classification":
         model, sold = str(tmp_path / "m"), mixed().assign(sold=lambda f: np.where(f["price"] > 120, "yes", "no"))
         sold = sold.drop(columns="price")
         main(["train", written(tmp_path, "t.csv", sold), "--target", "sold", "--out", model, "--hidden", "9"])
     capsys.readouterr()
-    main(["predict", model, trained[2], *(["--proba"] if kind == "classification" else [])])
+    main(["predict", model, net[2], *(["--proba"] if kind == "classification" else [])])
     rows = [list(row.values()) for row in predictions(capsys.readouterr().out)]
     expected = np.array([row[-1] for row in rows], float)
     out = tmp_path / f"my-net.{to}"
@@ -1074,36 +1365,36 @@ def test_inputs_without_names_are_numbered(tmp_path, capsys):
         ("a_INPUTS", "a_INPUTS_net"),
     ],
 )
-def test_a_file_that_is_called_as_no_function_can_be_has_one_of_another_name(tmp_path, trained, capsys, file, name):
+def test_a_file_that_is_called_as_no_function_can_be_has_one_of_another_name(tmp_path, net, capsys, file, name):
     out = tmp_path / f"{file}.h"
-    main(["export", trained[0], "--to", "c", "--out", str(out)])
+    main(["export", net[0], "--to", "c", "--out", str(out)])
     assert f"the function {name};" in capsys.readouterr().out
     X = inputs_of_mixed(mixed(50, 1))
     found = of_compiled(tmp_path, out.read_text().replace(name, "my_net"), X, 1)
-    main(["predict", trained[0], trained[2]])
+    main(["predict", net[0], net[2]])
     expected = [float(*row.values()) for row in predictions(capsys.readouterr().out)]
     assert found[:, 0] == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_function_of_c_has_the_name_that_is_given(tmp_path, trained, capsys):
+def test_a_function_of_c_has_the_name_that_is_given(tmp_path, net, capsys):
     out = tmp_path / "double.h"
-    main(["export", trained[0], "--to", "c", "--out", str(out), "--name", "price_of"])
+    main(["export", net[0], "--to", "c", "--out", str(out), "--name", "price_of"])
     assert "the function price_of;" in capsys.readouterr().out
     assert "void price_of(const double x[5], double y[1]);" in out.read_text()
     out.unlink()
     assert "name is 'double', which C" in refused(
-        capsys, "export", trained[0], "--to", "c", "--out", out, "--name", "double"
+        capsys, "export", net[0], "--to", "c", "--out", out, "--name", "double"
     )
     assert "--name price_of is for --to c" in refused(
-        capsys, "export", trained[0], "--to", "onnx", "--out", out, "--name", "price_of"
+        capsys, "export", net[0], "--to", "onnx", "--out", out, "--name", "price_of"
     )
     assert not out.exists()
 
 
-def test_without_torch_export_says_what_to_install(tmp_path, trained, capsys, monkeypatch):
+def test_without_torch_export_says_what_to_install(tmp_path, net, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "fastmlp.torch_modules", raising=False)
-    line = refused(capsys, "export", trained[0], "--to", "torch", "--out", tmp_path / "out")
+    line = refused(capsys, "export", net[0], "--to", "torch", "--out", tmp_path / "out")
     assert "pip install 'torch>=" in line
     assert os.listdir(tmp_path) == []
 
