@@ -238,7 +238,7 @@ def trained(
                 if deadline < math.inf:  # a schedule that fits into the time is better than one that is cut off
                     epochs = min(epochs, max(1, int((deadline - began) / (now - began))))
                     judge.ends = _ends_of_cycles(epochs)
-                line = as_progress(progress, epochs)
+                line = as_progress(progress, epochs, began)
             history.seconds = now - began
             if line is not None:
                 line.show(history, samples)

@@ -14,10 +14,9 @@ _LINES = 10  # lines in all where standard error is no terminal
 class Progress:
     """Shows epoch, loss, validation and samples/s: one living line on a terminal, some ten lines elsewhere."""
 
-    def __init__(self, epochs: int) -> None:
-        self._epochs = epochs
+    def __init__(self, epochs: int, began: float) -> None:
+        self._epochs, self._began = epochs, began
         self._living = sys.stderr is not None and sys.stderr.isatty()
-        self._began = perf_counter()
         self._shown = -1.0
         self._lines = 0  # printed, where none lives
         self._text = ""
@@ -89,14 +88,18 @@ def _facts(history: History) -> dict[str, str]:
     return facts
 
 
-def progress(given: object, epochs: int) -> Progress | Bar | None:
-    """What a `progress` argument asks for; "tqdm" means the line where tqdm is not installed."""
+def progress(given: object, epochs: int, began: float | None = None) -> Progress | Bar | None:
+    """What a `progress` argument asks for, of epochs that began then, or begin now.
+
+    "tqdm" means the line where tqdm is not installed.
+    """
+    began = perf_counter() if began is None else began
     if given == "tqdm":
         try:
             from tqdm.auto import tqdm
         except ModuleNotFoundError:
-            return Progress(epochs)
+            return Progress(epochs, began)
         return Bar(tqdm, epochs)
     if isinstance(given, str):
         raise ValueError(f"progress is {given!r}; expected True, False or 'tqdm'")
-    return Progress(epochs) if boolean("progress", given) else None
+    return Progress(epochs, began) if boolean("progress", given) else None
