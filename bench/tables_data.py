@@ -289,10 +289,17 @@ TABLES = {
         Table("flights", 0, 20000, 27, 7, 11.0, "arrival delay", R, "CC0", flights, sample=20000),
     )
 }
-# With all of its rows: for the time and the memory that a large one takes.
-LARGE = {table.name: table for table in (
-    Table("fars, all rows", 8, 100968, 27, 22, 0.0, "injury", COMMON, "public domain", fars),
-)}
+# For the time and the memory that a table takes.
+LARGE = {
+    table.name: table
+    for table in (
+        Table("flights, 1,000 rows", 0, 1000, 27, 7, 11.1, "arrival delay", R, "CC0", flights, sample=1000),
+        Table("flights, 10,000 rows", 0, 10000, 27, 7, 11.1, "arrival delay", R, "CC0", flights, sample=10000),
+        Table("flights, 50,000 rows", 0, 50000, 27, 7, 11.1, "arrival delay", R, "CC0", flights, sample=50000),
+        Table("flights, 200,000 rows", 0, 200000, 27, 7, 11.0, "arrival delay", R, "CC0", flights, sample=200000),
+        Table("fars, all rows", 8, 100968, 27, 22, 0.0, "injury", COMMON, "public domain", fars),
+    )
+}
 # fmt: on
 
 
