@@ -7,7 +7,7 @@ import datetime
 import decimal
 import numbers
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,11 @@ class Column:
         """Which rows have a hole, (rows,)."""
         mask: Array = np.isnan(self.values) if self.codes is None else self.codes < 0
         return mask
+
+    def taken(self, rows: Array) -> "Column":
+        """The column of these rows (n,) of it."""
+        values, wall, codes = (None if one is None else one[rows] for one in (self.values, self.wall, self.codes))
+        return replace(self, values=values, wall=wall, codes=codes)
 
     def example(self, row: int) -> str:
         """The value in a row, as text."""

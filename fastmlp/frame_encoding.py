@@ -77,6 +77,7 @@ class FrameEncoder:
         task: str | None = None,
         seed: int = 0,
         bins: int = 0,
+        rows: Array | None = None,
     ) -> tuple["FrameEncoder", Array]:
         """An encoder of frames like X, and X as it is to be learned.
 
@@ -95,6 +96,8 @@ class FrameEncoder:
         bins : int
             Bins of every column of numbers, for piecewise linear columns beside it: so many, or as many as there may
             be if the matrix is to have no more than 128 columns, or none if that were fewer than 3.
+        rows : ndarray of int, optional
+            Of X and y, those that are learned from and returned; without it all are.
 
         Returns
         -------
@@ -105,6 +108,11 @@ class FrameEncoder:
         checks.integer("max_one_hot", max_one_hot, 0)
         checks.integer("bins", bins, 0)
         frame = read(X)
+        if y is not None:
+            y = np.asarray(y)
+            check_consistent_length(range(frame.rows), y)
+        if rows is not None:
+            frame, y = frame.taken(rows), None if y is None else y[rows]
         targets = _targets(y, task, frame, seed)
         pieces: list[Piece] = []
         written = [np.empty((frame.rows, 0), np.float32)]
@@ -227,8 +235,6 @@ def _targets(y: Any, task: str | None, frame: Frame, seed: int) -> Targets:
     if y is None:
         return Targets(np.zeros((frame.rows, 0)), [], seed)
     checks.choice("task", task, TASKS)
-    y = np.asarray(y)
-    check_consistent_length(range(frame.rows), y)
     if task == "classification" and y.ndim == 1:
         classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
         # Of two classes one says it all.

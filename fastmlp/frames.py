@@ -50,6 +50,11 @@ class Frame:
     column: Callable[[int], Column]
     numbers: Any = None
 
+    def taken(self, rows: Array) -> "Frame":
+        """The frame of these rows (n,) of it."""
+        numbers = None if self.numbers is None else self.numbers[rows]
+        return Frame(self.names, self.named, len(rows), lambda j: self.column(j).taken(rows), numbers)
+
 
 def read(X: Any) -> Frame:
     """X as a frame.

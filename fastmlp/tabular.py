@@ -38,6 +38,38 @@ class _Fit(NamedTuple):
     importances: Array
 
 
+class _Weighted(NamedTuple):
+    """The rows that have a weight above 0: of the others nothing is learned.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (m,), intp, or None
+        Their places; None for all.
+    weights : ndarray of shape (m,), float32, or None
+    """
+
+    rows: Array | None
+    weights: Array | None
+
+    @classmethod
+    def by(cls, sample_weight: Any, n: int) -> "_Weighted":
+        """Of n rows."""
+        given = estimator_data.sample_weights("sample_weight", sample_weight, n)
+        if given is None:
+            return cls(None, None)
+        weights = estimator_data.weights_in_range(given).astype(np.float32)
+        if weights.all():
+            return cls(None, weights)
+        rows = np.flatnonzero(weights)
+        if len(rows) < 2:
+            raise ValueError("sample_weight is above 0 in 1 row; expected at least 2, as one is held out")
+        return cls(rows, weights[rows])
+
+    def of(self, values: Array) -> Array:
+        """Those of values (n,) that stand in these rows."""
+        return values if self.rows is None else values[self.rows]
+
+
 class _Tabular(BaseEstimator, TabularParameters):
     """What both have."""
 
@@ -53,8 +85,11 @@ class _Tabular(BaseEstimator, TabularParameters):
     def __sklearn_is_fitted__(self) -> bool:
         return "members_" in self.__dict__
 
-    def _trained(self, X: Any, y: Array, targets: Array, n_out: int, sample_weight: Any, time_limit: Any) -> _Fit:
-        """A fit, of which the estimator has taken nothing yet; y is what the encoder learns from."""
+    def _trained(self, X: Any, y: Array, targets: Array, n_out: int, weighted: _Weighted, time_limit: Any) -> _Fit:
+        """A fit, of which the estimator has taken nothing yet.
+
+        y, from which the encoder learns, has a row for each of X; targets, for the nets, one for each with a weight.
+        """
         began = perf_counter()
         limit = math.inf if time_limit is None else checks.number("time_limit", time_limit, above=0)
         threads = as_threads(self.n_threads, "n_threads")
@@ -63,26 +98,17 @@ class _Tabular(BaseEstimator, TabularParameters):
             given = given.randint(2**32, size=4, dtype=np.uint64)
         rng = np.random.default_rng(given)
         task = "classification" if targets.ndim == 1 else "regression"
+        seed = int(rng.integers(2**32))
         encoder, encoded = FrameEncoder.learned(
-            X, y=y, task=task, max_one_hot=self.max_one_hot, bins=self.n_bins, seed=int(rng.integers(2**32))
+            X, y=y, task=task, max_one_hot=self.max_one_hot, bins=self.n_bins, seed=seed, rows=weighted.rows
         )
-        rows = len(encoded)
-        if rows < 2:
+        if len(encoded) < 2:
             raise ValueError("X has 1 row (n_samples = 1); expected at least 2, of which one can be held out")
         if not encoded.shape[1]:
             raise ValueError("no column of X varies, so that there is nothing to learn from; expected one that does")
-        weights = estimator_data.sample_weights("sample_weight", sample_weight, rows)
-        weighty = np.arange(rows)
-        if weights is not None:
-            weights = estimator_data.weights_in_range(weights).astype(np.float32)
-            weighty = np.flatnonzero(weights)
-            if len(weighty) < 2:
-                raise ValueError("sample_weight is above 0 in 1 row; expected at least 2, as one is held out")
-        recipe = recipe_for(self, len(weighty), targets.ndim == 1)
-        order, starts = in_folds(targets[weighty], max(recipe.n_members, LEAST_FOLDS), rng)
-        order = weighty[order]
-        if weights is not None:
-            weights = weights[order]
+        recipe = recipe_for(self, len(encoded), targets.ndim == 1)
+        order, starts = in_folds(targets, max(recipe.n_members, LEAST_FOLDS), rng)
+        weights = None if weighted.weights is None else weighted.weights[order]
         table = Table(encoded[order], targets[order], weights, starts, n_out)
         del encoded
         result = trained(table, recipe, rng, threads, began + limit, self.progress)
@@ -213,7 +239,8 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         y : array-like of shape (n_samples,)
             Class labels; none may be missing.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of the samples, >= 0; rows of weight 0 are in no fold.
+            Weights of the samples, >= 0. Of a row of weight 0 nothing is learned but that there is
+            such a label.
         time_limit : float, optional
             Seconds, > 0, into which the epochs are made to fit: fewer, with a schedule for so many. One is made at
             least.
@@ -230,10 +257,11 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         """
         check_parameters(self)
         y = _labels(y)
+        weighted = _Weighted.by(sample_weight, len(y))
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"y has one class, {classes.tolist()[0]!r}; expected at least 2 classes")
-        fit = self._trained(X, y, codes.astype(np.int64), len(classes), sample_weight, time_limit)
+        fit = self._trained(X, y, weighted.of(codes).astype(np.int64), len(classes), weighted, time_limit)
         outputs, labels = fit.result.outputs, fit.table.targets[: len(fit.result.outputs)]
         w = None if fit.table.sample_weight is None else fit.table.sample_weight[: len(labels)]
         temperature = calibration.fitted_temperature(outputs, labels, w)
@@ -288,9 +316,9 @@ class TabularRegressor(RegressorMixin, _Tabular):
     Attributes
     ----------
     y_mean_, y_scale_ : float
-        What y is standardised by: its mean and its standard deviation.
+        What y is standardised by: its mean and its standard deviation, of rows with a weight above 0.
     y_range_ : (float, float)
-        The least and the largest y of training.
+        The least and the largest y of these rows.
     errors_ : ndarray of shape (n,)
         How far from y the answers for the held-out rows were, in order.
     history_ : History
@@ -339,12 +367,14 @@ class TabularRegressor(RegressorMixin, _Tabular):
         """
         check_parameters(self)
         y = _numbers(y)
-        mean, scale = float(y.mean()), float(y.std()) or 1.0
-        targets = ((y - mean) / scale).astype(np.float32)[:, None]
-        fit = self._trained(X, y, targets, 1, sample_weight, time_limit)
+        weighted = _Weighted.by(sample_weight, len(y))
+        given = weighted.of(y)
+        mean, scale = float(given.mean()), float(given.std()) or 1.0
+        targets = ((given - mean) / scale).astype(np.float32)[:, None]
+        fit = self._trained(X, y, targets, 1, weighted, time_limit)
         errors = np.abs(fit.result.outputs - fit.table.targets[: len(fit.result.outputs)], dtype=np.float64)
         self._take(fit)
-        self.y_mean_, self.y_scale_, self.y_range_ = mean, scale, (float(y.min()), float(y.max()))
+        self.y_mean_, self.y_scale_, self.y_range_ = mean, scale, (float(given.min()), float(given.max()))
         self.errors_ = np.sort(errors[:, 0]) * scale
         return self
 

@@ -455,6 +455,17 @@ def test_rows_are_encoded_alike_alone_and_together():
         assert np.array_equal(encoder.encode(frame.iloc[[i]])[0], whole[i])
 
 
+@pytest.mark.parametrize("of", [lambda frame: frame, lambda frame: frame[["age", "rooms"]].to_numpy()])
+def test_of_some_rows_the_encoder_of_these_alone_is_learned(of):
+    X, y, rows = of(mixed()), np.arange(60.0) ** 2, np.flatnonzero(np.arange(60) % 3)
+    options = {"task": "regression", "max_one_hot": 5, "bins": 3}
+    encoder, matrix = FrameEncoder.learned(X, y=y, rows=rows, **options)
+    twin, twin_matrix = FrameEncoder.learned(X.iloc[rows] if hasattr(X, "iloc") else X[rows], y=y[rows], **options)
+    assert encoder.names_out == twin.names_out
+    assert np.array_equal(matrix, twin_matrix)
+    assert np.array_equal(encoder.encode(X), twin.encode(X))
+
+
 def test_what_is_constant_or_missing_in_training_says_nothing_later():
     train = pd.DataFrame({"one": [1.0, 1, 1], "none": [None] * 3, "word": ["a"] * 3, "x": [1.0, 2, 3], "yes": True})
     encoder, matrix = learned(train)

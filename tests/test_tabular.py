@@ -330,6 +330,28 @@ def test_rows_without_weight_teach_nothing():
 
 
 @pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+@pytest.mark.parametrize("form", ["frame", "numbers"])
+def test_rows_without_weight_are_as_if_they_were_not_there(kind, form):
+    """Not in the means of y and of categories either, nor in medians and quantiles of numbers."""
+    X, labels, y = frame(200)
+    X["city"] = [f"city {i % 50}" for i in range(200)]  # too many for a column each
+    y = y.copy()
+    left_out = np.arange(200) % 4 == 0
+    X.loc[left_out, "x"], y[left_out] = 1e9, -1e12
+    X.loc[left_out, "city"] = "elsewhere"
+    if form == "numbers":
+        X = X[["x"]].assign(other=np.arange(200.0))
+    targets = labels if kind is TabularClassifier else y
+    weights = np.where(left_out, 0.0, 1 + np.arange(200) % 3)
+    model = kind(**SMALL).fit(X, targets, sample_weight=weights)
+    without = kind(**SMALL).fit(X[~left_out], targets[~left_out], sample_weight=weights[~left_out])
+    np.testing.assert_array_equal(model.predict(X[~left_out]), without.predict(X[~left_out]))
+    np.testing.assert_array_equal(model.feature_importances_, without.feature_importances_)
+    for net, same in zip(model.members_, without.members_, strict=True):
+        np.testing.assert_array_equal(net.parameters, same.parameters)
+
+
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
 def test_rows_without_weight_are_in_no_fold(kind):
     X, labels, numbers = frame(60)
     y = labels if kind is TabularClassifier else numbers
