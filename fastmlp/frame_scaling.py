@@ -9,7 +9,8 @@ import numpy as np
 
 from fastmlp.formulas import Array
 
-MOST = 1e300  # beyond it a number of training counts as this one, so that differences stay finite
+# Beyond it a number of X counts as this one in training, and one of y is refused, so that differences stay finite.
+MOST = 1e300
 FOLDS = 5  # in which means of the target are made
 SMOOTHING = 10.0  # rows of the mean of all that are added to those of a category
 _FAR = 1e9  # of which the smooth clip makes 3, in float32

@@ -20,6 +20,7 @@ from fastmlp import calibration, checks, estimator_data
 from fastmlp.estimator_parameters import TabularParameters, check_parameters, documented
 from fastmlp.formulas import Array
 from fastmlp.frame_encoding import FrameEncoder
+from fastmlp.frame_scaling import MOST
 from fastmlp.history import History
 from fastmlp.members import LEAST_FOLDS, Members, Table, in_folds, trained
 from fastmlp.mlp import MLP
@@ -353,7 +354,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         X, sample_weight, time_limit
             As for `TabularClassifier.fit`.
         y : array-like of shape (n_samples,)
-            Numbers; none may be missing.
+            Numbers between -1e300 and 1e300; none may be missing.
 
         Returns
         -------
@@ -369,8 +370,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         y = _numbers(y)
         weighted = _Weighted.by(sample_weight, len(y))
         given = weighted.of(y)
-        mean, scale = float(given.mean()), float(given.std()) or 1.0
-        targets = ((given - mean) / scale).astype(np.float32)[:, None]
+        mean, scale, targets = _standardised(given)
         fit = self._trained(X, y, targets, 1, weighted, time_limit)
         errors = np.abs(fit.result.outputs - fit.table.targets[: len(fit.result.outputs)], dtype=np.float64)
         self._take(fit)
@@ -466,5 +466,22 @@ def _numbers(y: Any) -> Array:
     values = estimator_data.numbers(targets, False)
     if values.dtype.kind == "c":
         raise ValueError("Complex data not supported: y is complex; expected real numbers")
+    with np.errstate(over="ignore"):  # of longer numbers
+        values = values.astype(np.float64)
     _refuse(~np.isfinite(values), values, "NaN or infinity", "a number")
-    return values.astype(np.float64)
+    _refuse(np.abs(values) > MOST, values, "a value too large", f"a number from {-MOST:g} to {MOST:g}")
+    return values
+
+
+def _standardised(y: Array) -> tuple[float, float, Array]:
+    """The mean of y (m,), its standard deviation, or 1 if y is constant, and (y - mean) / deviation (m, 1), float32.
+
+    They are computed of y divided by a power of two, so that no square leaves the range of float64.
+    """
+    if y.min() == y.max():  # whose mean may be another number, by rounding
+        return float(y[0]), 1.0, np.zeros((len(y), 1), np.float32)
+    exponent = np.frexp(np.abs(y).max())[1]
+    y = np.ldexp(y, -exponent)
+    mean, deviation = y.mean(), y.std()
+    targets = ((y - mean) / deviation).astype(np.float32)[:, None]
+    return float(np.ldexp(mean, exponent)), float(np.ldexp(deviation, exponent)) or 1.0, targets

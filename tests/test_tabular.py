@@ -397,8 +397,35 @@ def test_hidden_layers_of_no_size_are_refused(sizes, error):
 
 def test_the_scale_of_y_does_not_matter():
     X, y = load_diabetes(return_X_y=True)
-    small, large = (TabularRegressor(**SMALL).fit(X, y * factor) for factor in (2.0**-10, 2.0**20))
-    np.testing.assert_allclose(small.predict(X) * 2.0**10, large.predict(X) * 2.0**-20, rtol=1e-6)
+    one = TabularRegressor(**SMALL).fit(X, y)
+    for factor in (
+        2.0**-1000,
+        2.0**-10,
+        2.0**20,
+        2.0**600,
+        2.0**980,
+    ):  # whose squares are 0 or infinite, some of them
+        other = TabularRegressor(**SMALL).fit(X, y * factor)
+        np.testing.assert_allclose(other.predict(X) / factor, one.predict(X), rtol=1e-6)
+        np.testing.assert_allclose(other.predict_interval(X) / factor, one.predict_interval(X), rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble", "int8", "bool"])
+def test_numbers_of_any_type_are_targets(dtype):
+    X, _, y = frame(60)
+    given = y.astype(dtype)
+    predicted = TabularRegressor(**SMALL).fit(X, given).predict(X)
+    np.testing.assert_array_equal(predicted, TabularRegressor(**SMALL).fit(X, given.astype(np.float64)).predict(X))
+
+
+def test_of_a_constant_there_is_nothing_to_learn():
+    """The mean of sixty times 0.1 is not 0.1, and its deviation not 0."""
+    X, _, _ = frame(60)
+    model = TabularRegressor(**SMALL).fit(X, np.full(60, 0.1))
+    assert (model.y_mean_, model.y_scale_, model.y_range_) == (0.1, 1.0, (0.1, 0.1))
+    assert (model.predict_interval(X) == 0.1).all()
+    assert (model.feature_importances_ == 0).all()
 
 
 @pytest.mark.parametrize("labels", [[3, 5], [True, False], [0.0, 2.0], ["a", "b"]])
@@ -528,6 +555,12 @@ def test_a_frame_with_holes_alone_in_a_column_or_a_million_categories_is_learned
 
 def test_the_regression_refuses_targets_that_are_no_numbers():
     X, labels, y = frame(60)
-    for bad, said in ((labels, "y has"), ([*y[:5], math.inf, *y[6:]], r"y\[5\] is inf"), (np.stack([y, y], 1), "1d")):
+    for bad, said in (
+        (labels, "y has"),
+        ([*y[:5], math.inf, *y[6:]], r"y\[5\] is inf"),
+        ([*y[:5], -1e301, *y[6:]], r"y\[5\] is -1e\+301 .*; expected a number from -1e\+300 to 1e\+300"),
+        (np.array([*y[:5], np.longdouble("1e4000"), *y[6:]], np.longdouble), r"y\[5\] is inf"),
+        (np.stack([y, y], 1), "1d"),
+    ):
         with pytest.raises(ValueError, match=said):
             TabularRegressor(**SMALL).fit(X, bad)
