@@ -188,6 +188,7 @@ class Bins:
     @classmethod
     def learned(cls, j: int, values: Array, bins: int) -> tuple["Bins", Array]:
         """The piece of a column (samples,), which stands at place j, and what it writes of it."""
+        values = np.clip(values, -MOST, MOST)
         piece = cls([j], bin_edges(values, bins), float(np.nanmedian(values)))
         return piece, piece._written(values)
 

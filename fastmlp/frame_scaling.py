@@ -137,5 +137,6 @@ def piecewise_linear(x: Array, edges: Array) -> Array:
     ndarray of shape (edges - 1, rows), float64
     """
     lower, upper = edges[:-1, None], edges[1:, None]
-    shares: Array = np.clip((x - lower) / (upper - lower), 0.0, 1.0)
+    with np.errstate(over="ignore"):  # of what is far from a narrow bin
+        shares: Array = np.clip((x - lower) / (upper - lower), 0.0, 1.0)
     return shares

@@ -407,6 +407,18 @@ def test_equal_quantiles_are_one_edge():
     assert encoder.names_out == ["x0", "x0_bin1"]  # edges 1 and 3
 
 
+@pytest.mark.filterwarnings("error")
+def test_numbers_as_large_as_there_are_go_through_bins():
+    most = np.finfo(np.float64).max
+    x = np.array([-most, -1.0, 0.0, 1.0, most])
+    encoder, matrix = learned(x[:, None], bins=4)
+    shares = [[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]
+    assert matrix[:, 1:].tolist() == shares
+    assert encoder.encode(x[:, None])[:, 1:].tolist() == shares
+    narrow, _ = learned(np.array([[0.0], [1e-320], [2e-320]]), bins=2)
+    assert narrow.encode(np.array([[1e300], [-most]]))[:, 1:].tolist() == [[1, 1], [0, 0]]
+
+
 @pytest.mark.parametrize(("columns", "bins"), [(14, 8), (15, 7), (32, 3), (33, 0)])
 def test_bins_are_as_many_as_there_is_room_for(columns, bins):
     X = np.random.default_rng(0).standard_normal((100, columns))
