@@ -209,12 +209,12 @@ def _dates_of_objects(name: str, codes: Array, items: list[Any]) -> Column:
     aware = [getattr(item, "tzinfo", None) is not None for item in items]
     if zones and not all(aware):
         raise TypeError(f"column {name!r} of X has dates with a time zone and without; expected one of the two")
-    utc, wall = items, items
-    if zones:
-        utc = [item.astimezone(datetime.UTC).replace(tzinfo=None) for item in items]
-        wall = [item.replace(tzinfo=None) for item in items] if len(zones) == 1 else utc
+    wall = np.array([item.replace(tzinfo=None) for item in items] if zones else items, "datetime64[us]")
+    # Not by astimezone: of 9999-12-31 in New York there is no datetime in UTC.
+    utc = wall - np.array([item.utcoffset() for item in items], "timedelta64[us]") if zones else wall
+    wall = utc if len(zones) > 1 else wall
     zone = "" if not zones else zones.pop() if len(zones) == 1 else "UTC"
-    both = [np.append(np.array(each, "datetime64[us]"), np.datetime64("NaT"))[codes] for each in (utc, wall)]
+    both = [np.append(each, np.datetime64("NaT"))[codes] for each in (utc, wall)]
     return dates(name, both[0], both[1], zone)
 
 

@@ -372,6 +372,16 @@ def test_with_a_time_zone_the_seconds_are_real_and_the_parts_are_those_of_the_wa
         encoder.encode(frames["pandas"].assign(t=lambda f: f.t.dt.tz_convert("UTC")))
 
 
+def test_the_first_and_the_last_date_have_a_time_zone_like_any_other():
+    """Databases write them for dates that are not known; the one in UTC is in the year 0 or 10000."""
+    tokyo, new_york = zoneinfo.ZoneInfo("Asia/Tokyo"), zoneinfo.ZoneInfo("America/New_York")
+    for zone, end in ((tokyo, datetime.datetime.min), (new_york, datetime.datetime.max)):
+        days = [datetime.datetime(2020, 1, 1), end, datetime.datetime(2021, 1, 1)]
+        aware = pd.DataFrame({"t": pd.Series([day.replace(tzinfo=zone) for day in days], dtype=object)})
+        naive = pd.DataFrame({"t": pd.Series(days, dtype=object)})
+        assert np.allclose(learned(aware)[1], learned(naive)[1], atol=CLOSE)
+
+
 def test_durations_are_numbers_of_seconds():
     x = [90.0, np.nan, 1.5, 86400.0]
     lengths = pd.Series(pd.to_timedelta(x, unit="s"))
