@@ -14,7 +14,7 @@ from fastmlp.files import LoadError
 from fastmlp.frame_encoding import FrameEncoder
 from fastmlp.saving import Description, Tensors, describe_net, described_history, made_history, made_net
 from fastmlp.tabular import TabularClassifier, TabularRegressor
-from fastmlp.values import decoded, encoded
+from fastmlp.values import NoValue, decoded, encoded
 
 _LEARNED: dict[Any, tuple[str, ...]] = {
     TabularClassifier: ("classes_", "temperature_", "log_loss_", "best_epoch_", "feature_importances_"),
@@ -35,9 +35,9 @@ def describe_estimator(model: Any, training: bool) -> tuple[Description, Tensors
     check_is_fitted(model)
     tensors: Tensors = {}
     said: Description = {
-        "parameters": {name: encoded(value, tensors, name) for name, value in model.get_params(deep=False).items()},
+        "parameters": {name: _said(name, value, tensors) for name, value in model.get_params(deep=False).items()},
         "encoder": encoded(model.encoder_.state(), tensors, "encoder"),
-        "learned": {name: encoded(getattr(model, name), tensors, name) for name in _LEARNED[type(model)]},
+        "learned": {name: _said(name, getattr(model, name), tensors) for name in _LEARNED[type(model)]},
         "history": described_history(model.history_, tensors, "history"),
         "members": [],
     }
@@ -50,6 +50,14 @@ def describe_estimator(model: Any, training: bool) -> tuple[Description, Tensors
     except (LoadError, ValueError, TypeError, KeyError, AttributeError) as problem:
         raise ValueError(f"the estimator could not be read again: {problem}") from None
     return said, tensors
+
+
+def _said(name: str, value: Any, tensors: Tensors) -> Any:
+    """What a file says of an attribute."""
+    try:
+        return encoded(value, tensors, name)
+    except NoValue as problem:
+        raise ValueError(f"{name} is {problem}") from None
 
 
 def made_estimator(estimator: type, said: Description, tensors: Tensors) -> Any:

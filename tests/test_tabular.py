@@ -465,6 +465,16 @@ def test_a_kept_model_answers_the_same_bits(kind, way, tmp_path):
         np.testing.assert_array_equal(again.predict_interval(X), model.predict_interval(X))
 
 
+def test_labels_that_a_file_cannot_hold_are_named(tmp_path):
+    X, labels, _ = frame(60)
+    days = np.where(labels == "high", "2020-01-01", "2021-01-01").astype("datetime64[D]")
+    model = TabularClassifier(**SMALL).fit(X, days)
+    assert model.predict(X).dtype == days.dtype
+    with pytest.raises(ValueError, match=r"classes_ is an array of datetime64\[D\], which a file cannot hold"):
+        model.save(tmp_path / "model.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_damaged_file_is_refused_or_holds_a_good_model(tmp_path):
     """Where the name of the digest is hit, nothing compares it, and all else is looked at."""
     X, labels, _ = frame(60)
