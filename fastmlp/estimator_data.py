@@ -61,6 +61,14 @@ def refuse_missing(y: Any) -> None:
         raise ValueError("Input y contains NaN. y has missing values; expected none")
 
 
+def no_label(element: Any, dtype: Any) -> ValueError:
+    """The error of a y with an element of no type that labels have."""
+    return ValueError(
+        f"Unknown label type: unknown. y has dtype {dtype} and elements such as {element!r}; "
+        "expected strings, or numbers of a numeric dtype, as y.astype(int) makes them"
+    )
+
+
 def _as_array(y: Any) -> Array:
     try:
         array: Array = np.asarray(y)

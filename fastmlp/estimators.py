@@ -160,10 +160,7 @@ class MLPClassifier(ClassifierMixin, CompiledMLP, ClassifierParameters):
                     "expected one of labels, or 0 and 1 in each"
                 )
             if kind == "unknown":
-                raise ValueError(
-                    f"Unknown label type: unknown. y has dtype {y.dtype} and elements such as {y.flat[0]!r}; "
-                    "expected strings, or numbers of a numeric dtype, as y.astype(int) makes them"
-                )
+                raise estimator_data.no_label(y.flat[0], y.dtype)
             check_classification_targets(y)
         if anew:
             known = np.arange(y.shape[1]) if several else unique_labels(y)

@@ -433,6 +433,10 @@ def _one_a_row(y: Any) -> Array:
     targets: Array = column_or_1d(y, warn=True)
     if not len(targets):
         raise ValueError("y has 0 rows (0 sample(s)); expected a target for each row of X")
+    if np.ma.is_masked(y):
+        raise ValueError(
+            f"y[{int(np.ma.getmaskarray(y).ravel().argmax())}] is masked; expected a target for each row of X"
+        )
     return targets
 
 
@@ -446,11 +450,17 @@ def _refuse(bad: Array, y: Array, what: str, expected: str) -> None:
 def _labels(y: Any) -> Array:
     """Class labels (m,)."""
     labels = _one_a_row(y)
-    if labels.dtype.kind == "f":
-        bad = ~np.isfinite(labels)
+    if labels.dtype.kind in "fMm":
+        _refuse(~np.isfinite(labels), labels, "NaN or infinity", "a label")
     else:
-        bad = np.array([estimator_data.is_missing(label) for label in labels.tolist()], bool)
-    _refuse(bad, labels, "NaN or infinity", "a label")
+        # Of NaN and of numbers among strings in a list NumPy makes strings.
+        as_given = labels if hasattr(y, "dtype") else np.array(y, object).ravel()
+        each = as_given.tolist()
+        _refuse(np.array([estimator_data.is_missing(label) for label in each], bool), as_given, "NaN", "a label")
+        if labels.dtype.kind in "OU":
+            for label in each:
+                if not isinstance(label, str):
+                    raise estimator_data.no_label(label, np.dtype(object))
     check_classification_targets(labels)
     return labels
 

@@ -513,6 +513,12 @@ def _bad(change):
     (lambda X, y: (X, [None, *y[1:]]), r"y\[0\] is None"),
     (lambda X, y: (X, pd.Series([*y[:7], None, *y[8:]])), r"y\[7\] is (None|nan)"),
     (lambda X, y: (X, [*range(30), math.nan, *range(29)]), r"y\[30\] is nan"),
+    (lambda X, y: (X, ["a", "b", math.nan, *y[3:].tolist()]), r"y\[2\] is nan"),
+    (lambda X, y: (X, np.array(["NaT", *["2020", "2021"] * 29, "2020"], "M8[ns]")), r"y\[0\] is NaT"),
+    (lambda X, y: (X, [1, "a"] * 30), r"elements such as 1; expected strings"),
+    (lambda X, y: (X, np.ma.array(np.arange(60) % 2, mask=np.arange(60) == 4)), r"y\[4\] is masked"),
+    (lambda X, y: (X, pd.Series([True, False] * 30, dtype=object)), r"object and elements such as True; expected"),
+    (lambda X, y: (X, pd.Series(["a", 1] * 30, dtype=object)), r"dtype object and elements such as 1; expected"),
     (lambda X, y: (X, y[:50]), r"inconsistent|50"),
     (lambda X, y: (X.assign(x=np.inf), y), r"'x'.*inf"),
     (lambda X, y: (X.assign(size=[1, "a"] * 30), y), r"'size'"),
@@ -570,6 +576,7 @@ def test_the_regression_refuses_targets_that_are_no_numbers():
         ([*y[:5], math.inf, *y[6:]], r"y\[5\] is inf"),
         ([*y[:5], -1e301, *y[6:]], r"y\[5\] is -1e\+301 .*; expected a number from -1e\+300 to 1e\+300"),
         (np.array([*y[:5], np.longdouble("1e4000"), *y[6:]], np.longdouble), r"y\[5\] is inf"),
+        (np.ma.array(y, mask=np.arange(60) == 4), r"y\[4\] is masked"),
         (np.stack([y, y], 1), "1d"),
     ):
         with pytest.raises(ValueError, match=said):
