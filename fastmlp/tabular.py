@@ -236,7 +236,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         Parameters
         ----------
         X : frame of pandas or polars, or array-like of shape (n_samples, n_features)
-            Numbers, booleans, strings, categories and dates; None, NaN and NA are missing values.
+            Numbers, booleans, strings, categories, dates and durations; None, NaN and NA are missing values.
         y : array-like of shape (n_samples,)
             Class labels; none may be missing.
         sample_weight : array-like of shape (n_samples,), optional
