@@ -34,11 +34,20 @@ def log_loss(probabilities: Array, labels: Array, sample_weight: Array | None = 
 
 
 def fitted_temperature(probabilities: Array, labels: Array, sample_weight: Array | None = None) -> float:
-    """The temperature at which these probabilities have the least log loss; it is convex in its inverse."""
+    """The temperature at which these probabilities have the least log loss; it is convex in its inverse.
+
+    As if a share of 1 / (m + 2) of the m rows had labels drawn from all classes (Platt 1999): where no row was told
+    wrong, a later one may be, and a temperature near 0 would be sure that it is not.
+    """
     from scipy.optimize import minimize_scalar
 
+    of_all = 1 / (len(labels) + 2)
+
     def loss(inverse: float) -> float:
-        return log_loss(at_temperature(probabilities, 1 / inverse), labels, sample_weight)
+        each = -np.log(np.maximum(at_temperature(probabilities, 1 / inverse), LEAST_PROBABILITY))
+        of_label = np.take_along_axis(each, labels[:, None], axis=1)[:, 0]
+        mixed = (1 - of_all) * of_label + of_all * each.mean(axis=1)
+        return float(np.average(mixed, weights=sample_weight))
 
     found = minimize_scalar(loss, bounds=(1 / _HOTTEST, 1 / _COLDEST), method="bounded", options={"xatol": 1e-4})
     return float(1 / found.x)

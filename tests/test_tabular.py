@@ -245,12 +245,22 @@ def test_the_temperature_is_the_one_of_the_least_log_loss():
     labels[:300] = logits[:300].argmax(axis=1)
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
+    targets = np.full((500, 3), 1 / 502 / 3) + (1 - 1 / 502) * np.eye(3)[labels]
+
     def loss(T):
         powers = np.exp(logits / T)
-        return log_loss(labels, powers / powers.sum(axis=1, keepdims=True))
+        return -(targets * np.log(powers / powers.sum(axis=1, keepdims=True))).sum()
 
     (best,) = brute(loss, [(0.5, 20)], Ns=400)
     assert calibration.fitted_temperature(probabilities, labels) == pytest.approx(best, rel=1e-3)
+
+
+def test_no_mistake_is_no_reason_to_be_sure():
+    """Of 100 rows none is told wrong. At the best temperature, a class of 2 is sure up to some hundredths."""
+    probabilities = np.tile([0.9, 0.1], (100, 1))
+    temperature = calibration.fitted_temperature(probabilities, np.zeros(100, np.int64))
+    sure = calibration.at_temperature(probabilities, temperature)[0, 0]
+    assert sure == pytest.approx(1 - 1 / 102 / 2, rel=1e-3)
 
 
 def test_probabilities_at_a_temperature():
