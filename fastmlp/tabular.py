@@ -430,6 +430,8 @@ class TabularRegressor(RegressorMixin, _Tabular):
 def _one_a_row(y: Any) -> Array:
     if y is None:
         raise ValueError("y is None; it requires y to be passed, but the target y is None")
+    if isinstance(y, np.ma.MaskedArray) and (holes := np.ma.getmaskarray(y).ravel()).any():
+        raise ValueError(f"y[{int(holes.argmax())}] is masked; expected a target in each row")
     targets: Array = column_or_1d(y, warn=True)
     if not len(targets):
         raise ValueError("y has 0 rows (0 sample(s)); expected a target for each row of X")

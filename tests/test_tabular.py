@@ -522,6 +522,7 @@ def _bad(change):
     (lambda X, y: (X, np.repeat("a", 60)), r"y has one class, 'a'; expected at least 2 classes"),
     (lambda X, y: (X, [None, *y[1:]]), r"y\[0\] is None"),
     (lambda X, y: (X, pd.Series([*y[:7], None, *y[8:]])), r"y\[7\] is (None|nan)"),
+    (lambda X, y: (X, np.ma.MaskedArray(y, np.arange(60) == 9)), r"y\[9\] is masked"),
     (lambda X, y: (X, [*range(30), math.nan, *range(29)]), r"y\[30\] is nan"),
     (lambda X, y: (X, ["a", "b", math.nan, *y[3:].tolist()]), r"y\[2\] is nan"),
     (lambda X, y: (X, np.array(["NaT", *["2020", "2021"] * 29, "2020"], "M8[ns]")), r"y\[0\] is NaT"),
