@@ -77,7 +77,7 @@ def _print_net(model: Any) -> None:
 def _print_ensemble(model: Any) -> None:
     first, names = model.members_[0], model.encoder_.names_in
     sizes = " → ".join(f"{size:,}" for size in first.sizes)
-    print(f"nets      {len(model.members_)}, each {sizes}  {first.activation[0]}")
+    print(f"nets      {len(model.members_)}, each {'  '.join([sizes, *first.activation[:1]])}")
     _print_weights(sum(net.parameters.size for net in model.members_), first.dtype)
     print(f"inputs    {counted(first.sizes[0], 'number')} made of {counted(len(names), 'column')}")
     print(f"kept      {_best_epoch(model)}")

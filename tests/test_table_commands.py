@@ -1225,6 +1225,9 @@ def test_info_names_columns_with_empty_cells_and_knows_ensembles_of_other_origin
     assert "trained   3 epochs in " in out
     assert "says nothing of the columns of a table" in refused(capsys, "predict", model, trained[2])
     assert "an ensemble of 2 nets" in refused(capsys, "export", model, "--to", "c", "--out", tmp_path / "x.h")
+    fastmlp.TabularRegressor(2, hidden_layer_sizes=(), n_bins=0, epochs=1).fit(X, X[:, 0]).save(model)
+    main(["info", model])
+    assert "nets      2, each 3 → 1\n" in capsys.readouterr().out
 
 
 def test_info_says_what_a_net_is(tmp_path, net, capsys):
