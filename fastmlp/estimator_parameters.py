@@ -298,7 +298,8 @@ class TabularParameters:
     )  # fmt: skip
     n_threads: Any = _row(
         None, _COUNT, _NONE,
-        does="Threads at most, a member each; None for `fastmlp.get_num_threads()`. The results are the same.",
+        does="""Threads at most, on which members are trained side by side; None for `fastmlp.get_num_threads()`. The
+        results are the same.""",
     )  # fmt: skip
 
 

@@ -115,7 +115,7 @@ class _Tabular(BaseEstimator, TabularParameters):
         result = trained(table, recipe, rng, threads, began + limit, self.progress)
 
         def answer(fold: int, rows: Array) -> Array:
-            return np.asarray(result.nets[fold].predict(rows))
+            return _answered(result.nets[fold], rows, threads)
 
         def loss(outputs: Array, at: Array) -> float:
             of = table.targets[at], None if weights is None else weights[at]
@@ -139,10 +139,10 @@ class _Tabular(BaseEstimator, TabularParameters):
         """The mean of what the members answer (m, n_out), in float64."""
         check_is_fitted(self)
         estimator_data.warn_of_names(self, X)
-        encoded = self.encoder_.encode(X, of=type(self).__name__)
+        encoded, threads = self.encoder_.encode(X, of=type(self).__name__), as_threads(self.n_threads, "n_threads")
         total = np.zeros((len(encoded), self.members_[0].sizes[-1]))
         for net in self.members_:
-            total += net.predict(encoded)
+            total += _answered(net, encoded, threads)
         return total / len(self.members_)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
@@ -425,6 +425,13 @@ class TabularRegressor(RegressorMixin, _Tabular):
             )
         centre = self.predict(X)
         return np.stack([centre - half, centre + half], axis=1)
+
+
+def _answered(net: MLP, encoded: Array, threads: int) -> Array:
+    """The outputs of a net for what an encoder has written, on so many threads; `MLP.predict` has those of all."""
+    outputs = net._network.forward(encoded, None, threads, True)
+    assert outputs is not None  # what an encoder has written is used as it is
+    return outputs
 
 
 def _one_a_row(y: Any) -> Array:

@@ -22,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import fastmlp
 from fastmlp import TabularClassifier, TabularRegressor, calibration, members
 from fastmlp.recipes import Recipe, recipe_for
+from processes import output_of
 
 SMALL = {"n_members": 2, "hidden_layer_sizes": (16,), "epochs": 8, "random_state": 0}
 
@@ -86,13 +87,33 @@ def test_columns_are_found_by_name():
 def test_the_bits_are_the_same_for_any_number_of_threads(kind):
     X, labels, y = frame()
     targets = labels if kind is TabularClassifier else y
-    one, two, three = (
-        kind(**{**SMALL, "n_members": 5}, n_threads=threads).fit(X, targets) for threads in (1, 2, 3)
+    one, *others = (
+        kind(**{**SMALL, "n_members": 5}, n_threads=threads).fit(X, targets) for threads in (1, 2, 3, 11)
     )  # fmt: skip
-    for other in (two, three):
+    for other in others:
         assert other.history_.validation_loss == one.history_.validation_loss
         for net, same in zip(one.members_, other.members_, strict=True):
             np.testing.assert_array_equal(net.parameters, same.parameters)
+
+
+TASKS = """
+import os
+import numpy as np, fastmlp
+def tasks():
+    return len(os.listdir("/proc/self/task"))
+X = np.random.default_rng(0).standard_normal((20_000, 8))
+fastmlp.set_num_threads(4)
+fastmlp.TabularRegressor  # whose libraries may have threads of their own
+first = tasks()
+for n_threads in (1, 3):
+    model = fastmlp.TabularRegressor(1, hidden_layer_sizes=(64,), epochs=1, n_threads=n_threads).fit(X, X[:, 0])
+    model.predict(X)
+    print(tasks() - first)
+"""
+
+
+def test_no_more_threads_take_part_than_were_asked_for():
+    assert output_of("-c", TASKS).split() == ["0", "2"]
 
 
 def test_another_seed_gives_other_members():
