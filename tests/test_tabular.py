@@ -116,6 +116,13 @@ def test_no_more_threads_take_part_than_were_asked_for():
     assert output_of("-c", TASKS).split() == ["0", "2"]
 
 
+@pytest.mark.parametrize("seed", [lambda: 3, lambda: np.random.RandomState(3)], ids=["number", "RandomState"])
+def test_the_same_seed_gives_the_same_members(seed):
+    X, labels, _ = frame(60)
+    first, again = (TabularClassifier(**{**SMALL, "random_state": seed()}).fit(X, labels) for _ in range(2))
+    np.testing.assert_array_equal(first.members_[1].parameters, again.members_[1].parameters)
+
+
 def test_another_seed_gives_other_members():
     X, labels, _ = frame()
     first, second = (TabularClassifier(**{**SMALL, "random_state": seed}).fit(X, labels) for seed in (0, 1))
@@ -168,12 +175,17 @@ def test_the_answers_for_a_fold_are_those_of_its_member():
 
 
 def test_the_nets_are_those_of_the_last_of_the_best_epochs():
-    X, labels, _ = frame()
-    model = TabularClassifier(**SMALL).fit(X, labels)
-    accuracy = model.history_.validation_accuracy
-    assert len(accuracy) == 8
-    best = max(accuracy)
-    assert model.best_epoch_ == max(i for i, a in enumerate(accuracy, 1) if a == best)
+    rng = np.random.default_rng(0)
+    X, labels = rng.standard_normal((90, 4)).astype(np.float32), rng.integers(0, 2, 90)
+    order, starts = members.in_folds(labels, 5, rng)
+    table = members.Table(X[order], labels[order], None, starts, 2)
+    result = members.trained(table, Recipe((16,), "mish", 5, 8, 8, 0.04), rng, 1, math.inf, False)
+    accuracy = result.history.validation_accuracy
+    assert result.best_epoch == max(i for i, a in enumerate(accuracy, 1) if a == max(accuracy))
+    assert max(accuracy) > accuracy[-1]
+    rows = zip(result.nets, pairwise(starts), strict=True)
+    right = [net.predict(table.X[a:b]).argmax(axis=1) == table.targets[a:b] for net, (a, b) in rows]
+    assert np.concatenate(right).mean() == pytest.approx(max(accuracy), abs=1e-12)
 
 
 def test_a_regression_ends_with_the_epoch_of_the_least_error():
@@ -592,7 +604,7 @@ def test_an_error_leaves_a_fitted_model_as_it_was():
     np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
-def test_a_frame_with_holes_alone_in_a_column_or_a_million_categories_is_learned():
+def test_a_frame_with_holes_alone_in_a_column_or_a_category_in_each_row_is_learned():
     X, labels, _ = frame(300)
     X = X.assign(empty=np.nan, nothing=None, name=[f"person {i}" for i in range(300)], when=datetime.date(2020, 1, 1))
     model = TabularClassifier(**SMALL).fit(X, labels)
