@@ -8,6 +8,7 @@ probabilities and intervals. Files of them are in tabular_saving.py.
 import math
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -94,10 +95,7 @@ class _Tabular(BaseEstimator, TabularParameters):
         began = perf_counter()
         limit = math.inf if time_limit is None else checks.number("time_limit", time_limit, above=0)
         threads = as_threads(self.n_threads, "n_threads")
-        given = self.random_state
-        if isinstance(given, np.random.RandomState):
-            given = given.randint(2**32, size=4, dtype=np.uint64)
-        rng = np.random.default_rng(given)
+        rng = _generator(self.random_state)
         task = "classification" if targets.ndim == 1 else "regression"
         seed = int(rng.integers(2**32))
         encoder, encoded = FrameEncoder.learned(
@@ -113,19 +111,7 @@ class _Tabular(BaseEstimator, TabularParameters):
         table = Table(encoded[order], targets[order], weights, starts, n_out)
         del encoded
         result = trained(table, recipe, rng, threads, began + limit, self.progress)
-
-        def answer(fold: int, rows: Array) -> Array:
-            return _answered(result.nets[fold], rows, threads)
-
-        def loss(outputs: Array, at: Array) -> float:
-            of = table.targets[at], None if weights is None else weights[at]
-            if table.classifies:
-                return calibration.log_loss(outputs, *of)
-            return float(np.average(np.square(outputs - of[0], dtype=np.float64)[:, 0], weights=of[1]))
-
-        held_out = [table.X[starts[k] : starts[k + 1]] for k in range(len(result.nets))]
-        grown = calibration.importances(held_out, answer, loss, encoder.columns_of(), rng)
-        return _Fit(encoder, table, result, grown)
+        return _Fit(encoder, table, result, _importances(table, result, encoder.columns_of(), threads, rng))
 
     def _take(self, fit: _Fit) -> None:
         self.encoder_, self.members_, self.history_ = fit.encoder, fit.result.nets, fit.result.history
@@ -266,9 +252,9 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         outputs, labels = fit.result.outputs, fit.table.targets[: len(fit.result.outputs)]
         w = None if fit.table.sample_weight is None else fit.table.sample_weight[: len(labels)]
         temperature = calibration.fitted_temperature(outputs, labels, w)
+        log_loss = calibration.log_loss(calibration.at_temperature(outputs, temperature), labels, w)
         self._take(fit)
-        self.classes_, self.temperature_ = classes, temperature
-        self.log_loss_ = calibration.log_loss(calibration.at_temperature(outputs, temperature), labels, w)
+        self.classes_, self.temperature_, self.log_loss_ = classes, temperature, log_loss
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -425,6 +411,30 @@ class TabularRegressor(RegressorMixin, _Tabular):
             )
         centre = self.predict(X)
         return np.stack([centre - half, centre + half], axis=1)
+
+
+def _generator(random_state: Any) -> np.random.Generator:
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**32, size=4, dtype=np.uint64)
+    return np.random.default_rng(random_state)
+
+
+def _importances(
+    table: Table, result: Members, columns: list[Array], threads: int, rng: np.random.Generator
+) -> Array:  # fmt: skip
+    """By how much the loss of held-out rows grows without each feature, which has become these columns."""
+
+    def answer(fold: int, rows: Array) -> Array:
+        return _answered(result.nets[fold], rows, threads)
+
+    def loss(outputs: Array, at: Array) -> float:
+        targets, weights = table.targets[at], None if table.sample_weight is None else table.sample_weight[at]
+        if table.classifies:
+            return calibration.log_loss(outputs, targets, weights)
+        return float(np.average(np.square(outputs - targets, dtype=np.float64)[:, 0], weights=weights))
+
+    folds = pairwise(table.starts[: len(result.nets) + 1])
+    return calibration.importances([table.X[a:b] for a, b in folds], answer, loss, columns, rng)
 
 
 def _answered(net: MLP, encoded: Array, threads: int) -> Array:
