@@ -15,7 +15,8 @@ from fastmlp.formulas import Array
 
 LEAST_PROBABILITY = 1e-15  # whose logarithm is taken of one that is less, as by scikit-learn
 _COLDEST, _HOTTEST = 0.05, 20.0
-_PERMUTED = 200_000  # rows that are answered for the importances, at most, all columns together
+_PERMUTED = 200_000  # rows that are answered for the importances, all columns together
+_LEAST_PERMUTED = 100  # rows of a column, however many columns there are
 
 
 def at_temperature(probabilities: Array, temperature: float) -> Array:
@@ -87,7 +88,7 @@ def importances(
         Near 0, and perhaps below it, for a column that brings nothing.
     """
     n = sum(map(len, held_out))
-    most = max(100, _PERMUTED // max(1, len(columns)))
+    most = max(_LEAST_PERMUTED, _PERMUTED // max(1, len(columns)))
     share = min(1.0, most / n)
     parts, places, end = [], [], 0
     for rows in held_out:

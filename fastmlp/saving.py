@@ -70,7 +70,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    MLP, MLPClassifier or MLPRegressor
+    MLP, MLPClassifier, MLPRegressor, TabularClassifier or TabularRegressor
         With the state of its optimizer, if that was saved: `fit` and `partial_fit` go on as if nothing had been.
 
     Raises

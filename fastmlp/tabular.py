@@ -198,7 +198,8 @@ class TabularClassifier(ClassifierMixin, _Tabular):
     best_epoch_ : int
         The epoch whose nets these are, counted from 1: the last of those with the most held-out rows right.
     feature_importances_ : ndarray of shape (n_features,)
-        By how much the log loss of held-out rows grows where a column's values stand in the rows of others.
+        By how much the log loss of held-out rows, before calibration, grows where a column's values stand in the rows
+        of others.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -226,11 +227,11 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         y : array-like of shape (n_samples,)
             Class labels; none may be missing.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of the samples, >= 0. Of a row of weight 0 nothing is learned but that there is
-            such a label.
+            Weights of the samples in training, >= 0. Of a row of weight 0 nothing is learned but that there is such a
+            label.
         time_limit : float, optional
-            Seconds, > 0, into which the epochs are made to fit: fewer, with a schedule for so many. One is made at
-            least.
+            Seconds, > 0, from the call of `fit` to the last epoch: there are fewer of these, with a schedule for so
+            many, but at least one. Calibration and importances come after them.
 
         Returns
         -------
@@ -383,7 +384,9 @@ class TabularRegressor(RegressorMixin, _Tabular):
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
         """Intervals that hold the target of so many further rows like those of training.
 
-        They are as wide for all rows: by the errors on held-out rows (split conformal prediction, Vovk et al. 2005).
+        They are as wide for all rows: by the errors on held-out rows (as in split conformal prediction, Vovk et al.
+        2005), each that of the member which has not learned from the row. The mean of the members is somewhat nearer
+        than one of them, so that rather more rows are held than fewer.
 
         Parameters
         ----------
