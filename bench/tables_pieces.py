@@ -17,24 +17,31 @@ import tables_peers
 # fastmlp
 
 
+def put(module, **changed):
+    """Give names of a module other values. A name that it has no more is an error: to set it would change nothing."""
+    for name, value in changed.items():
+        getattr(module, name)
+        setattr(module, name, value)
+
+
 def with_recipe(**changed):
-    """Recipes that are changed so."""
+    """The recipes for all tables, with these attributes changed."""
     from fastmlp import tabular
 
     recipe_for = tabular.recipe_for
-    tabular.recipe_for = lambda *arguments: replace(recipe_for(*arguments), **changed)
+    put(tabular, recipe_for=lambda *arguments: replace(recipe_for(*arguments), **changed))
 
 
 def without_schedule():
     from fastmlp import members
 
     class Constant:
-        cycles = members._SCHEDULE.cycles  # of which one without a better epoch still ends the fit
+        cycles = members._SCHEDULE.cycles  # after which a fit may end, as it may with the schedule
 
         def __call__(self, progress):
             return np.ones_like(progress)
 
-    members._SCHEDULE = Constant()
+    put(members, _SCHEDULE=Constant())
 
 
 def without_ntk():
@@ -50,10 +57,11 @@ def without_ntk():
             made.set_group(2 + 2 * l, 0.1)
         return made
 
-    members._network = network
+    put(members, _network=network)
 
 
 def with_standard_scaling():
+    """Numbers by mean and standard deviation, and nothing clipped; columns of categories by their quartiles."""
     from fastmlp import frame_pieces
 
     def scales(x):
@@ -63,14 +71,14 @@ def with_standard_scaling():
     def scaled(x, c, factor):
         return np.nan_to_num((x - c) * factor)
 
-    frame_pieces.robust_scales, frame_pieces.scaled = scales, scaled
+    put(frame_pieces, robust_scales=scales, scaled=scaled)
 
 
 def to_the_last_epoch():
     """All epochs, whatever the held-out rows say; these decide which epoch is the best."""
     from fastmlp import members
 
-    members._ends_of_cycles = lambda epochs: set()
+    put(members, _ends_of_cycles=lambda epochs: set())
 
 
 def ours(change=None, **parameters):
