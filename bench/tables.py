@@ -32,7 +32,6 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import data
-import fastmlp
 import run
 from tables_data import LARGE, TABLES
 from tables_peers import PEERS, THREADS, named_peer, serve
@@ -74,7 +73,7 @@ def fitted(table, split, peer):
 
 
 def kept(path):
-    """The rows of a file; of several for the same fit the last one counts, and for its times that of a processor."""
+    """The rows of a file, in the order in which they were found."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
@@ -107,7 +106,7 @@ def collect(tables, splits, peers, path, again):
 
 
 class Found:
-    """All rows, to be asked by table and peer."""
+    """All rows, to be asked by table and peer. Of several of one fit the last counts; of times, of each processor."""
 
     def __init__(self, rows):
         self.rows, self.times = defaultdict(dict), defaultdict(dict)
@@ -115,7 +114,8 @@ class Found:
             if "failed" not in row:
                 self.rows[row["table"], row["peer"]][row["split"]] = row
                 self.times[row["table"], row["peer"]][row["split"], row["processor"]] = row
-        self.failed = [row for row in rows if row["split"] not in self.rows[row["table"], row["peer"]]]
+        failed = {(row["table"], row["peer"], row["split"]): row for row in rows if "failed" in row}
+        self.failed = [row for at, row in failed.items() if at[2] not in self.rows.get(at[:2], ())]
         self.processors = Counter(row["processor"] for row in rows)
         there = {peer for _, peer in self.rows}
         self.peers = [peer for peer in PEERS if peer in there]
@@ -369,9 +369,6 @@ def main():
     }
     PROCESSES.set_forkserver_preload(["__main__", "tables_peers"])
     peers = QUICK["peers"] if options.quick else list(PIECES) if options.pieces else options.peers
-    if "fastmlp" in peers and not hasattr(fastmlp, "TabularClassifier"):
-        print(f"fastmlp {fastmlp.__version__} has no TabularClassifier, and is left out")
-        peers = [peer for peer in peers if peer != "fastmlp"]
     if options.quick:
         found = Found(collect(QUICK["tables"], 1, peers, None, True))
         print(f"\n{report(found, 'make tables QUICK=1')}\nOne split: this was not written to a file.")
@@ -380,7 +377,8 @@ def main():
         return
     options.results.parent.mkdir(exist_ok=True)
     if options.large:
-        options.tables, options.splits, peers = list(LARGE), 1, [peer for peer in OF_LARGE if peer in peers]
+        options.tables, options.splits = list(LARGE), min(1, options.splits)
+        peers = [peer for peer in OF_LARGE if peer in peers]
     rows = collect(options.tables, options.splits, peers, options.results, options.again)
     RESULT.write_text(report(Found(rows), "make tables"))
     print(f"written to {os.path.relpath(RESULT)}")
