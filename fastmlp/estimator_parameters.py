@@ -274,7 +274,7 @@ class TabularParameters:
     )  # fmt: skip
     learning_rate: Any = _row(
         "auto", _names("auto"), _POSITIVE, type='float or "auto"',
-        does="""Of Adam at the height of the schedule, which has four of them; "auto" is 0.04 for classes and 0.07 for
+        does="""Of Adam at each of the four heights of the schedule; "auto" is 0.04 for classes and 0.07 for
         numbers. A weight moves at 1 / sqrt(n_in) of it, as in the neural tangent parametrisation.""",
     )  # fmt: skip
     max_one_hot: Any = _row(

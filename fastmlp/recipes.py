@@ -27,7 +27,8 @@ class Recipe:
     learning_rate : float
         Of parameters whose factor is 1, where the schedule is at its height.
     scale_rate, bias_rate : float
-        The factors of the inputs' own factors and of the biases. That of weights is 1 / sqrt(n_in).
+        By what learning_rate is multiplied for the factors of the inputs, and for biases. Of weights it is
+        1 / sqrt(n_in).
     beta_2, label_smoothing : float
         Of Adam, and of the cross entropy.
     """

@@ -21,7 +21,7 @@ KINDS = ("number", "boolean", "category")
 TRUTH = {"true": 1.0, "false": 0.0}
 ONE_BY_ONE = "fill it or take out the row"  # what to do with a cell
 EMPTY_IT = "leave the cell empty"
-_NUMBERS_IN_TRAINING = "the net was trained with numbers; correct it"
+_NUMBERS_IN_TRAINING = "the model was trained with numbers; correct it"
 
 _NOTHING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-", "?", ".")  # ways to write it, in lower case
 _MARKS = str.maketrans("", "", "%$€£¥'’, \u00a0\u202f")  # of numbers that people read
@@ -182,7 +182,7 @@ def _found(table: Table, features: Iterable[Feature]) -> tuple[Feature, ...]:
     used = {one.name for one in features}
     missing = [one.name for one in features if one.name not in table.columns]
     if len(missing) > 1:
-        what = f"there are no columns {listed(map(repr, missing))}, which the net was trained with"
+        what = f"there are no columns {listed(map(repr, missing))}, which the model was trained with"
         raise table.problem(f"{what}; {table.suggestion(missing[0], used)}")
     for name in missing:
         table.column(name, used=used)
@@ -289,7 +289,7 @@ def refuse_slips(table: Table, name: str, leave_out: str, cure: str = "correct i
     is_date = each(lambda text: bool(_DATE.fullmatch(text)))
     if np.count_nonzero(is_date) >= most:
         raise table.problem(
-            f"holds dates or times, such as {str(texts[is_date.argmax()])!r}, and a net takes numbers; make columns "
+            f"holds dates or times, such as {str(texts[is_date.argmax()])!r}, and train takes numbers; make columns "
             f"of what counts, such as the year, the month or the days since one day, and {leave_out}",
             name,
         )

@@ -134,12 +134,12 @@ def predict(model_file: str, source: str, out: str, probabilities: bool, csv_for
         table.note(f"column {said.target!r} is what is predicted; it is not looked at")
     if extra := set(table.columns) - {said.target, *(one.name for one in said.features)}:
         extra_names = listed(repr(name) for name in table.columns if name in extra)
-        table.note(f"not used, as the net was not trained with: {extra_names}")
+        table.note(f"not used, as the model was not trained with: {extra_names}")
     _say_notes(table)
 
 
 def evaluate(model_file: str, source: str, csv_format: Format) -> None:
-    """Print how good a net is on a table that has the target."""
+    """Print how good a model is on a table that has the target."""
     model, said = _loaded(model_file)
     table = files.read(source, *csv_format)
     X = inputs(model, table, said.features)
@@ -210,7 +210,7 @@ def _print_numbered(names: Sequence[str]) -> None:
 
 
 def info(model_file: str) -> None:
-    """Print what a file says of its net."""
+    """Print what a file says of its model."""
     model, metadata, said = _opened(model_file)
     print(f"{model_file}: {type(model).__name__}")
     print_model(model)
@@ -288,7 +288,7 @@ def _loaded(model_file: str) -> tuple[Any, Description]:
 
 
 def _opened(model_file: str) -> tuple[Any, dict[str, str], Description | None]:
-    """The net of a file, its metadata, and what that says of a table, if anything, which goes with the net."""
+    """The model of a file, its metadata, and what that says of a table, if anything, which goes with the model."""
     model, metadata = opened(model_file)
     with named(model_file):
         table = metadata_table(metadata, _KEY)

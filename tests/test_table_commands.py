@@ -241,7 +241,7 @@ def test_columns_are_found_by_name_and_others_are_named_and_not_used(tmp_path, e
     out, err = capsys.readouterr()
     assert out == expected
     assert err.count("\n") == 1
-    assert "not used, as the net was not trained with: 'note'" in err
+    assert "not used, as the model was not trained with: 'note'" in err
     main(["predict", model, written(tmp_path, "other.csv", frame)])
     assert capsys.readouterr() == (expected, "")
 
@@ -858,7 +858,7 @@ def test_a_category_of_parquet_is_text(tmp_path, trained, capsys):
 
 BAD_PREDICTIONS = {
     "a missing column": ("color,smoker\nred,True\n", "new.csv: there is no column 'age'"),
-    "two": ("smoker,x\nTrue,1\n", "there are no columns 'age', 'color', which the net was trained with"),
+    "two": ("smoker,x\nTrue,1\n", "there are no columns 'age', 'color', which the model was trained with"),
     "another name": ("Age,color,smoker\n3,red,True\n", "no column 'age'; did you mean 'Age'?"),
     "no boolean": ("age,color,smoker\n3,red,True\n3,red,maybe\n", "line 3, column 'smoker': 'maybe' is not known"),
     "numbers for booleans": ("age,color,smoker\n3,red,1\n", "line 2, column 'smoker': '1' is not known"),
