@@ -44,17 +44,16 @@ def without_schedule():
     put(members, _SCHEDULE=Constant())
 
 
-def without_ntk():
-    """Weights that begin as before, but all move at one rate, a tenth of learning_rate, as their biases do."""
+def with_ntk():
+    """Rates of weights as in RealMLP and the neural tangent parametrisation: 0.04 or 0.07 over the root of n_in."""
     from fastmlp import members
 
     network_of = members._network
 
     def network(table, recipe, rng):
         made = network_of(table, recipe, rng)
-        for l in range(len(recipe.hidden) + 1):
-            made.set_group(1 + 2 * l, 0.1)
-            made.set_group(2 + 2 * l, 0.1)
+        for l, n_in in enumerate((table.X.shape[1], *recipe.hidden)):
+            made.set_group(1 + 2 * l, 10 / n_in**0.5)
         return made
 
     put(members, _network=network)
@@ -125,7 +124,9 @@ PIECES = {
         Piece("relu for mish", FASTMLP, "fastmlp", ours(lambda: with_recipe(activation="relu"))),
         Piece("selu for mish", FASTMLP, "fastmlp", ours(lambda: with_recipe(activation="selu"))),
         Piece("no input scale", FASTMLP, "fastmlp", ours(lambda: with_recipe(scale_rate=0.0))),
-        Piece("no rates of NTK", FASTMLP, "fastmlp", ours(without_ntk)),
+        Piece("with rates of NTK", FASTMLP, "fastmlp", ours(with_ntk)),
+        Piece("nets of 256-256-256", FASTMLP, "fastmlp", ours(hidden_layer_sizes=(256, 256, 256))),
+        Piece("nets of 64-64-64", FASTMLP, "fastmlp", ours(hidden_layer_sizes=(64, 64, 64))),
         Piece("constant rate", FASTMLP, "fastmlp", ours(without_schedule)),
         Piece("no label smoothing", FASTMLP, "fastmlp", ours(lambda: with_recipe(label_smoothing=0.0))),
         Piece("beta_2 of 0.999", FASTMLP, "fastmlp", ours(lambda: with_recipe(beta_2=0.999))),

@@ -2,9 +2,8 @@
 
 The rows stand fold by fold. Member k does not learn from fold k and answers for it after each epoch: these answers
 decide which epoch was the best of all members together, and whether a further cycle of the schedule is worth its
-time; calibration and intervals are made of them. A net's parameters follow Jacot et al. 2018 in what they begin with
-and how fast they move, which under Adam is a factor of the learning rate (Holzmueller et al. 2024, RealMLP). Not
-here: how a table becomes numbers (frame_encoding.py), and which recipe goes with its size (recipes.py).
+time; calibration and intervals are made of them. Not here: how a table becomes numbers (frame_encoding.py), and which
+recipe goes with its size (recipes.py).
 """
 
 import math
@@ -140,7 +139,7 @@ class _Member:
 
 
 def _network(table: Table, recipe: Recipe, rng: np.random.Generator) -> Any:
-    """A net with a factor for each input in front; its parameters as they begin, and the rates at which they move."""
+    """A net with a factor for each input in front, which moves faster, and its parameters as RealMLP's begin."""
     n_in, n_hidden = table.X.shape[1], len(recipe.hidden)
     sizes = (n_in, n_in, *recipe.hidden, table.n_out)
     kinds = ("scale", *["dense"] * (n_hidden + 1))
@@ -152,12 +151,9 @@ def _network(table: Table, recipe: Recipe, rng: np.random.Generator) -> Any:
     weights[0][...] = 1
     network.set_group(0, recipe.scale_rate)
     for l, (W, b) in enumerate(zip(weights[1:], biases[1:], strict=True)):
-        deviation = 1 / math.sqrt(len(W))
         if l < n_hidden:  # the last layer begins with zeros
-            W[...] = deviation * rng.standard_normal(W.shape, np.float32)
+            W[...] = rng.standard_normal(W.shape, np.float32) / math.sqrt(len(W))
             b[...] = rng.standard_normal(b.shape, np.float32)
-        network.set_group(1 + 2 * l, deviation)
-        network.set_group(2 + 2 * l, recipe.bias_rate)
     return network
 
 

@@ -1,8 +1,8 @@
 """What goes with a table of a certain size: the nets of `TabularClassifier` and `TabularRegressor`, their training.
 
 The recipe is that of RealMLP-TD-S (Holzmueller et al. 2024, "Better by default") with smaller nets, fewer epochs and
-more members, and with what measured best on tables of bench/tables.py: mish for all, biases at the full rate, smaller
-batches for fewer rows, bins of the numbers. Not here: who makes use of it (members.py).
+more members, and with what measured best by bench/tables.py: one learning rate for weights and biases, mish for all,
+smaller batches for fewer rows, bins of the numbers. Not here: who makes use of it (members.py).
 """
 
 import math
@@ -25,10 +25,9 @@ class Recipe:
         Of the hidden layers.
     n_members, epochs, batch_size : int
     learning_rate : float
-        Of parameters whose factor is 1, where the schedule is at its height.
-    scale_rate, bias_rate : float
-        By what learning_rate is multiplied for the factors of the inputs, and for biases. Of weights it is
-        1 / sqrt(n_in).
+        Of weights and biases, where the schedule is at its height.
+    scale_rate : float
+        By what it is multiplied for the factors of the inputs.
     beta_2, label_smoothing : float
         Of Adam, and of the cross entropy.
     """
@@ -40,8 +39,7 @@ class Recipe:
     batch_size: int
     learning_rate: float
     label_smoothing: float = 0.1
-    scale_rate: float = 6.0
-    bias_rate: float = 1.0
+    scale_rate: float = 60.0
     beta_2: float = 0.95
 
 
@@ -59,7 +57,7 @@ def recipe_for(model: Any, rows: int, classifies: bool) -> Recipe:
     if epochs == "auto":
         epochs = next(passes for most, passes in _EPOCHS.items() if rows <= most)
     if rate == "auto":
-        rate = 0.04 if classifies else 0.07
+        rate = 0.004 if classifies else 0.007
     return Recipe(
         hidden=tuple(hidden_sizes(model.hidden_layer_sizes)),
         activation="mish",
