@@ -18,7 +18,6 @@ from fastmlp.frame_columns import Column
 from fastmlp.frame_pieces import DATE_ROWS, Bins, Codes, Numbers, Piece, Targets
 from fastmlp.frames import Frame, listed, read
 
-MAX_ONE_HOT = 32  # categories with a column each; of more, statistics
 MAX_TARGETS = 10  # targets of such statistics: of more classes, the most frequent
 MOST_WITH_BINS = 128  # columns of a matrix, together with those of bins: of more, these cost more than they bring
 LEAST_BINS = 3  # of a column; of fewer, none
@@ -72,7 +71,7 @@ class FrameEncoder:
         cls,
         X: Any,
         *,
-        max_one_hot: int = MAX_ONE_HOT,
+        max_one_hot: int,
         y: Any = None,
         task: str | None = None,
         seed: int = 0,
@@ -290,7 +289,8 @@ def _restored(given: dict[str, Any], n: int) -> Piece:
         _expect(_is_array(piece.marks, (rows, 2), np.float64) and bool((piece.factor >= 0).all()))
         _expect(isinstance(piece.first, (int, float)) and abs(piece.first) < np.inf)
     elif isinstance(piece, Bins):
-        _expect(_is_array(piece.edges, (len(piece.edges),), np.float64) and bool((np.diff(piece.edges) > 0).all()))
+        _expect(_is_array(piece.edges, (len(piece.edges),), np.float64) and len(piece.edges) >= 2)
+        _expect(bool((np.diff(piece.edges) > 0).all()))
         _expect(len(piece.columns) == 1 and isinstance(piece.median, float) and abs(piece.median) < np.inf)
     else:
         _expect(len(piece.columns) == 1 and piece.kind in ("category", "boolean"))

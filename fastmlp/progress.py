@@ -19,7 +19,7 @@ class Progress:
         self._living = sys.stderr is not None and sys.stderr.isatty()
         self._shown = -1.0
         self._lines = 0  # printed, where none lives
-        self._text = ""
+        self._text = self._last = ""  # what there is to tell, and what was printed
 
     def epochs_until_shown(self, done: int) -> int:
         """After how many more epochs there is something to show, if it is not the clock that decides."""
@@ -44,11 +44,11 @@ class Progress:
 
     def close(self) -> None:
         """Leave the last state standing."""
-        if self._living and self._text:
+        if self._text and (self._living or self._text != self._last):
             self._print("\n")
 
     def _print(self, end: str) -> None:
-        text = self._text
+        text = self._last = self._text
         if self._living:  # a line that wraps could not be written over
             from shutil import get_terminal_size  # slow to import, and seldom wanted
 

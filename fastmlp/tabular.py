@@ -386,7 +386,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
 
         They are as wide for all rows: by the errors on held-out rows (as in split conformal prediction, Vovk et al.
         2005), each that of the member which has not learned from the row. The mean of the members is somewhat nearer
-        than one of them, so that rather more rows are held than fewer.
+        than one of them, so that rather more rows are held than fewer. All rows of a weight above 0 count alike.
 
         Parameters
         ----------

@@ -38,7 +38,7 @@ def column(encoder, matrix, name):
 
 
 def learned(X, **options):
-    encoder, matrix = FrameEncoder.learned(X, **options)
+    encoder, matrix = FrameEncoder.learned(X, **({"max_one_hot": 32} | options))
     assert matrix.dtype == np.float32
     assert matrix.shape == (len(X), len(encoder.names_out))
     return encoder, matrix
@@ -532,7 +532,7 @@ def test_pandas_and_polars_need_not_be_there():
         "import sys; sys.modules.update(dict.fromkeys(['pandas', 'polars', 'pyarrow'])); import numpy as np; "
         "from fastmlp.frame_encoding import FrameEncoder; "
         "X = np.array([[1, 'a'], [2, 'b'], [3, 'c']], object); "
-        "encoder, _ = FrameEncoder.learned(X); print(encoder.encode(X).shape)"
+        "encoder, _ = FrameEncoder.learned(X, max_one_hot=32); print(encoder.encode(X).shape)"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "(3, 4)"
@@ -594,7 +594,7 @@ def objects(*items):
 )
 def test_a_frame_that_cannot_be_read_is_refused(X, error, words):
     with pytest.raises(error, match=words):
-        FrameEncoder.learned(X)
+        FrameEncoder.learned(X, max_one_hot=32)
 
 
 @pytest.mark.parametrize(
@@ -640,7 +640,7 @@ def test_infinity_in_later_numbers_is_refused():
 )
 def test_options_that_are_none_are_refused(options, words):
     with pytest.raises((ValueError, TypeError), match=words):
-        FrameEncoder.learned(A, **options)
+        FrameEncoder.learned(A, **({"max_one_hot": 32} | options))
 
 
 # States
@@ -700,6 +700,7 @@ def piece(state, kind):
         lambda s: piece(s, "numbers").update(kind="word"),
         lambda s: piece(s, "numbers").update(more=1),
         lambda s: piece(s, "bins").update(edges=np.array([2.0, 1.0])),
+        lambda s: piece(s, "bins").update(edges=np.array([2.0])),
         lambda s: piece(s, "bins").update(median="x"),
         lambda s: piece(s, "codes").update(endings=["a", "b", "c"]),
         lambda s: piece(s, "codes").update(levels=piece(s, "codes")["levels"].astype(np.float64)),

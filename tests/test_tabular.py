@@ -3,6 +3,8 @@
 import datetime
 import math
 import pickle
+import signal
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +24,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import fastmlp
 from fastmlp import TabularClassifier, TabularRegressor, calibration, members
 from fastmlp.recipes import Recipe, recipe_for
+from fastmlp.schedules import CosLog
 from processes import output_of
 
 SMALL = {"n_members": 2, "hidden_layer_sizes": (16,), "epochs": 8, "random_state": 0}
@@ -252,6 +255,58 @@ def test_a_time_limit_makes_fewer_epochs():
     assert model.history_.epochs == 1
     assert model.history_.stop_reason == "time"
     assert TabularClassifier(**SMALL).fit(X, labels, time_limit=1e6).history_.stop_reason == "epochs"
+
+
+def test_a_time_limit_has_a_schedule_of_its_own(monkeypatch):
+    """By a clock on which an epoch takes half a second."""
+    clock = iter(np.arange(1000) / 2)
+    monkeypatch.setattr(members, "perf_counter", lambda: next(clock))
+    X, labels, _ = frame(60)
+    y = (labels == "high").astype(np.int64)
+    order, starts = members.in_folds(y, 5, np.random.default_rng(0))
+    x = np.ascontiguousarray(X[["x"]].fillna(0).to_numpy(np.float32)[order])
+    table = members.Table(x, y[order], None, starts, 2)
+    asked = []
+    monkeypatch.setattr(members, "_SCHEDULE", Asked(asked))
+    result = members.trained(table, Recipe((4,), "mish", 2, 50, 64, 0.004), np.random.default_rng(0), 1, 5.0, False)
+    assert result.history.epochs == 10
+    assert result.history.stop_reason == "time"
+    # The first epoch was made for fifty, before it was known how long one takes; each has one step.
+    np.testing.assert_allclose(asked[::2], [0.5 / 50, *((np.arange(1, 10) + 0.5) / 10)])
+
+
+class Asked(CosLog):
+    """The schedule, which notes for which shares of the run it was asked."""
+
+    def __init__(self, asked):
+        super().__init__()
+        object.__setattr__(self, "asked", asked)
+
+    def __call__(self, progress):
+        self.asked.extend(progress.tolist())
+        return np.ones_like(progress)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_an_interrupt_leaves_the_estimator_as_it_was(n_threads):
+    X, labels, _ = frame()
+    model = TabularClassifier(**SMALL).fit(X, labels)
+    before = model.predict_proba(X)
+    model.set_params(epochs=1_000_000, n_threads=n_threads, hidden_layer_sizes=(64, 64))
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, labels == "high")
+    timer.join()
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_progress_ends_with_the_last_epoch_where_others_were_left_out(capsys):
+    X = np.random.default_rng(0).standard_normal((200, 8))
+    noise = np.random.default_rng(1).standard_normal(200)
+    model = TabularRegressor(n_members=2, epochs=64, random_state=0, progress=True).fit(X, noise)
+    assert model.history_.epochs < 64
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"epoch {model.history_.epochs:2}/64  ")
 
 
 def test_members_are_fewer_where_rows_are():
