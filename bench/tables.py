@@ -11,9 +11,9 @@ The tables stand in tables_data.py, the peers in tables_peers.py, with default p
 them is fitted to each split of each table, in a process by itself, which is bound to one core and may take LIMIT
 seconds of CPU time. What it found is a line of JSON in a file of results; what is there already is not done again
 unless --again says so, so that a run may be ended and gone on with, and peers may be added. A fit that fails is a
-line, too, and the summary names it: CatBoost's on krkopt, whose 18 classes take longer than the limit. Lines of the
-peers that were measured on 2026-11-30, on an AMD EPYC with AVX-512 and two cores, other work beside them, stand in
-bench/results/tables-peers.jsonl, from a copy of which --results goes on.
+line, too, and the summary names it: CatBoost's on krkopt, whose 18 classes take longer than the limit. The lines of
+results/tables.md stand in results/tables.jsonl, from a copy of which --results goes on; those of 2026-11-30 are of an
+AMD EPYC and of an Intel Xeon, both with AVX-512 and two cores, other work beside them.
 
 The summary compares every peer with LightGBM on the splits that both have: the geometric mean, over tables, of the
 ratio of errors, root mean square errors or log losses, each the mean of its splits. Its standard error is that over
@@ -33,7 +33,7 @@ from statistics import fmean, stdev
 
 import data
 import run
-from tables_data import LARGE, TABLES
+from tables_data import FIRST, LARGE, TABLES
 from tables_peers import PEERS, THREADS, named_peer, serve
 from tables_pieces import PIECES
 
@@ -109,7 +109,7 @@ class Found:
     """All rows, to be asked by table and peer. Of several of one fit the last counts; of times, of each processor."""
 
     def __init__(self, rows):
-        self.rows, self.times = defaultdict(dict), defaultdict(dict)
+        self.all, self.rows, self.times = rows, defaultdict(dict), defaultdict(dict)
         for row in rows:
             if "failed" not in row:
                 self.rows[row["table"], row["peer"]][row["split"]] = row
@@ -121,6 +121,10 @@ class Found:
         self.peers = [peer for peer in PEERS if peer in there]
         self.pieces = [piece for piece in PIECES if piece in there]
         self.tables = [table for table in TABLES if any(key[0] == table for key in self.rows)]
+
+    def of(self, tables):
+        """The same, of these tables alone."""
+        return Found([row for row in self.all if row["table"] in tables])
 
     def values(self, table, peer, measure):
         return [row[measure] for row in self.rows[table, peer].values() if measure in row]
@@ -270,6 +274,12 @@ Geometric means over all tables with their standard errors; below 1 is better th
 {summary(found)}
 
 {of_fastmlp(found)}
+
+The same over {len(FIRST)} of the tables, on which the recipe was first looked at: {", ".join(FIRST)}.
+
+{summary(found.of(FIRST))}
+
+{of_fastmlp(found.of(FIRST))}
 
 ## What each piece brings
 

@@ -177,6 +177,10 @@ class TabularClassifier(ClassifierMixin, _Tabular):
     of a fold of its own. These decide at which epoch all of them end, and at which temperature the probabilities are
     calibrated.
 
+    Rows and columns decide on batches, epochs and bins. On two cores, of 27 columns, 800 rows take half a second,
+    40,000 rows 6 seconds and 160,000 rows 24, where training ends early, and up to five times as long where it does
+    not.
+
     Parameters
     ----------
     {parameters}
